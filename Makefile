@@ -1,0 +1,70 @@
+# Two commands do all the set-up on a fresh machine: `make demo` and `make test`.
+PORT ?= 8080
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+OHIF := .cache/ohif/dist
+CORPUS := .cache/corpus
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help:  ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+demo: $(VENV)/.runtime  ## samples behind the gateway, ready to browse: make demo PORT=8080
+	@exec $(BIN)/dicomveil demo --port $(PORT)
+
+test: system $(VENV)/.dev $(OHIF)/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.dev  ## measure against named peers in one run; prints ratios
+	$(BIN)/python -m benchmarks
+
+coverage: $(VENV)/.dev $(CORPUS)/MANIFEST.tsv  ## branch coverage of the unit tests
+	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered
+
+lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows
+	$(LOCK) --upgrade pyproject.toml --extra build --extra demo --extra postgres -o requirements.lock
+	$(LOCK) --upgrade pyproject.toml --extra build --extra demo --extra postgres --extra dev \
+	  --constraint requirements.lock -o requirements-dev.lock
+
+clean:  ## remove what make made
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+system:
+	@scripts/setup_system.sh test
+
+$(VENV)/.created:
+	@scripts/setup_system.sh venv $(PYTHON)
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# The project itself is installed in place, without a look at the network: its build tools are locked as well.
+$(VENV)/.runtime: $(VENV)/.created requirements.lock pyproject.toml
+	@echo "Installing into $(VENV)"
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --no-index --quiet --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
+	$(PIP) install --require-hashes -r requirements-dev.lock
+	@touch $@
+
+$(OHIF)/.complete: scripts/fetch_ohif.sh
+	scripts/fetch_ohif.sh .cache/ohif
+
+$(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
+	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
+
+.PHONY: help demo test lint bench coverage lock clean system

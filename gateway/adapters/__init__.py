@@ -1,0 +1,1 @@
+"""One port filled per module: origin servers and the state store."""

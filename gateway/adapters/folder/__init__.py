@@ -1,0 +1,1 @@
+"""The parts of the embedded origin; ``gateway.adapters.origin_folder`` puts them together."""

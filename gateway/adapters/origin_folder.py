@@ -1,0 +1,178 @@
+"""The embedded origin: a read-only DICOMweb service, in this process, over a folder of DICOM files.
+
+It answers like a plain archive: Search on every resource of PS3.18 Section 10.6, and Retrieve of Studies, Series,
+Instances, metadata, Frames and bulk values. URLs in its answers are relative to the URL that was asked (RFC 3986).
+pydicom reads the files, in threads; the index is built once, and a file that is added later is not seen.
+"""
+
+import hashlib
+import io
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import lru_cache, partial
+from json import dumps
+from pathlib import Path
+from urllib.parse import unquote
+
+from anyio import Lock
+from anyio.to_thread import run_sync
+
+from gateway.adapters.folder.accept import choose, parse_accept
+from gateway.adapters.folder.attributes import Json, to_json
+from gateway.adapters.folder.files import UNREADABLE, read_header, silence_pydicom
+from gateway.adapters.folder.index import Index, build_index
+from gateway.adapters.folder.matching import BadQueryError
+from gateway.adapters.folder.retrieve import (
+    BAD_REQUEST,
+    JSON_OFFERS,
+    NOT_ACCEPTABLE,
+    NOT_FOUND,
+    OK,
+    Retrieval,
+    problem,
+    whole,
+)
+from gateway.adapters.folder.search import Found, Level, Target, search
+from gateway.core.errors import MalformedInput, OriginFailed
+from gateway.ports import OriginAnswer
+
+CACHED_HEADERS = 256
+
+_SEARCH = re.compile(
+    r"/(?P<top>studies|series|instances)"
+    r"|/studies/(?P<study>[^/]+)/(?P<below>series|instances)"
+    r"|/studies/(?P<of_study>[^/]+)/series/(?P<series>[^/]+)/instances"
+)
+_RETRIEVE = re.compile(
+    r"/studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+)(?:/instances/(?P<instance>[^/]+))?)?(?P<metadata>/metadata)?"
+    r"|/studies/(?P<study_>[^/]+)/series/(?P<series_>[^/]+)/instances/(?P<instance_>[^/]+)"
+    r"/(?:frames/(?P<frames>[^/]+)|bulk/(?P<bulk>.+))"
+)
+
+
+class FolderOrigin:
+    """Fills the OriginServer port; ``name`` is how messages call it."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder = folder
+        self._name = name
+        self._index: Index | None = None
+        self._opening = Lock()
+        self._headers = lru_cache(CACHED_HEADERS)(_header_json)
+        silence_pydicom()
+
+    async def open(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Build the index, unless that is done; ``progress`` gets files read and files found, in another thread.
+
+        Raises OriginFailed if the folder is not there.
+        """
+        await self._opened(progress)
+
+    @property
+    def counts(self) -> tuple[int, int, int]:
+        """Studies and Instances in the index, and files passed over; zeros before it is built."""
+        index = self._index or Index()
+        return len(index.studies), sum(1 for uid in index.studies for _ in index.instances(uid)), index.skipped
+
+    @asynccontextmanager
+    async def get(self, path: str, query: str = "", accept: str = "*/*") -> AsyncIterator[OriginAnswer]:
+        """Answer as a DICOMweb service would. Raises OriginFailed, also out of the body, for a file gone or broken."""
+        answer = await self._answer(await self._opened(), path, query, accept)
+        try:
+            yield answer
+        finally:
+            if isinstance(answer.body, AsyncGenerator):
+                await answer.body.aclose()
+
+    async def aclose(self) -> None:
+        """Forget cached headers; files are only open while a body is read."""
+        self._headers.cache_clear()
+
+    async def store(self, data: bytes) -> None:
+        """Write a Part 10 file into the folder and take it into the index; an Instance already here stays as it is.
+
+        For tests: the gateway never writes to an origin it reads. Raises MalformedInput.
+        """
+        index = await self._opened()
+        await run_sync(self._store, index, data)
+
+    async def _opened(self, progress: Callable[[int, int], None] | None = None) -> Index:
+        if self._index is None:
+            async with self._opening:
+                if self._index is None:
+                    if not self._folder.is_dir():
+                        raise OriginFailed(f"origin {self._name}: its folder is not there")
+                    self._index = await run_sync(build_index, self._folder, progress)
+        return self._index
+
+    async def _answer(self, index: Index, path: str, query: str, accept: str) -> OriginAnswer:
+        if found := _SEARCH.fullmatch(path):
+            return await self._search(index, path, found, query, accept)
+        if found := _RETRIEVE.fullmatch(path):
+            return await self._retrieve(index, path, found, accept)
+        return problem(NOT_FOUND, "no such resource")
+
+    async def _search(self, index: Index, path: str, found: re.Match[str], query: str, accept: str) -> OriginAnswer:
+        form = choose(parse_accept(accept), JSON_OFFERS)
+        if form is None:
+            return problem(NOT_ACCEPTABLE, "no acceptable form")
+        level = Level[(found["top"] or found["below"] or "instances").upper().replace("STUDIES", "STUDY")]
+        target = Target(level, _uid(found["study"] or found["of_study"]), _uid(found["series"]), _up(path))
+        try:
+            result = await run_sync(partial(search, index, target, query, lambda one: self._headers(one.path)))
+        except BadQueryError as error:
+            return problem(BAD_REQUEST, str(error))
+        except UNREADABLE:
+            raise OriginFailed(f"origin {self._name}: a file cannot be read") from None
+        body = dumps(result.matches, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+        headers = {"content-type": form.media_type, "content-length": str(len(body))}
+        return OriginAnswer(OK, headers | _warning(self._name, result), whole(body))
+
+    async def _retrieve(self, index: Index, path: str, found: re.Match[str], accept: str) -> OriginAnswer:
+        uids = [_uid(found[name] or found[f"{name}_"]) for name in ("study", "series", "instance")]
+        instances = list(index.instances(uids[0] or "", *uids[1:]))
+        if not instances:
+            return problem(NOT_FOUND, "no such resource")
+        retrieval = Retrieval(self._name, instances, parse_accept(accept), _up(path))
+        if found["metadata"]:
+            return retrieval.metadata()
+        if found["frames"]:
+            return await retrieval.frames(unquote(found["frames"]))
+        if found["bulk"]:
+            return await retrieval.bulk(found["bulk"])
+        return await run_sync(retrieval.part10)
+
+    def _store(self, index: Index, data: bytes) -> None:
+        try:
+            uid = str(read_header(io.BytesIO(data), [0x00080018])[0x00080018].value)
+        except UNREADABLE:
+            raise MalformedInput("not a DICOM Instance") from None
+        path = self._folder / "stored" / f"{hashlib.sha256(uid.encode()).hexdigest()[:32]}.dcm"
+        if path.exists():
+            return
+        path.parent.mkdir(exist_ok=True)
+        beside = path.with_suffix(".part")
+        beside.write_bytes(data)
+        beside.replace(path)
+        index.add(path.resolve())
+        index.sort()
+
+
+def _header_json(path: Path) -> Json:
+    return to_json(read_header(path), None)
+
+
+def _uid(segment: str | None) -> str | None:
+    return None if segment is None else unquote(segment)
+
+
+def _up(path: str) -> str:
+    """Lead from the URL of a resource to the service base: all of its segments but the last."""
+    return "../" * (path.count("/") - 1)
+
+
+def _warning(name: str, result: Found) -> dict[str, str]:
+    texts = [f"There are {result.remaining} additional results that can be requested"] if result.remaining else []
+    texts += ["Part of the query was not understood and not used"] if result.ignored else []
+    return {"warning": ", ".join(f'299 {name} "{text}"' for text in texts)} if texts else {}

@@ -1,0 +1,190 @@
+"""What has been released, in SQLite or PostgreSQL: fills ReleaseStore.
+
+A row names the released side in the clear and holds its source sealed for exactly that row, so that neither a copy of
+the database nor a row moved within it tells anything. A row that does not open counts as absent, and the next release
+of the pair mends it.
+"""
+
+import os
+import sqlite3
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from cachetools import TTLCache
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, event, select, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.schema import CreateTable
+
+from gateway.core.errors import GatewayError
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.ports import Release
+
+__all__ = ["SqlReleaseStore", "StateFailed", "state_url"]
+
+CACHED_RELEASES = 20_000
+"""About 8 MB; what was released last is what is asked for next."""
+CACHE_TTL_S = 3600.0
+BATCH_ROWS = 500
+BUSY_TIMEOUT_MS = 10_000
+POOL_SIZE = 4
+SCHEMA_LOCK = 0x6469636F6D
+"""Key of PostgreSQL's advisory lock: replicas that start together would collide in making the table."""
+
+_SEAL = "release"
+_TABLES = MetaData()
+_RELEASES = Table(
+    "releases",
+    _TABLES,
+    Column("domain", String(64), primary_key=True),
+    Column("kind", String(16), primary_key=True),
+    Column("released", String(64), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+)
+_KEY = ("domain", "kind", "released")
+
+
+class StateFailed(GatewayError):
+    """The state store cannot be reached or does not work; the message names no value."""
+
+
+def state_url(state: str, folder: Path) -> URL:
+    """Map a URL as users write it to an async driver; a relative SQLite path counts from ``folder``.
+
+    Raises ValueError without the URL, which may hold a password.
+    """
+    try:
+        url = make_url(state)
+    except (ArgumentError, ValueError):
+        raise ValueError("should be sqlite:////path/to/file or postgresql://user@host/database") from None
+    backend = url.drivername.partition("+")[0]
+    if backend == "sqlite":
+        if url.host or url.query or url.database in (None, "", ":memory:"):
+            raise ValueError("should be sqlite:////path/to/file, or sqlite:///file beside the settings")
+        return url.set(drivername="sqlite+aiosqlite", database=str(folder / str(url.database)))
+    if backend in ("postgresql", "postgres"):
+        if not url.database:
+            raise ValueError("should name a database: postgresql://user@host/database")
+        if find_spec("asyncpg") is None:
+            raise ValueError("postgresql needs the package asyncpg: pip install 'dicomveil[postgres]'")
+        mode = url.query.get("sslmode")  # libpq's name; asyncpg calls it ssl
+        url = url.difference_update_query(["sslmode"]) if mode else url
+        return url.set(drivername="postgresql+asyncpg").update_query_dict({"ssl": mode} if mode else {})
+    raise ValueError("should be sqlite:////path/to/file or postgresql://user@host/database")
+
+
+class SqlReleaseStore:
+    """Released pairs in a database, behind a cache that answers for the last CACHED_RELEASES of them.
+
+    ``rings`` gives the key ring of a domain. Call ``start`` once before use. Every method raises StateFailed when the
+    database does.
+    """
+
+    def __init__(self, url: URL, rings: Callable[[str], KeyRing]) -> None:
+        self._rings = rings
+        self._engine = _engine(url)
+        dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
+        insert = dialect.insert(_RELEASES)
+        different = _RELEASES.c.sealed != insert.excluded.sealed
+        self._insert = insert.on_conflict_do_update(index_elements=_KEY, set_={"sealed": insert.excluded.sealed}, where=different)
+        self._cache: TTLCache[tuple[str, str, str], str] = TTLCache(CACHED_RELEASES, CACHE_TTL_S)
+
+    async def start(self) -> None:
+        """Make the table where there is none."""
+        async with self._begin() as connection:
+            if connection.dialect.name == "postgresql":
+                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
+            await connection.run_sync(_TABLES.create_all)
+
+    async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
+        """Remember pairs; those that the cache knows cost no database access."""
+        new = {pair.released: pair.source for pair in releases if not self._knows(domain, kind, pair)}
+        if not new:
+            return
+        ring = self._rings(domain)
+        # Sorted, so that two replicas that write the same rows wait for each other instead of locking each other out.
+        rows = [
+            {"domain": domain, "kind": kind, "released": released, "sealed": _seal(ring, kind, released, source)}
+            for released, source in sorted(new.items())
+        ]
+        for start in range(0, len(rows), BATCH_ROWS):
+            async with self._begin() as connection:
+                await connection.execute(self._insert, rows[start : start + BATCH_ROWS])
+        for released, source in new.items():
+            self._cache[domain, kind, released] = source
+
+    async def get(self, domain: str, kind: str, released: str) -> str | None:
+        """Return the source of a released identifier, or None."""
+        key = (domain, kind, released)
+        if (known := self._cache.get(key)) is not None:
+            return known
+        wanted = select(_RELEASES.c.sealed).where(
+            _RELEASES.c.domain == domain, _RELEASES.c.kind == kind, _RELEASES.c.released == released
+        )
+        async with self._begin() as connection:
+            sealed = (await connection.execute(wanted)).scalar_one_or_none()
+        source = None if sealed is None else _open(self._rings(domain), kind, released, sealed)
+        if source is not None:
+            self._cache[key] = source
+        return source
+
+    async def aclose(self) -> None:
+        """Release connections."""
+        await self._engine.dispose()
+
+    def _knows(self, domain: str, kind: str, pair: Release) -> bool:
+        return self._cache.get((domain, kind, pair.released)) == pair.source
+
+    @asynccontextmanager
+    async def _begin(self) -> AsyncIterator[AsyncConnection]:
+        try:
+            async with self._engine.begin() as connection:
+                yield connection
+        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            # The class says what is wrong (refused, locked, full); the text may repeat the statement's values.
+            raise StateFailed(f"the state store failed ({type(error).__name__})") from None
+
+
+def _seal(ring: KeyRing, kind: str, released: str, source: str) -> bytes:
+    return ring.seal(_SEAL, source.encode(), _binding(ring, kind, released))
+
+
+def _open(ring: KeyRing, kind: str, released: str, sealed: bytes) -> str | None:
+    plain = ring.open(_SEAL, sealed, _binding(ring, kind, released))
+    return None if plain is None else plain.decode()
+
+
+def _binding(ring: KeyRing, kind: str, released: str) -> bytes:
+    return f"{ring.domain}\0{kind}\0{released}".encode()
+
+
+def _engine(url: URL) -> AsyncEngine:
+    engine = create_async_engine(
+        url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=url.get_backend_name() != "sqlite"
+    )
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine.sync_engine, "do_connect", _make_private_file)
+        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+    return engine
+
+
+def _make_private_file(_dialect: Any, _record: Any, arguments: list[Any], _options: dict[str, Any]) -> None:
+    """Make the file readable by its owner alone; SQLite gives its journal files the same mode."""
+    with suppress(FileExistsError):
+        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    """Set a connection up. It makes the table too: the file may have been deleted under a running gateway."""
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")  # safe under WAL; a lost last write is rebuilt from the origin
+    cursor.execute(str(CreateTable(_RELEASES, if_not_exists=True).compile(dialect=sqlite.dialect())))
+    cursor.close()
+    connection.commit()

@@ -1,0 +1,361 @@
+"""What one setting means for another: rules over the file as written, so that a fault in one key hides no other.
+
+Each rule takes a Draft and yields faults. Rules read plain data: a key of the wrong type is the schema's fault to
+report, and a rule passes over it. No message holds a secret or a URL, which may carry one.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from gateway.adapters.profile_files import ProfileFiles
+from gateway.adapters.state_sql import state_url
+from gateway.config.sources import SecretReader
+from gateway.core.errors import ConfigFault
+from gateway.core.marked_yaml import Document, nearest
+from gateway.core.marked_yaml import Path as Place
+from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
+from gateway.core.standard import dictionary
+from gateway.core.standard.tags import parse_tag
+from gateway.core.standard.uids import MAX_UID_LENGTH
+
+__all__ = ["RULES", "Draft", "base_path", "match_tag"]
+
+STUDY_KEYS = frozenset(
+    {
+        "StudyDate", "StudyTime", "AccessionNumber", "ModalitiesInStudy", "ReferringPhysicianName", "PatientName",
+        "PatientID", "IssuerOfPatientID", "StudyInstanceUID", "StudyID", "StudyDescription", "SOPClassesInStudy",
+        "NameOfPhysiciansReadingStudy", "AdmittingDiagnosesDescription", "PatientBirthDate", "PatientBirthTime",
+        "PatientSex", "OtherPatientIDs", "OtherPatientNames", "PatientAge", "PatientSize", "PatientWeight",
+        "EthnicGroup", "Occupation", "AdditionalPatientHistory", "PatientComments", "RequestingPhysician",
+        "InstitutionName",
+    }
+)  # fmt: skip
+"""Keys that select studies: PS3.18 Table 10.6.1-5 and PS3.4 Section C.6.2.1, and InstitutionName, which archives offer.
+
+Origins ignore a key they do not know and then answer with every study; hence no other key is let through.
+"""
+
+RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")
+
+_NAME = re.compile(r"[a-z0-9-]{1,64}")
+_DOMAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
+_DATES = re.compile(r"[0-9]{8}(-([0-9]{8})?)?|-[0-9]{8}")
+_TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The file as written, and what is needed to judge it."""
+
+    document: Document
+    folder: Path
+    secrets: SecretReader
+    profiles: ProfileFiles
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """Return the whole file."""
+        return self.document.data
+
+    def entries(self, key: str) -> Iterator[tuple[Place, str, Mapping[str, Any]]]:
+        """Yield path, name and content of each entry of ``origins`` or ``worklists``."""
+        for name, entry in _mapping(self.data, key).items():
+            if isinstance(entry, Mapping):
+                yield (key, name), name, entry
+
+
+Rule = Callable[[Draft], Iterator[ConfigFault]]
+
+
+def base_path(name: str, path: str | None) -> str:
+    """Return the path of a worklist's DICOMweb service base."""
+    return path or f"/worklists/{name}/dicom-web"
+
+
+def match_tag(key: str) -> int:
+    """Return the tag of a match key, a keyword or a tag; raises ValueError when it does not select studies."""
+    try:
+        tag = dictionary.tag_of(key) or parse_tag(key)
+    except ValueError:
+        raise ValueError("unknown attribute" + nearest(key, sorted(STUDY_KEYS))) from None
+    if dictionary.keyword_of(tag) not in STUDY_KEYS:
+        raise ValueError("not a key that selects studies")
+    return tag
+
+
+def _secret(draft: Draft) -> Iterator[ConfigFault]:
+    place = ("secret",)
+    source = draft.data.get("secret")
+    if source is None:
+        if any(entry.get("profile") for _, _, entry in draft.entries("worklists")):
+            yield draft.document.fault(place, "missing; worklists with a profile need it")
+        return
+    if not isinstance(source, Mapping):
+        return
+    try:
+        if len(draft.secrets.get(source).reveal()) < MIN_SECRET_BYTES:
+            raise ValueError(f"too short: it needs {MIN_SECRET_BYTES} random bytes or more")
+    except ValueError as fault:
+        yield draft.document.fault(place, str(fault))
+
+
+def _state(draft: Draft) -> Iterator[ConfigFault]:
+    state = draft.data.get("state")
+    try:
+        if isinstance(state, Mapping):
+            state = draft.secrets.get(state).text()
+        if isinstance(state, str):
+            file = state_url(state, draft.folder)
+            if file.get_backend_name() == "sqlite" and not Path(file.database or "").parent.is_dir():
+                raise ValueError(f"no folder {Path(file.database or '').parent}")
+    except ValueError as fault:
+        yield draft.document.fault(("state",), str(fault))
+
+
+def _profile_folder(draft: Draft) -> Iterator[ConfigFault]:
+    name = _text(draft.data, "profiles")
+    if name is None:
+        return
+    folder = draft.folder / name
+    if not folder.is_dir():
+        yield draft.document.fault(("profiles",), f"no folder {name}")
+    for profile in ProfileFiles([folder]).names:
+        draft.profiles.get(profile)
+
+
+def _origin_kind(draft: Draft) -> Iterator[ConfigFault]:
+    for place, name, entry in draft.entries("origins"):
+        if not _NAME.fullmatch(name):
+            yield draft.document.fault(place, "a name holds a-z, 0-9 and - only")
+        given = [key for key in ("dicomweb", "folder") if key in entry]
+        if len(given) != 1:
+            yield draft.document.fault(place, "give dicomweb or folder" + (", not both" if given else ""))
+        elif given == ["folder"]:
+            for key in ("auth", "connect_timeout_s", "read_timeout_s", "connections"):
+                if key in entry:
+                    yield draft.document.fault((*place, key), "only for an origin with dicomweb")
+
+
+def _origin_target(draft: Draft) -> Iterator[ConfigFault]:
+    for place, _, entry in draft.entries("origins"):
+        url = _text(entry, "dicomweb")
+        if url is not None and (problem := _url_problem(url)):
+            yield draft.document.fault((*place, "dicomweb"), problem)
+        folder = _text(entry, "folder")
+        if folder is not None and not (folder and (draft.folder / folder).is_dir()):
+            yield draft.document.fault((*place, "folder"), f"no folder {folder}")
+
+
+def _origin_auth(draft: Draft) -> Iterator[ConfigFault]:
+    for origin, _, entry in draft.entries("origins"):
+        if not isinstance(auth := entry.get("auth"), Mapping):
+            continue
+        place = (*origin, "auth")
+        if len([key for key in ("basic", "bearer") if key in auth]) != 1:
+            yield draft.document.fault(place, "give basic or bearer")
+        basic = _mapping(auth, "basic")
+        if ":" in (_text(basic, "username") or ""):
+            yield draft.document.fault((*place, "basic", "username"), "cannot hold a colon (RFC 7617)")
+        for step, source in ((("basic", "password"), basic.get("password")), (("bearer",), auth.get("bearer"))):
+            if not isinstance(source, Mapping):
+                continue
+            try:
+                if not draft.secrets.get(source).text().isprintable():
+                    raise ValueError("holds a character that no header can")
+            except UnicodeDecodeError:
+                yield draft.document.fault((*place, *step), "is not UTF-8 text")
+            except ValueError as fault:
+                yield draft.document.fault((*place, *step), str(fault))
+
+
+def _counts(draft: Draft) -> Iterator[ConfigFault]:
+    for key in ("origins", "worklists"):
+        if draft.data.get(key) == {}:
+            yield draft.document.fault((key,), "there is none")
+
+
+def _worklist_name(draft: Draft) -> Iterator[ConfigFault]:
+    for place, name, entry in draft.entries("worklists"):
+        if not _NAME.fullmatch(name):
+            yield draft.document.fault(place, "a name holds a-z, 0-9 and - only")
+        domain = _text(entry, "domain")
+        if domain is not None and not _DOMAIN.fullmatch(domain):
+            yield draft.document.fault((*place, "domain"), "a domain holds A-Z, a-z, 0-9, dot, - and _ only")
+
+
+def _worklist_origin(draft: Draft) -> Iterator[ConfigFault]:
+    origins = _mapping(draft.data, "origins")
+    for place, _, entry in draft.entries("worklists"):
+        name = _text(entry, "origin")
+        if name is not None and name not in origins:
+            what = f'no origin named "{name}"' + nearest(name, list(origins))
+            yield draft.document.fault((*place, "origin"), what)
+
+
+def _worklist_profile(draft: Draft) -> Iterator[ConfigFault]:
+    for worklist, _, entry in draft.entries("worklists"):
+        identified = (_text(entry, "identified") or "").strip().lower() in _TRUE
+        if identified and "profile" in entry:
+            yield draft.document.fault(worklist, "give a profile or identified: true, not both")
+        elif not identified and "profile" not in entry:
+            yield draft.document.fault(worklist, "give a profile, or identified: true to pass identified data")
+        name = _text(entry, "profile")
+        if name is None:
+            continue
+        place = (*worklist, "profile")
+        profile = draft.profiles.get(name)
+        if name not in draft.profiles.names:
+            yield draft.document.fault(place, f'no profile named "{name}"' + nearest(name, draft.profiles.names))
+        elif profile is not None and not profile.enabled:
+            yield draft.document.fault(place, f'profile "{name}" says enabled: false')
+
+
+def _worklist_match(draft: Draft) -> Iterator[ConfigFault]:
+    for worklist, _, entry in draft.entries("worklists"):
+        seen: dict[int, str] = {}
+        for key, value in _mapping(entry, "match").items():
+            place = (*worklist, "match", key)
+            try:
+                tag = match_tag(key)
+            except ValueError as fault:
+                yield draft.document.fault(place, str(fault))
+                continue
+            if tag in seen:
+                yield draft.document.fault(place, f"the same attribute as {seen[tag]}")
+            seen[tag] = key
+            if isinstance(value, str) and (problem := _value_problem(tag, value)):
+                yield draft.document.fault(place, problem)
+
+
+def _worklist_studies(draft: Draft) -> Iterator[ConfigFault]:
+    for worklist, _, entry in draft.entries("worklists"):
+        studies = entry.get("studies")
+        if not isinstance(studies, list):
+            continue
+        if not studies:
+            yield draft.document.fault((*worklist, "studies"), "the list is empty; leave it out to select every study")
+        for index, uid in enumerate(studies):
+            if isinstance(uid, str) and not (_UID.fullmatch(uid) and len(uid) <= MAX_UID_LENGTH):
+                yield draft.document.fault((*worklist, "studies", index), "not a Study Instance UID")
+
+
+def _worklist_services(draft: Draft) -> Iterator[ConfigFault]:
+    for worklist, _, entry in draft.entries("worklists"):
+        services = entry.get("services")
+        if services == []:
+            yield draft.document.fault((*worklist, "services"), "list search, retrieve or both")
+        for index, service in enumerate(services if isinstance(services, list) else ()):
+            if service == "store":
+                yield draft.document.fault((*worklist, "services", index), "store is not available yet")
+
+
+def _worklist_path(draft: Draft) -> Iterator[ConfigFault]:
+    taken: list[tuple[str, str]] = [(path, "the gateway's own pages") for path in RESERVED_PATHS]
+    for worklist, name, entry in draft.entries("worklists"):
+        place = (*worklist, "path") if "path" in entry else worklist
+        path = _text(entry, "path")
+        if path is not None and not _PATH.fullmatch(path):
+            yield draft.document.fault(place, "should start with / and not end with it, of letters, digits and -._~")
+            continue
+        bases = [base_path(name, path), f"/worklists/{name}/wado"]
+        for other, owner in taken:
+            if any(_overlap(base, other) for base in bases):
+                yield draft.document.fault(place, f"its path {bases[0]} collides with {other} of {owner}")
+                break
+        taken += [(base, name) for base in bases]
+
+
+def _public_url(draft: Draft) -> Iterator[ConfigFault]:
+    url = _text(draft.data, "public_url")
+    if url is not None and (problem := _url_problem(url)):
+        yield draft.document.fault(("public_url",), problem)
+
+
+def _cors(draft: Draft) -> Iterator[ConfigFault]:
+    for index, origin in enumerate(_list(_mapping(draft.data, "cors"), "origins")):
+        if isinstance(origin, str) and origin != "*" and not _ORIGIN.fullmatch(origin):
+            yield draft.document.fault(
+                ("cors", "origins", index), "should be * or scheme://host, with a port if needed"
+            )
+
+
+def _proxies(draft: Draft) -> Iterator[ConfigFault]:
+    for index, proxy in enumerate(_list(draft.data, "trusted_proxies")):
+        try:
+            ip_network(str(proxy))
+        except ValueError:
+            yield draft.document.fault(("trusted_proxies", index), "not an IP address or network, such as 10.0.0.0/8")
+
+
+RULES: tuple[Rule, ...] = (
+    _secret,
+    _state,
+    _profile_folder,
+    _counts,
+    _origin_kind,
+    _origin_target,
+    _origin_auth,
+    _worklist_name,
+    _worklist_origin,
+    _worklist_profile,
+    _worklist_match,
+    _worklist_studies,
+    _worklist_services,
+    _worklist_path,
+    _public_url,
+    _cors,
+    _proxies,
+)
+
+
+def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = data.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
+    value = data.get(key)
+    return value if isinstance(value, list) else ()
+
+
+def _text(data: Mapping[str, Any], key: str) -> str | None:
+    value = data.get(key)
+    return value if isinstance(value, str) else None
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Say whether one path lies under the other: its routes would answer for the other's."""
+    return (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/")
+
+
+def _value_problem(tag: int, value: str) -> str | None:
+    if not value.strip("*, "):
+        return "selects every study; leave it out or give a value"
+    if dictionary.vr_of(tag) == "DA" and not _DATES.fullmatch(value):
+        return "should be a date or range of dates: 20200101, 20200101-, -20201231 or 20200101-20201231"
+    return None
+
+
+def _url_problem(url: str) -> str | None:
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "should be a URL in ASCII"
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid:
+        return "should be an http or https URL"
+    if parts.username is not None or parts.password is not None:
+        return "cannot hold a user name or password"
+    if parts.query or parts.fragment:
+        return "cannot hold a query or fragment"
+    return None

@@ -1,0 +1,129 @@
+"""Settings as the rest of the gateway sees them: complete, resolved, frozen."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from gateway.core.profile.model import Profile
+
+
+class Secret:
+    """A value that does not print; ``reveal`` hands it out where it is used."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: bytes) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not written out")
+
+    def reveal(self) -> bytes:
+        """Return the value."""
+        return self._value
+
+    def text(self) -> str:
+        """Return the value as the text it is in a header."""
+        return self._value.decode()
+
+
+class Service(StrEnum):
+    """What a worklist offers (PS3.18 Chapter 10)."""
+
+    SEARCH = "search"
+    RETRIEVE = "retrieve"
+    STORE = "store"
+
+
+@dataclass(frozen=True, slots=True)
+class BasicAuth:
+    """User name and password toward an origin (RFC 7617)."""
+
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class BearerAuth:
+    """Token toward an origin (RFC 6750)."""
+
+    token: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class DicomwebOrigin:
+    """An origin server; ``url`` is its DICOMweb service base, without a slash at the end."""
+
+    name: str
+    url: str
+    auth: BasicAuth | BearerAuth | None
+    connect_timeout_s: float
+    read_timeout_s: float
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class FolderOrigin:
+    """The embedded origin: a folder of DICOM files."""
+
+    name: str
+    folder: Path
+
+
+Origin = DicomwebOrigin | FolderOrigin
+
+
+@dataclass(frozen=True, slots=True)
+class Worklist:
+    """A named set of studies and how they are shown.
+
+    ``profile`` None passes identified data. ``match`` holds study-level keys (tag, value) and ``studies`` source UIDs;
+    a study must satisfy both, and empty ``match`` or ``studies`` None select all.
+    """
+
+    name: str
+    origin: str
+    profile: Profile | None
+    match: tuple[tuple[int, str], ...]
+    studies: frozenset[str] | None
+    services: frozenset[Service]
+    path: str
+    domain: str
+
+    @property
+    def wado_path(self) -> str:
+        """Path of the URI Service (PS3.18 Chapter 9)."""
+        return f"/worklists/{self.name}/wado"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything one gateway is told. ``secret`` is None only where no worklist has a profile.
+
+    ``profiles`` are those of the profile folder and those that worklists name. ``state`` hides its
+    password when printed.
+    """
+
+    source: Path
+    secret: Secret | None
+    state: URL
+    profiles: Mapping[str, Profile]
+    profile_folders: tuple[Path, ...]
+    origins: Mapping[str, Origin]
+    worklists: Mapping[str, Worklist]
+    public_url: str | None
+    cors_origins: tuple[str, ...]
+    trusted_proxies: tuple[IPv4Network | IPv6Network, ...]

@@ -1,0 +1,79 @@
+"""Everything that can go wrong, as one small closed family.
+
+A message says what and where (a tag path, a byte offset, a file and line), never a DICOM value: messages reach logs
+and clients. Any other exception out of ``gateway.core`` is a bug.
+"""
+
+from collections.abc import Iterable, Sequence
+
+
+class GatewayError(Exception):
+    """Base of all errors raised on purpose."""
+
+
+class MalformedInput(GatewayError):
+    """The input is not what PS3.5, PS3.10 or PS3.18 allow; nothing of it may leave."""
+
+    def __init__(self, what: str, path: Sequence[int] = (), offset: int | None = None) -> None:
+        self.what = what
+        self.path = tuple(path)
+        self.offset = offset
+        super().__init__(what + _where(self.path, offset))
+
+
+class LimitExceeded(GatewayError):
+    """The input is larger or deeper than a stated limit."""
+
+    def __init__(self, what: str, limit: int, path: Sequence[int] = (), offset: int | None = None) -> None:
+        self.what = what
+        self.limit = limit
+        self.path = tuple(path)
+        self.offset = offset
+        super().__init__(f"{what} exceeds the limit of {limit}" + _where(self.path, offset))
+
+
+class RefusedByProfile(GatewayError):
+    """The profile does not let this object through."""
+
+
+class OriginFailed(GatewayError):
+    """The origin server could not be reached, or answered what it must not."""
+
+
+class NotReleased(GatewayError):
+    """No such resource on the released side: outside, unknown and never seen are all alike."""
+
+
+class BadRequest(GatewayError):
+    """The client's request cannot be understood or must not be answered as asked."""
+
+
+class NotAcceptable(GatewayError):
+    """None of the media types the client accepts can be produced here (PS3.18 Section 8.7)."""
+
+
+class ConfigFault(GatewayError):
+    """One fault in settings or a profile; ``where`` is ``file:line``."""
+
+    def __init__(self, where: str, what: str) -> None:
+        self.where = where
+        self.what = what
+        super().__init__(f"{where}: {what}")
+
+
+class ConfigFaults(GatewayError):
+    """Every fault found in one go; ``faults`` is never empty."""
+
+    def __init__(self, faults: Iterable[ConfigFault]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def format_path(path: Sequence[int]) -> str:
+    """Print a tag path as ``(0040,A730)>(0040,A160)``."""
+    return ">".join(f"({tag >> 16:04X},{tag & 0xFFFF:04X})" for tag in path)
+
+
+def _where(path: Sequence[int], offset: int | None) -> str:
+    text = f" at {format_path(path)}" if path else ""
+    return text if offset is None else f"{text} (offset {offset})"

@@ -1,0 +1,1 @@
+"""What shall happen: Confidentiality Profiles and the Plans they compile to."""

@@ -1,0 +1,1 @@
+"""What replaces a value: derived keys, released identifiers, dummies."""

@@ -1,0 +1,1 @@
+"""Wire, Profile and Pseudonym put together: the rewriters."""

@@ -1,0 +1,296 @@
+"""Walk the bytes of a data set under a Plan and copy, change or drop each element: the hot path.
+
+Unchanged elements are never looked into: a run of them leaves as one slice. A sequence in which nothing changes is part
+of the run; one that changes is rebuilt, its lengths recomputed where they were defined. Small sequences are remembered
+by their bytes: functional groups repeat the same items for every frame. Cost is linear in the bytes.
+"""
+
+from struct import error as StructError
+
+from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.pseudonym.values import shift, truncate
+from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.tables import (
+    CODES,
+    CONSTANT,
+    CREATOR,
+    DELIMITER,
+    INSERT,
+    KEEP,
+    MAX_MEMO,
+    PATIENT,
+    PIXELS,
+    PRIVATE,
+    PSEUDONYM,
+    REMOVE,
+    SHIFT,
+    TEMPORAL,
+    TRUNCATE,
+    UID,
+    WALK,
+    Table,
+)
+from gateway.core.wire.elements import HEADER_BYTES, MAX_DEPTH, UNDEFINED, Encoding, Header, elements, items, skip_value
+
+MEMO_BYTES = 1024
+PATIENT_ID = 0x00100020
+COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shifted", "truncated")
+"""What the report calls the operation codes that change a value, by code."""
+
+
+class Short(Exception):
+    """The bytes end inside an element; ``upto`` is the position that is needed, 0 if that is not known."""
+
+    def __init__(self, upto: int = 0) -> None:
+        self.upto = upto
+        super().__init__()
+
+
+class DataSetWalker:
+    """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
+
+    ``stop`` is INSERT or PIXELS when the walk of a root ended for one of these, else 0. ``base`` is the offset of the buffer
+    in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
+    """
+
+    def __init__(self, identity: Identity, patient: Patient, patient_id: bytes) -> None:
+        self._identity = identity
+        self._patient = patient
+        self._patient_id = patient_id
+        self._touched = 0
+        self._creators: dict[int, str] = {}
+        self.path: list[int] = []
+        self.base = 0
+        self.run = self.pos = self.stop = 0
+        self.counts = [0] * len(COUNTED)
+        self.codes: list[str] = []
+        self.temporal = ""
+
+    def walk(self, buf: bytes, start: int, end: int, table: Table, out: list[bytes], *, closed: bool, open_item: bool = False) -> int:  # noqa: C901, PLR0912, PLR0913, PLR0915 - one loop, so that a kept element costs no call
+        """Walk from ``start``, append changed bytes to ``out`` and return the position after the last element.
+
+        The position lies past ``end`` when the last element needs no look inside and goes on beyond. ``closed``: no more
+        bytes can come. Raises Short (``pos`` and ``run`` are set), MalformedInput, LimitExceeded.
+        """
+        encoding, operations = table.encoding, table.operations
+        width, unpack = encoding.width, encoding.u32.unpack_from
+        low, high = (6, 7) if encoding.little else (7, 6)
+        pos = run = start
+        creators = {} if table.stage is None else self._creators
+        self.stop = 0
+        while pos < end:
+            try:
+                while pos < end:
+                    key = buf[pos : pos + width]
+                    operation = operations[key]
+                    if operation == 0:
+                        pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+                        continue
+                    form = operation & 3
+                    value = pos + HEADER_BYTES[form]
+                    length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
+                    after = value + length
+                    code = operation >> 2
+                    if code == PRIVATE:
+                        code = self._private(table, key, creators)
+                    if code == KEEP:
+                        if length == UNDEFINED:
+                            raise self.malformed("undefined length of what is no sequence", pos, key, encoding)
+                    elif code == WALK:
+                        after, changed = self._sequence(buf, value, length, end, table.children[key], key, closed=closed)
+                        if changed is not None:
+                            if pos > run:
+                                out.append(buf[run:pos])
+                            out.append(encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed)))
+                            out.append(changed)
+                            run = after
+                    elif code == REMOVE:
+                        if length == UNDEFINED:
+                            after = skip_value(buf, Header(*encoding.parse_key(key), value, length), encoding)
+                        if pos > run:
+                            out.append(buf[run:pos])
+                        run = after
+                        self.counts[REMOVE] += 1
+                    elif code == INSERT or code == PIXELS:
+                        self.stop, self.run = code, run
+                        return pos
+                    elif code == DELIMITER:
+                        if not open_item:
+                            raise self.malformed("an item end outside an item", pos)
+                        self.run = run
+                        return pos
+                    else:
+                        if length == UNDEFINED:
+                            after = self._undefined(buf, pos, value, table, key)
+                        if after > end:
+                            raise Short(after)
+                        new = self._change(code, buf[value:after], table, key, form, creators)
+                        if new is not None:
+                            if pos > run:
+                                out.append(buf[run:pos])
+                            out.append(new)
+                            run = after
+                    pos = after
+            except KeyError:
+                if len(key) < width:
+                    raise self._short(Short(), pos, run, closed=closed) from None
+                self._classify(table, key, pos)
+            except (IndexError, StructError):
+                raise self._short(Short(), pos, run, closed=closed) from None
+            except Short as short:
+                raise self._short(short, pos, run, closed=closed) from None
+        self.run = run
+        return pos
+
+    def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
+        """Make the error for an element at ``pos`` of the buffer."""
+        own = (encoding.parse_key(key)[0],) if encoding else ()
+        return MalformedInput(what, (*self.path, *own), self.base + pos)
+
+    def _short(self, short: Short, pos: int, run: int, *, closed: bool) -> Short | MalformedInput:
+        if closed:
+            return self.malformed("an element ends past the end of the data", pos)
+        self.pos, self.run = pos, run
+        return short
+
+    def _classify(self, table: Table, key: bytes, pos: int) -> None:
+        try:
+            table.classify(key)
+        except MalformedInput as fault:
+            raise MalformedInput(fault.what, (*self.path, *fault.path), self.base + pos) from None
+
+    def _sequence(self, buf: bytes, pos: int, length: int, end: int, table: Table, key: bytes, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+        """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
+        if length == UNDEFINED:
+            return self._items(buf, pos, None, end, table, key, closed=closed)
+        limit = pos + length
+        if limit > end:
+            raise Short(limit)
+        if length > MEMO_BYTES:
+            return self._items(buf, pos, limit, limit, table, key, closed=True)
+        raw = buf[pos:limit]
+        try:
+            known = table.memo[raw]
+        except KeyError:
+            pass
+        else:
+            if known is None:
+                return limit, None
+            self.counts = [a + b for a, b in zip(self.counts, known[1], strict=True)]
+            return limit, known[0]
+        touched, before = self._touched, self.counts[:]
+        changed = self._items(buf, pos, limit, limit, table, key, closed=True)[1]
+        if self._touched == touched:
+            if len(table.memo) >= MAX_MEMO:
+                table.memo.clear()
+            table.memo[raw] = None if changed is None else (changed, tuple(a - b for a, b in zip(self.counts, before, strict=True)))
+        return limit, changed
+
+    def _items(self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, key: bytes, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+        """Walk items up to ``limit`` (None: up to the delimiter, which belongs to the value)."""
+        self.path.append(table.encoding.parse_key(key)[0])
+        if len(self.path) > MAX_DEPTH:
+            raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
+        unpack = table.encoding.u32.unpack_from
+        pieces: list[bytes] = []
+        run = pos
+        while pos != limit:
+            kind = buf[pos : pos + 4]
+            length = unpack(buf, pos + 4)[0]
+            if kind != table.item:
+                if kind != table.sequence_end or limit is not None:
+                    raise self.malformed("an item was expected", pos)
+                pos += 8
+                break
+            out: list[bytes] = []
+            if length == UNDEFINED:
+                tail = self.walk(buf, pos + 8, end, table, out, closed=closed, open_item=True)
+                if tail >= end:
+                    raise self._short(Short(), pos, pos, closed=closed)
+                after = tail + 8
+            else:
+                tail = after = pos + 8 + length
+                if after > end:
+                    raise self._short(Short(after), pos, pos, closed=closed)
+                if self.walk(buf, pos + 8, after, table, out, closed=True) != after:
+                    raise self.malformed("an element ends past the end of its item", pos)
+            if out or self.run > pos + 8:
+                out.append(buf[self.run : tail])
+                body = b"".join(out)
+                pieces.append(buf[run:pos])
+                pieces.append(table.item + (table.encoding.u32.pack(len(body)) if length != UNDEFINED else b"\xff\xff\xff\xff"))
+                pieces.append(body)
+                run = tail
+            pos = after
+        self.path.pop()
+        if not pieces:
+            return pos, None
+        pieces.append(buf[run:pos])
+        return pos, b"".join(pieces)
+
+    def _undefined(self, buf: bytes, pos: int, value: int, table: Table, key: bytes) -> int:
+        """Return the position after a sequence of undefined length whose value is replaced as a whole."""
+        if table.vrs.get(key, "SQ") != "SQ":
+            raise self.malformed("undefined length of what is no sequence", pos, key, table.encoding)
+        return skip_value(buf, Header(*table.encoding.parse_key(key), value, UNDEFINED), table.encoding)
+
+    def _private(self, table: Table, key: bytes, creators: dict[int, str]) -> int:
+        tag = table.encoding.parse_key(key)[0]
+        creator = creators.get(tag >> 8)
+        return REMOVE if creator is None else table.private_operation(key, creator, tag)
+
+    def _change(self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]) -> bytes | None:  # noqa: PLR0911, PLR0913
+        """Return the whole new element, empty if it goes, None if it stays as it is."""
+        if code == CONSTANT:
+            self.counts[code] += 1
+            return table.constants[key]
+        if code == CREATOR:
+            return self._creator(raw, table, key, creators)
+        if code == CODES:
+            self._read_codes(raw, table, key)
+            return b""
+        if code == TEMPORAL:
+            self.temporal = raw.decode("latin-1").strip(" \0")
+            return b""
+        self.counts[code] += 1
+        if code == UID:
+            new = self._identity.uid_bytes(raw)
+            return None if new is None else table.encoding.element(key, form, new)
+        return table.encoding.element(key, form, self._text(code, raw, table, key))
+
+    def _text(self, code: int, raw: bytes, table: Table, key: bytes) -> bytes:
+        tag = table.encoding.parse_key(key)[0]
+        if code == PATIENT:
+            self._touched += 1
+            if table.stage is not None and tag == PATIENT_ID and raw.strip(b" \0") != self._patient_id:
+                raise MalformedInput("Patient ID twice or out of order", (tag,))
+            return pad(self._patient.pseudonym, b" ")
+        values = raw.decode("latin-1").split("\\")
+        if code == PSEUDONYM:
+            values = [self._identity.keys.value(tag, text) if (text := value.strip(" \0")) else "" for value in values]
+        elif code == SHIFT:
+            self._touched += 1
+            values = [shift(table.vrs[key], value, self._patient.shift_days) for value in values]
+        elif code == TRUNCATE:
+            values = [truncate(table.vrs[key], value) for value in values]
+        return pad("\\".join(values), b" ")
+
+    def _creator(self, raw: bytes, table: Table, key: bytes, creators: dict[int, str]) -> bytes | None:
+        tag = table.encoding.parse_key(key)[0]
+        creator = raw.decode("latin-1").strip(" \0")
+        if table.keeps_creator(creator, tag):
+            creators[(tag >> 16) << 8 | tag & 0xFF] = creator
+            return None
+        self.counts[REMOVE] += 1
+        return b""
+
+    def _read_codes(self, raw: bytes, table: Table, key: bytes) -> None:
+        """Read the Code Values of De-identification Method Code Sequence (0012,0064) of an earlier pass."""
+        encoding = table.encoding
+        try:
+            for item, end in items(raw, encoding):
+                for header, after in elements(raw, item, end, encoding):
+                    if header.tag == 0x00080100:
+                        self.codes.append(raw[header.start : after].decode("latin-1").strip(" \0"))
+        except (IndexError, StructError):
+            raise MalformedInput("an element ends past the end of the data", (encoding.parse_key(key)[0],)) from None

@@ -1,0 +1,75 @@
+"""The held head of a data set: what must be known before its first byte may leave.
+
+Dates of group 0008 come before the Patient ID that decides how far they move, and the File Meta Information before the new
+SOP Instance UID that it must name.
+"""
+
+from dataclasses import dataclass
+from struct import error as StructError
+
+from gateway.core.errors import MalformedInput
+from gateway.core.wire import charset
+from gateway.core.wire.elements import Encoding, elements
+
+SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
+PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
+_WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY, BURNED_IN})
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Source values of one object, as text without padding. ``raw_patient_id`` is the encoded Patient ID."""
+
+    sop_class: str
+    sop_instance: str
+    issuer: str
+    patient_id: str
+    study: str
+    burned_in: str
+    raw_patient_id: bytes = b""
+
+
+def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
+    """Read the head out of the beginning of a data set, or return None when more bytes are needed.
+
+    ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
+    """
+    found: dict[int, bytes] = {}
+    try:
+        for header, after in elements(buf, 0, len(buf), encoding):
+            if _is_past(header.tag, found, with_burned_in=with_burned_in):
+                return _head(found)
+            if header.tag in _WANTED:
+                if after > len(buf):
+                    break
+                found.setdefault(header.tag, buf[header.start : after])
+    except (IndexError, StructError):
+        pass
+    return _head(found) if whole else None
+
+
+def _is_past(tag: int, found: dict[int, bytes], *, with_burned_in: bool) -> bool:
+    if tag <= ISSUER or (with_burned_in and tag <= BURNED_IN):
+        return False
+    return bool(found.get(PATIENT_ID, b"").strip(b" \0")) or tag > STUDY
+
+
+def _head(found: dict[int, bytes]) -> Head:
+    for tag in (SOP_CLASS, SOP_INSTANCE):
+        if not found.get(tag, b"").strip(b" \0"):
+            raise MalformedInput("no value", (tag,))
+    terms = _ascii(found, SPECIFIC_CHARACTER_SET).split("\\")
+    raw = found.get(PATIENT_ID, b"").strip(b" \0")
+    return Head(
+        sop_class=_ascii(found, SOP_CLASS),
+        sop_instance=_ascii(found, SOP_INSTANCE),
+        issuer=charset.decode(found.get(ISSUER, b"").strip(b" \0"), terms),
+        patient_id=charset.decode(raw, terms),
+        study=_ascii(found, STUDY),
+        burned_in=_ascii(found, BURNED_IN),
+        raw_patient_id=raw,
+    )
+
+
+def _ascii(found: dict[int, bytes], tag: int) -> str:
+    return found.get(tag, b"").decode("latin-1").strip(" \0")

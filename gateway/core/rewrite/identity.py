@@ -1,0 +1,62 @@
+"""What stands for a source identifier on the released side, remembered: the same for Part 10 and for JSON."""
+
+from dataclasses import dataclass
+
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.standard.uids import is_registered
+
+MAX_REMEMBERED = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Patient:
+    """The patient of one object: the pseudonym, and by how many days dates move back."""
+
+    pseudonym: str
+    shift_days: int
+
+
+class Identity:
+    """Maps UIDs and patients of one domain; ``retains_uids`` makes every UID its own released UID."""
+
+    def __init__(self, keys: KeyRing, *, retains_uids: bool) -> None:
+        self.keys = keys
+        self.retains_uids = retains_uids
+        self._uids: dict[bytes, bytes | None] = {}
+        self._patients: dict[tuple[str, str, str], Patient] = {}
+
+    def uid(self, source: str) -> str:
+        """Return the released UID; registered UIDs (PS3.6 Annex A) and empty values stay."""
+        if self.retains_uids or not source or is_registered(source):
+            return source
+        return self.keys.uid(source)
+
+    def uid_bytes(self, raw: bytes) -> bytes | None:
+        """Map an encoded UI value, padded and of any multiplicity; None when it stays as it is."""
+        try:
+            return self._uids[raw]
+        except KeyError:
+            pass
+        values = [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
+        mapped = [self.uid(value) for value in values]
+        new = None if mapped == values else pad("\\".join(mapped), b"\0")
+        if len(self._uids) >= MAX_REMEMBERED:
+            self._uids.clear()
+        self._uids[raw] = new
+        return new
+
+    def patient(self, issuer: str, patient_id: str, study_uid: str) -> Patient:
+        """Return who stands for a patient; the Study counts only where there is no Patient ID."""
+        who = (issuer, patient_id, "" if patient_id else study_uid)
+        found = self._patients.get(who)
+        if found is None:
+            if len(self._patients) >= MAX_REMEMBERED:
+                self._patients.clear()
+            found = self._patients[who] = Patient(self.keys.patient(*who), self.keys.shift_days(*who))
+        return found
+
+
+def pad(value: str, padding: bytes) -> bytes:
+    """Encode ASCII or Latin-1 text to even length (PS3.5 Section 6.2)."""
+    raw = value.encode("latin-1")
+    return raw + padding if len(raw) % 2 else raw

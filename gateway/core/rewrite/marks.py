@@ -1,0 +1,36 @@
+"""What a finished object says about its de-identification (PS3.15 Section E.1.1), the same for Part 10 and JSON."""
+
+from collections.abc import Iterable
+
+from gateway.core.standard.ps315 import BASIC_PROFILE_CODE, BASIC_PROFILE_MEANING, Option
+from gateway.core.wire.elements import Encoding
+
+CODE_MEANINGS = {BASIC_PROFILE_CODE: BASIC_PROFILE_MEANING} | {option.code: option.meaning for option in Option}
+"""CID 7050."""
+_STRENGTH = ("UNMODIFIED", "MODIFIED", "REMOVED")
+
+Codes = tuple[tuple[str, str], ...]
+"""Code Value and Code Meaning of CID 7050."""
+
+
+def codes(ours: Codes, earlier: Iterable[str]) -> Codes:
+    """Join what an earlier pass did with what we do. Only codes of CID 7050 stay, with the standard's own meaning."""
+    own = {code for code, _ in ours}
+    kept = dict.fromkeys(code for code in earlier if code in CODE_MEANINGS and code not in own)
+    return (*((code, CODE_MEANINGS[code]) for code in kept), *ours)
+
+
+def code_items(pairs: Codes, encoding: Encoding) -> bytes:
+    """Encode De-identification Method Code Sequence items."""
+    items = []
+    for code, meaning in pairs:
+        body = encoding.make(0x00080100, "SH", code.encode())
+        body += encoding.make(0x00080102, "SH", b"DCM")
+        body += encoding.make(0x00080104, "LO", meaning.encode())
+        items.append(encoding.tag(0xFFFEE000) + encoding.u32.pack(len(body)) + body)
+    return b"".join(items)
+
+
+def temporal(ours: str, earlier: str) -> str:
+    """Longitudinal Temporal Information Modified: what an earlier pass took away does not come back."""
+    return max(ours, earlier if earlier in _STRENGTH else ours, key=_STRENGTH.index)

@@ -1,0 +1,291 @@
+"""The DICOM JSON Model (PS3.18 Annex F) under the same Plan and with the same actions as Part 10.
+
+A data set is a mapping of keys to raw JSON. What is kept is not parsed, its bytes are copied; only attributes that change
+and sequences are decoded. Sequences that do not name the patient are remembered by their bytes.
+"""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.profile.model import Action
+from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Place, Plan
+from gateway.core.pseudonym.values import shift, truncate
+from gateway.core.rewrite import marks
+from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.tables import MAX_MEMO, PATIENT_TAGS
+from gateway.core.standard import dictionary
+from gateway.core.standard.tags import is_private, is_private_creator, json_key
+from gateway.core.standard.vr import VRS, dummy_bytes, dummy_json
+from gateway.core.wire.elements import MAX_DEPTH
+
+Raw = msgspec.Raw
+Elements = Mapping[str, bytes | Raw]
+"""One data set: key (8 hexadecimal digits) -> JSON of its element."""
+Bulk = Callable[[str], str]
+"""Gives the gateway's URL for an origin's BulkDataURI."""
+
+_decode_data_set = msgspec.json.Decoder(dict[str, Raw]).decode
+_encode = msgspec.json.encode
+_T = TypeVar("_T")
+_KEEP = Decision(Action.KEEP, "")
+
+
+class Element(msgspec.Struct, omit_defaults=True):
+    """One element of the JSON Model (PS3.18 Section F.2.2)."""
+
+    vr: str = ""
+    Value: list[Raw | None] | None = None
+    BulkDataURI: str | None = None
+    InlineBinary: str | None = None
+
+
+_decode_element = msgspec.json.Decoder(Element).decode
+_decode_items = msgspec.json.Decoder(list[dict[str, Raw] | None]).decode
+
+
+@dataclass(slots=True)
+class _Object:
+    """What the elements of one object have in common. ``touched`` counts uses of the patient."""
+
+    plan: Plan
+    patient: Patient
+    bulk: Bulk
+    touched: int = 0
+
+
+class MetadataRewriter:
+    """Rewrites data sets of one engine; keeps decisions and small sequences."""
+
+    def __init__(self, plan: Callable[[str], Plan], identity: Identity) -> None:
+        self._plan = plan
+        self._identity = identity
+        self._decisions: dict[tuple[Plan, Place, str, bytes], Decision] = {}
+        self._memo: dict[tuple[Plan, Place, bytes], bytes] = {}
+
+    def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
+        """Rewrite the metadata of one instance; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
+        sop_class = text(elements, "00080016")
+        if not sop_class or not text(elements, "00080018"):
+            raise MalformedInput("no SOP Class or SOP Instance UID", (0x00080016,))
+        plan = self._plan(sop_class)
+        if plan.refuses(sop_class, text(elements, "00280301")):
+            return None
+        out = self.match(elements, plan, bulk)
+        out[json_key(IDENTITY_REMOVED)] = b'{"vr":"CS","Value":["YES"]}'
+        out[json_key(METHOD)] = _encode({"vr": "LO", "Value": [plan.method]})
+        out[json_key(METHOD_CODES)] = _encode({"vr": "SQ", "Value": [_code(*pair) for pair in marks.codes(plan.codes, _codes(elements))]})
+        out[json_key(TEMPORAL)] = _encode({"vr": "CS", "Value": [marks.temporal(plan.longitudinal, text(elements, json_key(TEMPORAL)))]})
+        if "00080005" in out:
+            out["00080005"] = b'{"vr":"CS","Value":["ISO_IR 192"]}'  # JSON text is UTF-8, whatever the object was
+        return encode(out)
+
+    def match(self, elements: Elements, plan: Plan, bulk: Bulk) -> dict[str, bytes]:
+        """Rewrite one data set that is not a whole instance (a search result), without the marks of an instance."""
+        patient = self._identity.patient(text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D"))
+        return self._data_set(elements, _Object(plan, patient, bulk), ROOT, 0)
+
+    def _data_set(self, elements: Elements, whole: _Object, place: Place, depth: int) -> dict[str, bytes]:
+        if depth > MAX_DEPTH:
+            raise LimitExceeded("nesting of sequences", MAX_DEPTH)
+        out = {}
+        for key, value in elements.items():
+            raw = bytes(value)
+            vr = _vr(raw)
+            decision = self._decisions.get((whole.plan, place, key, vr)) or self._decide(elements, whole.plan, place, key, vr)
+            if decision.action is Action.REMOVE:
+                continue
+            if decision.action is Action.KEEP and raw.find(b"{", 1) < 0 and b"URI" not in raw and vr != b"UN":
+                out[key] = raw
+                continue
+            new = self._element(key, raw, decision, whole, place, depth)
+            if new is not None:
+                out[key.upper()] = new
+        return out
+
+    def _decide(self, elements: Elements, plan: Plan, place: Place, key: str, vr: bytes) -> Decision:
+        try:
+            tag = int(key, 16)
+        except ValueError:
+            tag = -1
+        if tag < 0 or len(key) != 8:
+            raise MalformedInput("a key that is no tag")
+        encoded = vr.decode("latin-1")
+        if encoded not in VRS:
+            raise MalformedInput("a VR that PS3.5 does not define", (tag,))
+        if is_private(tag) and plan.private_groups:
+            return self._private(elements, plan, tag, encoded)
+        decision = plan.decide(tag, encoded, place)
+        if len(self._decisions) > 8 * MAX_MEMO:
+            self._decisions.clear()
+        self._decisions[plan, place, key, vr] = decision
+        return decision
+
+    def _private(self, elements: Elements, plan: Plan, tag: int, vr: str) -> Decision:
+        """Private creators stand in the same data set, so nothing is remembered."""
+        block = tag if is_private_creator(tag) else tag & 0xFFFF0000 | tag >> 8 & 0xFF
+        creator = text(elements, json_key(block))
+        if is_private_creator(tag):
+            return _KEEP if (creator, tag >> 16) in plan.private_groups else Decision(Action.REMOVE, "")
+        decision = plan.private_rule(creator, tag & 0xFFFF00FF, vr)
+        return Decision(Action.REMOVE, "") if vr == "SQ" and decision.action is Action.KEEP else decision
+
+    def _element(self, key: str, raw: bytes, decision: Decision, whole: _Object, place: Place, depth: int) -> bytes | None:  # noqa: PLR0913
+        tag = int(key, 16)
+        element = _parse(_decode_element, raw, tag)
+        meant = dictionary.vr_of(tag) or element.vr if element.vr == "UN" else element.vr
+        if decision.action is Action.KEEP:
+            if meant == "SQ":
+                return self._sequence(raw, element, tag, whole, whole.plan.inside(place, tag, deep=decision.deep), depth)
+            return self._kept(element, whole)
+        if decision.action is Action.EMPTY or (decision.action is Action.REPLACE and element.vr == "SQ"):
+            return _encode({"vr": element.vr})
+        if decision.action is Action.REPLACE:
+            return _constant(element.vr, meant, decision.value)
+        if element.vr == "UN":
+            return self._unknown_vr(element, tag, meant, decision, whole)
+        if element.Value is None:
+            filled = decision.action is Action.PSEUDONYM and tag in PATIENT_TAGS and element.BulkDataURI is None
+            return self._json(element.vr, self._texts(tag, meant, [], decision, whole)) if filled else _empty(element)
+        values = [_string(value, tag) for value in element.Value]
+        return self._json(element.vr, self._texts(tag, meant, values, decision, whole))
+
+    def _sequence(self, raw: bytes, element: Element, tag: int, whole: _Object, inside: Place, depth: int) -> bytes | None:  # noqa: PLR0913
+        if element.vr == "UN" or element.BulkDataURI is not None or element.InlineBinary is not None:
+            return None  # items that cannot be walked here do not leave
+        if element.Value is None:
+            return b'{"vr":"SQ"}'
+        memo = (whole.plan, inside, raw)
+        known = self._memo.get(memo)
+        if known is not None:
+            return known
+        touched = whole.touched
+        items = _parse(_decode_items, b"[" + b",".join(bytes(v) if v is not None else b"null" for v in element.Value) + b"]", tag)
+        new = b'{"vr":"SQ","Value":[' + b",".join(encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items) + b"]}"
+        if whole.touched == touched and b"URI" not in raw:
+            if len(self._memo) >= MAX_MEMO:
+                self._memo.clear()
+            self._memo[memo] = new
+        return new
+
+    def _kept(self, element: Element, whole: _Object) -> bytes:
+        if element.BulkDataURI is not None:
+            return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})
+        return _encode(element)
+
+    def _unknown_vr(self, element: Element, tag: int, meant: str, decision: Decision, whole: _Object) -> bytes | None:
+        """A value in VR UN stands as InlineBinary; one that is elsewhere cannot be changed here and does not leave."""
+        if element.InlineBinary is None:
+            return _empty(element)
+        try:
+            raw = b64decode(element.InlineBinary, validate=True)
+        except Base64Error:
+            raise MalformedInput("InlineBinary is not base64", (tag,)) from None
+        values = [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
+        padding = VRS[meant].padding if meant in VRS else b" "
+        new = pad("\\".join(self._texts(tag, meant, values, decision, whole)), padding)
+        return _encode({"vr": "UN", "InlineBinary": b64encode(new).decode()})
+
+    def _texts(self, tag: int, vr: str, values: list[str], decision: Decision, whole: _Object) -> list[str]:
+        if decision.action is Action.UID:
+            return [self._identity.uid(value) for value in values]
+        if decision.action is Action.PSEUDONYM:
+            if tag in PATIENT_TAGS:
+                whole.touched += 1
+                return [whole.patient.pseudonym]
+            return [self._identity.keys.value(tag, value) if value else "" for value in values]
+        if decision.action is Action.SHIFT_DATE:
+            whole.touched += 1
+            return [shift(vr, value, whole.patient.shift_days) for value in values]
+        if decision.action is Action.TRUNCATE_DATE:
+            return [truncate(vr, value) for value in values]
+        raise MalformedInput("an action without a meaning here", (tag,))
+
+    def _json(self, vr: str, values: list[str]) -> bytes:
+        if not any(values):
+            return _encode({"vr": vr})
+        if vr == "PN":
+            return _encode({"vr": vr, "Value": [{"Alphabetic": value} for value in values]})
+        return _encode({"vr": vr, "Value": [value or None for value in values]})
+
+
+def decode(data_set: bytes) -> dict[str, Raw]:
+    """Parse one data set without looking into its elements. Raises MalformedInput."""
+    return _parse(_decode_data_set, data_set, None)
+
+
+def encode(elements: Elements) -> bytes:
+    """Join elements to a data set, tags ascending (PS3.18 Section F.2.2)."""
+    return b"{" + b",".join(b'"' + key.encode() + b'":' + bytes(elements[key]) for key in sorted(elements)) + b"}"
+
+
+def text(elements: Elements, key: str) -> str:
+    """Return the first value of an element as text without padding; empty when there is none."""
+    raw = elements.get(key)
+    if raw is None:
+        return ""
+    element = _parse(_decode_element, bytes(raw), int(key, 16))
+    if element.InlineBinary is not None and element.vr == "UN":
+        return b64decode(element.InlineBinary).decode("latin-1").strip(" \0")
+    return _string(element.Value[0], int(key, 16)) if element.Value else ""
+
+
+def _parse(decoder: Callable[[bytes], _T], raw: bytes, tag: int | None) -> _T:
+    try:
+        return decoder(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise MalformedInput("not the DICOM JSON Model", () if tag is None else (tag,)) from None
+
+
+def _vr(raw: bytes) -> bytes:
+    """Read the VR where writers put it: first, or last."""
+    if raw[:7] == b'{"vr":"' and raw[9:10] == b'"':
+        return raw[7:9]
+    if raw[-10:-4] == b'"vr":"' and raw[-2:] == b'"}':
+        return raw[-4:-2]
+    return _parse(_decode_element, raw, None).vr.encode("latin-1", "replace")
+
+
+def _string(value: Raw | None, tag: int) -> str:
+    found = None if value is None else _parse(msgspec.json.decode, bytes(value), tag)
+    if isinstance(found, dict):
+        found = found.get("Alphabetic") or ""
+    if isinstance(found, list):
+        raise MalformedInput("a list within a value", (tag,))
+    return "" if found is None else str(found).strip(" \0")
+
+
+def _empty(element: Element) -> bytes | None:
+    return None if element.BulkDataURI is not None else _encode({"vr": element.vr})
+
+
+def _constant(vr: str, meant: str, value: str | None) -> bytes:
+    if vr == "UN":
+        raw = dummy_bytes(meant) if value is None else pad(value, b" ")
+        return _encode({"vr": "UN", "InlineBinary": b64encode(raw).decode()})
+    if value is None:
+        return _encode({"vr": vr, **dummy_json(vr)})
+    if vr == "PN":
+        return _encode({"vr": vr, "Value": [{"Alphabetic": value}]})
+    return _encode({"vr": vr, "Value": [float(value) if vr == "DS" else int(value) if vr == "IS" else value]})
+
+
+def _code(code: str, meaning: str) -> dict[str, object]:
+    return {
+        "00080100": {"vr": "SH", "Value": [code]},
+        "00080102": {"vr": "SH", "Value": ["DCM"]},
+        "00080104": {"vr": "LO", "Value": [meaning]},
+    }
+
+
+def _codes(elements: Elements) -> list[str]:
+    raw = elements.get(json_key(METHOD_CODES))
+    if raw is None:
+        return []
+    element = _parse(_decode_element, bytes(raw), METHOD_CODES)
+    return [text(decode(bytes(item)), "00080100") for item in element.Value or () if item is not None]

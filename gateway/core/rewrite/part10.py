@@ -1,0 +1,166 @@
+"""A DICOM Part 10 object in pieces: preamble and File Meta Information written anew, the data set de-identified.
+
+PS3.10 Section 7.1, PS3.15 Section E.1.1. Pixel Data passes untouched, in its own Transfer Syntax; a deflated data set is
+inflated, rewritten and deflated again, all in a stream.
+"""
+
+import zlib
+from struct import error as StructError
+
+from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.rewrite.dataset import COUNTED
+from gateway.core.rewrite.head import Head
+from gateway.core.rewrite.identity import Identity, pad
+from gateway.core.rewrite.stream import DataSetRewriter, Limits, Planner
+from gateway.core.standard.uids import TransferSyntax, transfer_syntax
+from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, read_header
+
+IMPLEMENTATION_CLASS_UID = "2.25.236312430962043937044862043917393093853"
+IMPLEMENTATION_VERSION_NAME = "DICOMVEIL_1"
+PREAMBLE_BYTES = 132
+INFLATE_STEP_BYTES = 1 << 20
+
+
+class Part10Rewriter:
+    """Rewrites one Part 10 object: ``feed`` bytes, then ``close``; both return bytes that may leave.
+
+    Holds the head of the object until it is known, then at most one element. Raises MalformedInput, LimitExceeded or
+    RefusedByProfile; after that nothing more may be fed, and what came out before is not a whole object.
+    """
+
+    def __init__(self, planner: Planner, identity: Identity, limits: Limits) -> None:
+        self._planner = planner
+        self._identity = identity
+        self._limits = limits
+        self._start = b""
+        self._syntax: TransferSyntax | None = None
+        self._data_set: DataSetRewriter | None = None
+        self._inflater: zlib._Decompress | None = None
+        self._deflater: zlib._Compress | None = None
+        self._inflated = 0
+        self._meta_sent = False
+
+    @property
+    def head(self) -> Head | None:
+        """The source identifiers of the object, once known. Never to be shown."""
+        return self._data_set.head if self._data_set else None
+
+    @property
+    def transfer_syntax_uid(self) -> str | None:
+        """The Transfer Syntax of the object, once known."""
+        return self._syntax.uid if self._syntax else None
+
+    @property
+    def report(self) -> dict[str, int]:
+        """Changed values per kind of change; no values."""
+        counts: dict[str, int] = {}
+        for name, count in zip(COUNTED, self._data_set.counts if self._data_set else (), strict=False):
+            if count:
+                counts[name] = counts.get(name, 0) + count
+        return counts
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the source object and return what may leave now."""
+        if self._meta_sent and self._inflater is None and self._data_set is not None:
+            return self._data_set.feed(data)
+        if self._data_set is None:
+            self._start += data
+            at = self._read_meta()
+            if at is None:
+                return b""
+            data, self._start = self._start[at:], b""
+        return self._led(self._through(data))
+
+    def close(self) -> bytes:
+        """Say that the object ends here and return the rest."""
+        if self._data_set is None:
+            raise MalformedInput("not a DICOM Part 10 object, or cut before its data set", offset=len(self._start))
+        if self._inflater is not None and not self._inflater.eof:
+            raise MalformedInput("the deflated data set is cut")
+        rest = self._data_set.close()
+        if self._deflater is not None:
+            rest = self._deflater.compress(rest) + self._deflater.flush()
+            rest += b"\0" * (len(rest) % 2)
+        return self._led(rest)
+
+    def _led(self, body: bytes) -> bytes:
+        """Put preamble and File Meta Information before the first bytes."""
+        if self._meta_sent or self.head is None or self._syntax is None:
+            return body
+        self._meta_sent = True
+        return self._meta(self.head, self._syntax.uid) + body
+
+    def _read_meta(self) -> int | None:
+        """Find the Transfer Syntax and where the data set starts, or return None when more bytes are needed."""
+        if len(self._start) < PREAMBLE_BYTES:
+            return None
+        if self._start[128:PREAMBLE_BYTES] != b"DICM":
+            raise MalformedInput("not a DICOM Part 10 object: no DICM prefix", offset=128)
+        try:
+            uid, at = self._scan_meta()
+        except (IndexError, StructError):
+            if len(self._start) > self._limits.max_meta_bytes:
+                raise LimitExceeded("bytes of File Meta Information", self._limits.max_meta_bytes) from None
+            return None
+        self._syntax = transfer_syntax(uid)
+        if self._syntax is None:
+            raise MalformedInput("a Transfer Syntax that the standard does not define", (0x00020010,))
+        encoding = EXPLICIT_LE if self._syntax.explicit else IMPLICIT_LE
+        if not self._syntax.little_endian:
+            encoding = EXPLICIT_BE
+        if self._syntax.deflated:
+            self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+            self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits)
+        return at
+
+    def _scan_meta(self) -> tuple[str, int]:
+        buf, pos, uid = self._start, PREAMBLE_BYTES, ""
+        end = None
+        while end is None or pos < end:
+            if end is None and buf[pos : pos + 2] != b"\x02\x00":
+                if len(buf) < pos + 2:
+                    raise IndexError
+                break
+            header = read_header(buf, pos, EXPLICIT_LE)
+            pos = header.start + header.length
+            if header.tag >> 16 != 2:
+                raise MalformedInput("an element of another group in the File Meta Information", (header.tag,), header.start)
+            if pos > len(buf):
+                raise IndexError
+            value = buf[header.start : pos]
+            if header.tag == 0x00020000 and len(value) == 4:
+                end = pos + int.from_bytes(value, "little")
+            elif header.tag == 0x00020010:
+                uid = value.decode("latin-1").strip(" \0")
+        if not uid:
+            raise MalformedInput("no value", (0x00020010,))
+        return uid, pos
+
+    def _through(self, data: bytes) -> bytes:
+        if self._data_set is None:
+            return b""
+        if self._inflater is None or self._deflater is None:
+            return self._data_set.feed(data)
+        out = []
+        while data and not self._inflater.eof:
+            try:
+                plain = self._inflater.decompress(data, INFLATE_STEP_BYTES)
+            except zlib.error:
+                raise MalformedInput("the deflated data set cannot be inflated") from None
+            self._inflated += len(plain)
+            if self._inflated > self._limits.max_inflated_bytes:
+                raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
+            out.append(self._deflater.compress(self._data_set.feed(plain)))
+            data = self._inflater.unconsumed_tail
+        return b"".join(out)
+
+    def _meta(self, head: Head, syntax: str) -> bytes:
+        make = EXPLICIT_LE.make
+        body = make(0x00020001, "OB", b"\0\1")
+        body += make(0x00020002, "UI", pad(head.sop_class, b"\0"))
+        body += make(0x00020003, "UI", pad(self._identity.uid(head.sop_instance), b"\0"))
+        body += make(0x00020010, "UI", pad(syntax, b"\0"))
+        body += make(0x00020012, "UI", pad(IMPLEMENTATION_CLASS_UID, b"\0"))
+        body += make(0x00020013, "SH", pad(IMPLEMENTATION_VERSION_NAME, b" "))
+        return bytes(128) + b"DICM" + make(0x00020000, "UL", len(body).to_bytes(4, "little")) + body

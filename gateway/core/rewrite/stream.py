@@ -1,0 +1,188 @@
+"""A whole data set in pieces of any size: bytes in, de-identified bytes out.
+
+Holds one element that must be looked into (or the head), never a bulk value: what is kept passes, what is removed is
+counted off. The same path serves the elements before and after Pixel Data.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL, Plan
+from gateway.core.rewrite import marks
+from gateway.core.rewrite.dataset import DataSetWalker, Short
+from gateway.core.rewrite.head import Head, read_head
+from gateway.core.rewrite.identity import Identity, Patient
+from gateway.core.rewrite.tables import INSERT, PIXELS, STAGES, Table
+from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding, read_header
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one object may cost, in bytes. An element is held whole only if something inside it may change."""
+
+    max_head_bytes: int = 32 << 20
+    max_element_bytes: int = 256 << 20
+    max_meta_bytes: int = 1 << 20
+    max_inflated_bytes: int = 8 << 30
+
+
+class Planner(Protocol):
+    """Finds the Plan for a SOP Class, laid out as tables; the engine is one."""
+
+    wants_burned_in: bool
+
+    def tables(self, sop_class: str, encoding: Encoding) -> tuple[Plan, tuple[Table, ...]]:
+        """Return the plan and its root tables, one per stage."""
+
+
+class DataSetRewriter:
+    """Rewrites one data set. ``head`` is set before the first byte comes out.
+
+    ``feed`` and ``close`` raise MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more may be fed.
+    """
+
+    def __init__(self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits) -> None:
+        self._planner = planner
+        self._identity = identity
+        self._encoding = encoding
+        self._limits = limits
+        self._walker = DataSetWalker(identity, Patient("", 0), b"")
+        self._plan: Plan | None = None
+        self._tables: tuple[Table, ...] = ()
+        self._stage = 0
+        self._pending: list[bytes] = []
+        self._held = self._need = self._base = self._remaining = 0
+        self._passing = self._in_fragments = False
+        self.head: Head | None = None
+
+    @property
+    def counts(self) -> list[int]:
+        """Changed values by operation code."""
+        return self._walker.counts
+
+    def feed(self, data: bytes) -> bytes:
+        """Take the next bytes of the source data set and return what may leave now."""
+        if self._remaining:
+            beyond = len(data) - self._remaining
+            if beyond <= 0:
+                self._remaining = -beyond
+                self._base += len(data)
+                return data if self._passing else b""
+            rest, self._remaining = self._remaining, 0
+            self._base += rest
+            return (data[:rest] if self._passing else b"") + self.feed(data[rest:])
+        self._pending.append(data)
+        self._held += len(data)
+        limit = self._limits.max_element_bytes if self.head else self._limits.max_head_bytes
+        if max(self._held if self._need else 0, self._need) > limit:
+            raise LimitExceeded("bytes of what must be held whole", limit, offset=self._base)
+        return self._advance(whole=False) if self._held >= self._need else b""
+
+    def close(self) -> bytes:
+        """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
+        out = self._advance(whole=True)
+        if self._remaining or self._in_fragments:
+            raise MalformedInput("the data ends inside an element", offset=self._base)
+        while self._stage < len(STAGES) - 1:
+            out += self._insertion()
+        return out
+
+    def _advance(self, *, whole: bool) -> bytes:
+        buf = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        self._pending, self._held, self._need = [], 0, 0
+        if self.head is None and not self._begin(buf, whole=whole):
+            self._hold(buf, 2 * len(buf))
+            return b""
+        out: list[bytes] = []
+        pos = 0
+        while pos < len(buf):
+            pos = self._fragments(buf, pos, out) if self._in_fragments else self._elements(buf, pos, out, whole=whole)
+        self._base += len(buf) - self._held
+        return b"".join(out)
+
+    def _hold(self, rest: bytes, need: int) -> None:
+        if rest:
+            self._pending, self._held, self._need = [rest], len(rest), need
+
+    def _begin(self, buf: bytes, *, whole: bool) -> bool:
+        head = read_head(buf, self._encoding, whole=whole, with_burned_in=self._planner.wants_burned_in)
+        if head is None:
+            return False
+        self._plan, self._tables = self._planner.tables(head.sop_class, self._encoding)
+        reason = self._plan.refuses(head.sop_class, head.burned_in)
+        if reason:
+            raise RefusedByProfile(reason)
+        patient = self._identity.patient(head.issuer, head.patient_id, head.study)
+        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id)
+        self.head = head
+        return True
+
+    def _elements(self, buf: bytes, pos: int, out: list[bytes], *, whole: bool) -> int:
+        walker = self._walker
+        walker.path.clear()
+        walker.base = self._base
+        try:
+            after = walker.walk(buf, pos, len(buf), self._tables[self._stage], out, closed=whole)
+        except Short as short:
+            out.append(buf[walker.run : walker.pos])
+            rest = buf[walker.pos :]
+            self._hold(rest, short.upto - walker.pos if short.upto else 2 * len(rest))
+            return len(buf)
+        out.append(buf[walker.run : after])
+        if walker.stop == INSERT:
+            out.append(self._insertion())
+        elif walker.stop == PIXELS:
+            return self._pixels(buf, after, out)
+        elif after > len(buf):
+            self._passing = walker.run < after
+            self._remaining = after - len(buf)
+            return len(buf)
+        return after
+
+    def _pixels(self, buf: bytes, pos: int, out: list[bytes]) -> int:
+        header = read_header(buf, pos, self._encoding)
+        if header.length == UNDEFINED:
+            if not self._encoding.explicit or header.vr not in ("OB", "OW", "UN"):
+                raise MalformedInput("encapsulated pixel data must be OB", (header.tag,), self._base + pos)
+            self._in_fragments = True
+            after = header.start
+        else:
+            after = header.start + header.length
+        out.append(buf[pos:after])
+        self._passing = True
+        self._remaining = max(0, after - len(buf))
+        return min(after, len(buf))
+
+    def _fragments(self, buf: bytes, pos: int, out: list[bytes]) -> int:
+        """Pass the offset table and the fragments of encapsulated Pixel Data (PS3.5 Section A.4)."""
+        run = pos
+        while len(buf) - pos >= 8:
+            header = read_header(buf, pos, self._encoding)
+            if header.tag == SEQUENCE_DELIMITER:
+                self._in_fragments = False
+                out.append(buf[run : header.start])
+                return header.start
+            if header.tag != ITEM or header.length == UNDEFINED:
+                raise MalformedInput("a fragment was expected", (0x7FE00010,), self._base + pos)
+            pos = header.start + header.length
+            if pos >= len(buf):
+                out.append(buf[run:])
+                self._passing, self._remaining = True, pos - len(buf)
+                return len(buf)
+        out.append(buf[run:pos])
+        self._hold(buf[pos:], 8)
+        return len(buf)
+
+    def _insertion(self) -> bytes:
+        """Encode what belongs before the next stage and enter it (PS3.15 Section E.1.1)."""
+        plan, walker, make = self._plan, self._walker, self._encoding.make
+        if plan is None:
+            raise MalformedInput("an empty data set")
+        self._stage += 1
+        if self._stage == 1:
+            return make(IDENTITY_REMOVED, "CS", b"YES")
+        if self._stage == 2:
+            codes = marks.code_items(marks.codes(plan.codes, walker.codes), self._encoding)
+            return make(METHOD, "LO", plan.method.encode()) + make(METHOD_CODES, "SQ", codes)
+        return make(TEMPORAL, "CS", marks.temporal(plan.longitudinal, walker.temporal).encode())

@@ -1,0 +1,146 @@
+"""A Plan laid out for one encoding: the first bytes of an element -> what the walker does. Filled as elements are met.
+
+One dictionary look-up on raw bytes replaces parsing of tag and VR. An operation is ``code << 2 | form``; the three plain
+forms of KEEP are 0, 1 and 2.
+"""
+
+from gateway.core.errors import MalformedInput
+from gateway.core.profile.model import Action
+from gateway.core.profile.plan import ROOT, Decision, Place, Plan
+from gateway.core.standard import dictionary
+from gateway.core.standard.tags import is_private, is_private_creator
+from gateway.core.standard.vr import VRS, dummy_bytes
+from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding
+
+(KEEP, REMOVE, CONSTANT, UID, PATIENT, PSEUDONYM, SHIFT, TRUNCATE, WALK, CODES, TEMPORAL, PIXELS, INSERT, DELIMITER, CREATOR, PRIVATE) = range(16)
+"""Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one."""
+
+STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
+"""At the root, an element at or past the tag of its stage waits until the elements of that stage are inserted."""
+
+PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
+MAX_KEYS = 20_000
+"""Remembered keys per table: a hostile object can invent tags without end."""
+MAX_MEMO = 4_096
+PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
+
+_CODES = {
+    Action.REMOVE: REMOVE,
+    Action.EMPTY: CONSTANT,
+    Action.REPLACE: CONSTANT,
+    Action.UID: UID,
+    Action.PSEUDONYM: PSEUDONYM,
+    Action.SHIFT_DATE: SHIFT,
+    Action.TRUNCATE_DATE: TRUNCATE,
+}
+
+
+class Table:
+    """Operations for the data sets at one place in one encoding; ``stage`` counts what the root has inserted so far."""
+
+    __slots__ = ("_place", "_plan", "children", "constants", "encoding", "item", "memo", "operations", "sequence_end", "stage", "vrs")
+
+    def __init__(self, plan: Plan, place: Place, encoding: Encoding, stage: int | None = None) -> None:
+        self._plan = plan
+        self._place = place
+        self.encoding = encoding
+        self.stage = stage
+        self.item = encoding.tag(ITEM)
+        self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
+        self.operations: dict[bytes, int] = {}
+        self.constants: dict[bytes, bytes] = {}
+        self.vrs: dict[bytes, str] = {}
+        self.children: dict[bytes, Table] = {}
+        self.memo: dict[bytes, tuple[bytes, tuple[int, ...]] | None] = {}
+
+    def classify(self, key: bytes) -> int:
+        """Decide about a key met for the first time and remember it.
+
+        Raises MalformedInput on a VR that PS3.5 does not define.
+        """
+        if len(self.operations) > MAX_KEYS:
+            self.operations.clear()
+        tag, vr = self.encoding.parse_key(key)
+        if tag >> 16 == 0xFFFE:
+            if tag != 0xFFFEE00D:
+                raise MalformedInput("an item outside a sequence", (tag,))
+            operation = DELIMITER << 2 | IMPLICIT
+        else:
+            form = self._form(tag, vr)
+            operation = self._operation(key, tag, vr, form) << 2 | form
+        self.operations[key] = operation
+        return operation
+
+    def private_operation(self, key: bytes, creator: str, tag: int) -> int:
+        """Decide about an element of a private block once its creator is known."""
+        vr = self.encoding.parse_key(key)[1] or "UN"
+        decision = self._plan.private_rule(creator, tag & 0xFFFF00FF, vr)
+        code = self._code(key, tag, vr, decision, self._form(tag, vr))
+        return REMOVE if code == WALK else code
+
+    def keeps_creator(self, creator: str, tag: int) -> bool:
+        """Say whether some rule keeps elements of this private block."""
+        return (creator, tag >> 16) in self._plan.private_groups
+
+    def _form(self, tag: int, vr: str) -> int:
+        if not self.encoding.explicit:
+            return IMPLICIT
+        properties = VRS.get(vr)
+        if properties is None:
+            raise MalformedInput("a VR that PS3.5 does not define", (tag,))
+        return LONG if properties.is_long else SHORT
+
+    def _operation(self, key: bytes, tag: int, vr: str, form: int) -> int:
+        if self.stage is not None:
+            if tag >= STAGES[self.stage]:
+                return INSERT
+            if tag == 0x00120064:
+                return CODES
+            if tag == 0x00280303:
+                return TEMPORAL
+            if tag in PIXEL_DATA:
+                return PIXELS
+        if is_private(tag) and self._plan.private_groups:
+            return CREATOR if is_private_creator(tag) else PRIVATE
+        known = dictionary.vr_of(tag)
+        encoded = vr or known or "UN"
+        return self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
+
+    def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
+        known = dictionary.vr_of(tag) or vr
+        self.vrs[key] = meant = known if vr == "UN" else vr
+        if decision.action is Action.KEEP:
+            return self._kept(key, tag, vr, meant, decision)
+        code = _CODES[decision.action]
+        if code == CONSTANT:
+            self.constants[key] = self._constant(key, form, vr, known, decision)
+        if code == PSEUDONYM and tag in PATIENT_TAGS:
+            return PATIENT
+        if code == UID and vr == "SQ":
+            return REMOVE
+        return code
+
+    def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
+        if meant != "SQ":
+            return KEEP
+        inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
+        place = self._plan.inside(self._place, tag, deep=decision.deep)
+        unchanged = place == self._place and inner is self.encoding and self.stage is None
+        self.children[key] = self if unchanged else Table(self._plan, place, inner)
+        return WALK
+
+    def _constant(self, key: bytes, form: int, vr: str, known: str, decision: Decision) -> bytes:
+        """The whole element. A dummy follows the VR it is written in; a value of the profile is text in any."""
+        if decision.action is Action.EMPTY or vr == "SQ":
+            value = b""
+        elif decision.value is not None:
+            value = decision.value.encode("ascii")
+            value += b" " if len(value) % 2 else b""
+        else:
+            value = dummy_bytes(known if vr == "UN" else vr)
+        return self.encoding.element(key, form, value)
+
+
+def root_tables(plan: Plan, encoding: Encoding) -> tuple[Table, ...]:
+    """The tables of a top-level data set, one per stage."""
+    return tuple(Table(plan, ROOT, encoding, stage) for stage in range(len(STAGES)))

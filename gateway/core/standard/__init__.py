@@ -1,0 +1,1 @@
+"""The vocabulary of the DICOM Standard, as data and small pure functions."""

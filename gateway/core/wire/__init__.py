@@ -1,0 +1,1 @@
+"""Encodings: multipart, DICOM JSON, character sets, Data Elements."""

@@ -1,0 +1,50 @@
+"""What the routes need from outside, as protocols; ``gateway.adapters`` fills them."""
+
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class OriginAnswer:
+    """One answer of an origin server: status, lower-case headers, and the body as it arrives."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: AsyncIterator[bytes]
+
+
+class OriginServer(Protocol):
+    """A DICOMweb service that is only ever read with GET."""
+
+    def get(self, path: str, query: str = "", accept: str = "*/*") -> AbstractAsyncContextManager[OriginAnswer]:
+        """Open ``{service base}{path}?{query}``; path and query go out byte for byte as given (ASCII, already encoded).
+
+        Any status is an answer. Raises OriginFailed when there is none, also out of ``body`` when it breaks off.
+        The message names the origin's configured name, never a URL: URLs hold source UIDs.
+        """
+
+    async def aclose(self) -> None:
+        """Release connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A pair of the released side and the source side; ``source`` is secret and stored sealed."""
+
+    released: str
+    source: str
+
+
+class ReleaseStore(Protocol):
+    """What has been released and can therefore be resolved: ``kind`` is ``study`` or ``patient``."""
+
+    async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
+        """Remember pairs; known ones are left as they are."""
+
+    async def get(self, domain: str, kind: str, released: str) -> str | None:
+        """Return the source of a released identifier, or None."""
+
+    async def aclose(self) -> None:
+        """Release connections."""

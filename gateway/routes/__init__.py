@@ -1,0 +1,1 @@
+"""One module per service of PS3.18, and the administrative routes."""

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Installs Debian packages that are missing; does nothing when there are none.
+#   setup_system.sh venv [PYTHON]   what `make demo` needs: a Python 3.11+ that can make virtual environments
+#   setup_system.sh test            what `make test` needs besides: real servers, a browser, DICOM tools
+# As an ordinary user it only says what to install.
+set -euo pipefail
+
+missing=()
+
+need() { # need PACKAGE COMMAND...: the package is missing unless every command is there
+  local package=$1 command
+  shift
+  for command in "$@"; do
+    PATH=$PATH:/usr/sbin command -v "$command" >/dev/null || { missing+=("$package"); return; }
+  done
+}
+
+need_file() { [ -e "$2" ] || missing+=("$1"); }
+
+check_venv() {
+  local python=${1:-python3}
+  if ! command -v "$python" >/dev/null; then
+    missing+=(python3 python3-venv)
+  elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "setup: $python is older than 3.11; give another one: make PYTHON=python3.11" >&2
+    exit 1
+  elif ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
+    missing+=(python3-venv)
+  fi
+}
+
+check_test() {
+  need orthanc Orthanc
+  need_file orthanc-dicomweb /usr/share/orthanc/plugins/libOrthancDicomWeb.so
+  need dcmtk dcmdump dcmcjpeg pdf2dcm
+  need dicom3tools dciodvfy
+  need chromium chromium
+  need_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
+  need nginx nginx
+  need curl curl
+  need openssl openssl
+  need valgrind valgrind
+  need ca-certificates update-ca-certificates
+  command -v npm >/dev/null || missing+=(nodejs npm)
+}
+
+case "${1:-}" in
+  venv) check_venv "${2:-python3}" ;;
+  test) check_venv; check_test ;;
+  *) sed -n '2,5p' "$0" >&2; exit 2 ;;
+esac
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+  echo "setup: missing. As root: apt-get install -y --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+echo "setup: installing ${missing[*]}"
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}"

@@ -1,0 +1,1 @@
+"""Tests, by kind; see docs/ for what each kind proves."""

@@ -1,0 +1,1 @@
+"""Our output against slow, independent references."""

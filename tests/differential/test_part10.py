@@ -1,0 +1,105 @@
+"""Our Part 10 output, read by pydicom, equals what a naive de-identifier over a pydicom tree makes of the same file."""
+
+import subprocess
+from functools import cache
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+from pydicom import Dataset
+
+from gateway.core.errors import GatewayError
+from tests.differential.corpus_files import CORPUS, NAMES, REFUSED
+from tests.kit import reference
+from tests.kit.engine import KEYS, nominal, random_cuts, rewrite, single_bytes
+from tests.kit.raw import differences, read, tree
+
+pytestmark = pytest.mark.corpus
+
+PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
+META = [0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013]
+PASSED = [name for name in NAMES if name not in REFUSED]
+
+
+@cache
+def released(name: str) -> bytes:
+    return rewrite(nominal(), [(CORPUS / name).read_bytes()])
+
+
+def source(name: str) -> Dataset:
+    return read((CORPUS / name).read_bytes())
+
+
+def test_the_corpus_is_there() -> None:
+    assert len(NAMES) > 400, f"no corpus in {CORPUS}: run scripts/fetch"
+
+
+def test_every_refusal_is_expected_and_every_expected_one_is_in_the_corpus() -> None:
+    assert set(NAMES) >= set(REFUSED)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_file_that_cannot_be_deidentified_is_refused_with_the_expected_reason(name: str) -> None:
+    with pytest.raises(GatewayError) as error:
+        released(name)
+    kind, reason = REFUSED[name]
+    assert type(error.value).__name__ == kind
+    assert reason in str(error.value)
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_output_equals_the_reference_element_by_element(name: str) -> None:
+    expected = reference.deidentify(source(name), KEYS)
+    assert list(differences(tree(read(released(name))), tree(expected))) == []
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_pixel_data_is_bit_identical(name: str) -> None:
+    before = {tag: value for tag, _, value in tree(source(name)) if tag in PIXELS}
+    after = {tag: value for tag, _, value in tree(read(released(name))) if tag in PIXELS}
+    assert before == after
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_file_meta_is_made_anew(name: str) -> None:
+    part10, before = released(name), source(name)
+    after = read(part10).file_meta
+    assert part10[:132] == bytes(128) + b"DICM"
+    assert [int(tag) for tag in sorted(after.keys())] == META
+    assert after.TransferSyntaxUID == before.file_meta.TransferSyntaxUID
+    assert after.MediaStorageSOPClassUID == reference.text(before, 0x00080016)
+    assert after.MediaStorageSOPInstanceUID == KEYS.uid(reference.text(before, 0x00080018))
+    assert after.ImplementationClassUID != before.file_meta.get("ImplementationClassUID")
+    assert after.ImplementationVersionName.startswith("DICOMVEIL")
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_elements_stay_in_ascending_order(name: str) -> None:
+    before, after = list(source(name).keys()), list(read(released(name)).keys())
+    if before == sorted(before):
+        assert after == sorted(after)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_chunking_gives_the_same_output(name: str) -> None:
+    data = (CORPUS / name).read_bytes()
+    for chunks in (random_cuts(data, crc32(name.encode())), [*single_bytes(data[:2000]), data[2000:]]):
+        if name in REFUSED:
+            with pytest.raises(GatewayError, match=REFUSED[name][1]):
+                rewrite(nominal(), chunks)
+        else:
+            assert rewrite(nominal(), chunks) == released(name)
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_dcmdump_reads_the_output_where_it_read_the_input(name: str, tmp_path: Path) -> None:
+    output = tmp_path / "released.dcm"
+    output.write_bytes(released(name))
+    if dcmdump(CORPUS / name) == "":
+        assert dcmdump(output) == ""
+
+
+def dcmdump(path: Path) -> str:
+    """Let dcmtk read a file whole; give its complaints without the values that it prints."""
+    done = subprocess.run(["dcmdump", "-q", "+E", str(path)], capture_output=True, check=False)
+    return "" if done.returncode == 0 else f"exit code {done.returncode}"

@@ -1,0 +1,1 @@
+"""Canaries that must not come out."""

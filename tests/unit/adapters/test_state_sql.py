@@ -1,0 +1,227 @@
+"""The release store on real SQLite files."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import URL
+
+from gateway.adapters.state_sql import SqlReleaseStore, StateFailed, state_url
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.ports import Release
+
+SECRET = bytes(range(32))
+SOURCE_UID = "1.2.276.0.7230010.3.1.2.8323329.99117"
+PATIENT = "HOSPITAL\\MRN-0815-ERIKA"
+
+
+def ring(domain: str) -> KeyRing:
+    return KeyRing(SECRET, domain)
+
+
+def url(folder: Path) -> URL:
+    return state_url("sqlite:///state.db", folder)
+
+
+async def opened(folder: Path) -> SqlReleaseStore:
+    store = SqlReleaseStore(url(folder), ring)
+    await store.start()
+    return store
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqlReleaseStore]:
+    store = await opened(tmp_path)
+    yield store
+    await store.aclose()
+
+
+def statements(store: SqlReleaseStore) -> list[str]:
+    seen: list[str] = []
+
+    def remember(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        seen.append(statement)
+
+    event.listen(store._engine.sync_engine, "before_cursor_execute", remember)
+    return seen
+
+
+async def test_a_released_pair_is_found_again_after_a_restart(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    again = await opened(tmp_path)
+    assert await again.get("research", "study", "2.25.1") == SOURCE_UID
+    await again.aclose()
+
+
+async def test_an_identifier_that_was_never_released_is_absent(store: SqlReleaseStore) -> None:
+    assert await store.get("research", "study", "2.25.1") is None
+
+
+@pytest.mark.parametrize(("domain", "kind"), [("teaching", "study"), ("research", "patient")])
+async def test_a_pair_belongs_to_its_domain_and_kind(store: SqlReleaseStore, domain: str, kind: str) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    assert await store.get(domain, kind, "2.25.1") is None
+
+
+async def test_more_pairs_than_one_batch_are_all_kept(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", (Release(f"2.25.{n}", f"1.2.{n}") for n in range(1, 1202)))
+    again = await opened(tmp_path)
+    found = [await again.get("research", "study", f"2.25.{n}") for n in (1, 500, 501, 1000, 1001, 1201)]
+    await again.aclose()
+    assert found == [f"1.2.{n}" for n in (1, 500, 501, 1000, 1001, 1201)]
+
+
+async def test_the_same_pair_twice_in_one_put_is_one_row(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)] * 3)
+    assert rows(tmp_path) == 1
+
+
+async def test_two_stores_may_put_the_same_pair(store: SqlReleaseStore, tmp_path: Path) -> None:
+    other = await opened(tmp_path)
+    pairs = [Release(f"2.25.{n}", f"1.2.{n}") for n in range(300)]
+    await asyncio.gather(*(each.put("research", "study", pairs) for each in (store, other, store, other)))
+    await other.aclose()
+    assert rows(tmp_path) == 300
+
+
+async def test_putting_known_pairs_asks_the_database_nothing(store: SqlReleaseStore) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    seen = statements(store)
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    assert not seen
+    await store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
+    assert len(seen) == 1
+
+
+async def test_getting_a_warm_pair_asks_the_database_nothing(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    cold = await opened(tmp_path)
+    seen = statements(cold)
+    assert [await cold.get("research", "study", "2.25.1") for _ in range(3)] == [SOURCE_UID] * 3
+    assert len(seen) == 1
+    await cold.aclose()
+
+
+async def test_an_absent_pair_is_asked_for_again_since_another_process_may_release_it(
+    store: SqlReleaseStore, tmp_path: Path
+) -> None:
+    assert await store.get("research", "study", "2.25.1") is None
+    other = await opened(tmp_path)
+    await other.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    await other.aclose()
+    assert await store.get("research", "study", "2.25.1") == SOURCE_UID
+
+
+async def test_no_source_identifier_is_readable_in_any_file(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.77", SOURCE_UID)])
+    await store.put("research", "patient", [Release("DVABCDEFGH", PATIENT)])
+    files = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    assert "state.db-wal" in files
+    stored = b"".join(files.values())
+    assert b"2.25.77" in stored  # the test reads what was written
+    for hidden in (SOURCE_UID, PATIENT, "MRN-0815", "ERIKA", "8323329"):
+        for encoding in ("utf-8", "utf-16-le", "utf-16-be"):
+            assert hidden.encode(encoding) not in stored
+
+
+async def test_the_files_are_readable_by_their_owner_alone(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
+        "state.db": 0o600,
+        "state.db-shm": 0o600,
+        "state.db-wal": 0o600,
+    }
+
+
+async def test_a_row_under_another_secret_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRing(bytes(32), domain))
+    assert await stranger.get("research", "study", "2.25.1") is None
+    await stranger.aclose()
+
+
+async def test_a_row_moved_to_another_key_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    change(tmp_path, "UPDATE releases SET released = '2.25.2'")
+    assert await store.get("research", "study", "2.25.2") is None
+
+
+async def test_a_damaged_row_is_mended_by_the_next_release(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    change(tmp_path, "UPDATE releases SET sealed = x'00'")
+    other = await opened(tmp_path)
+    assert await other.get("research", "study", "2.25.1") is None
+    await other.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    await other.aclose()
+    third = await opened(tmp_path)
+    assert await third.get("research", "study", "2.25.1") == SOURCE_UID
+    await third.aclose()
+
+
+async def test_a_file_deleted_under_a_running_store_is_made_anew(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    await store._engine.dispose()  # as when idle connections are replaced
+    for file in tmp_path.iterdir():
+        file.unlink()
+    assert await store.get("research", "study", "2.25.2") is None
+    await store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
+    assert rows(tmp_path) == 1
+    assert (tmp_path / "state.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_database_that_cannot_be_opened_is_a_plain_failure(tmp_path: Path) -> None:
+    (tmp_path / "state.db").write_bytes(b"not a database, but long enough to look like one" * 100)
+    store = SqlReleaseStore(url(tmp_path), ring)
+    with pytest.raises(StateFailed, match="the state store failed") as failure:
+        await store.start()
+    assert failure.value.__cause__ is None
+    await store.aclose()
+
+
+async def test_a_failure_names_no_value(store: SqlReleaseStore, tmp_path: Path) -> None:
+    change(tmp_path, "DROP TABLE releases")
+    with pytest.raises(StateFailed) as failure:
+        await store.put("research", "study", [Release("2.25.4711", SOURCE_UID)])
+    assert "4711" not in str(failure.value)
+    assert SOURCE_UID not in repr(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [
+        ("sqlite:////var/lib/state.db", "sqlite+aiosqlite:////var/lib/state.db"),
+        ("sqlite:///state.db", "sqlite+aiosqlite:////etc/dicomveil/state.db"),
+        ("postgresql://u:p@db:5432/gateway", "postgresql+asyncpg://u:p@db:5432/gateway"),
+        ("postgres://u@db/gateway", "postgresql+asyncpg://u@db/gateway"),
+        ("postgresql://u@db/gateway?sslmode=require", "postgresql+asyncpg://u@db/gateway?ssl=require"),
+    ],
+)
+def test_a_url_as_users_write_it_gets_its_async_driver(state: str, expected: str) -> None:
+    assert state_url(state, Path("/etc/dicomveil")).render_as_string(hide_password=False) == expected
+
+
+@pytest.mark.parametrize("state", ["", "state.db", "sqlite://", "sqlite://host/x", "sqlite:///:memory:", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@h"])
+def test_another_url_is_refused_without_being_repeated(state: str) -> None:
+    with pytest.raises(ValueError, match="should") as fault:
+        state_url(state, Path("/etc"))
+    assert "hunter2" not in str(fault.value)
+
+
+def test_a_printed_url_hides_its_password() -> None:
+    assert "hunter2" not in repr(state_url("postgresql://u:hunter2@h/d", Path("/")))
+
+
+def rows(folder: Path) -> int:
+    with sqlite3.connect(folder / "state.db") as connection:
+        count: int = connection.execute("SELECT count(*) FROM releases").fetchone()[0]
+    connection.close()
+    return count
+
+
+def change(folder: Path, statement: str) -> None:
+    with sqlite3.connect(folder / "state.db") as connection:
+        connection.execute(statement)
+    connection.close()
