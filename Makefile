@@ -34,9 +34,10 @@ coverage: $(VENV)/.dev $(CORPUS)/MANIFEST.tsv  ## branch coverage of the unit te
 	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered
 
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows
-	$(LOCK) --upgrade pyproject.toml --extra build --extra demo --extra postgres -o requirements.lock
-	$(LOCK) --upgrade pyproject.toml --extra build --extra demo --extra postgres --extra dev \
-	  --constraint requirements.lock -o requirements-dev.lock
+	$(LOCK) --upgrade pyproject.toml --extra demo --extra postgres -o requirements.lock
+	$(LOCK) --upgrade --group build --constraint requirements.lock -o requirements-build.lock
+	$(LOCK) --upgrade pyproject.toml --all-extras --group build --constraint requirements.lock --constraint requirements-build.lock \
+	  -o requirements-dev.lock
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
@@ -51,9 +52,9 @@ $(VENV)/.created:
 	@touch $@
 
 # The project itself is installed in place, without a look at the network: its build tools are locked as well.
-$(VENV)/.runtime: $(VENV)/.created requirements.lock pyproject.toml
+$(VENV)/.runtime: $(VENV)/.created requirements.lock requirements-build.lock pyproject.toml
 	@echo "Installing into $(VENV)"
-	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) install --no-deps --no-build-isolation --no-index --quiet --editable .
 	@touch $@
 

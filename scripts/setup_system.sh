@@ -40,6 +40,7 @@ check_test() {
   need curl curl
   need openssl openssl
   need valgrind valgrind
+  compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
   need ca-certificates update-ca-certificates
   command -v npm >/dev/null || missing+=(nodejs npm)
 }

@@ -52,7 +52,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             failure = _translate(error)
         else:
             return httpx.Response(answer.status, headers=list(answer.raw_headers), stream=_Body(answer))
-        raise failure from None  # outside of the handler: aiohttp's own exception names the URL and must not travel along
+        raise failure  # outside of the handler: aiohttp's own exception names the URL and must not travel along
 
     async def aclose(self) -> None:
         """Close all connections."""
@@ -78,7 +78,6 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=_READ_BUFFER_BYTES,
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent"),
             trust_env=False,
         )
 

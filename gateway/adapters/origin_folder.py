@@ -39,6 +39,7 @@ from gateway.ports import OriginAnswer
 
 CACHED_HEADERS = 256
 
+_LEVELS = {"studies": Level.STUDY, "series": Level.SERIES, "instances": Level.INSTANCE}
 _SEARCH = re.compile(
     r"/(?P<top>studies|series|instances)"
     r"|/studies/(?P<study>[^/]+)/(?P<below>series|instances)"
@@ -117,7 +118,7 @@ class FolderOrigin:
         form = choose(parse_accept(accept), JSON_OFFERS)
         if form is None:
             return problem(NOT_ACCEPTABLE, "no acceptable form")
-        level = Level[(found["top"] or found["below"] or "instances").upper().replace("STUDIES", "STUDY")]
+        level = _LEVELS[found["top"] or found["below"] or "instances"]
         target = Target(level, _uid(found["study"] or found["of_study"]), _uid(found["series"]), _up(path))
         try:
             result = await run_sync(partial(search, index, target, query, lambda one: self._headers(one.path)))

@@ -91,7 +91,9 @@ class SqlReleaseStore:
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
         insert = dialect.insert(_RELEASES)
         different = _RELEASES.c.sealed != insert.excluded.sealed
-        self._insert = insert.on_conflict_do_update(index_elements=_KEY, set_={"sealed": insert.excluded.sealed}, where=different)
+        self._insert = insert.on_conflict_do_update(
+            index_elements=_KEY, set_={"sealed": insert.excluded.sealed}, where=different
+        )
         self._cache: TTLCache[tuple[str, str, str], str] = TTLCache(CACHED_RELEASES, CACHE_TTL_S)
 
     async def start(self) -> None:

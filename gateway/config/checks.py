@@ -340,7 +340,7 @@ def _value_problem(tag: int, value: str) -> str | None:
     if not value.strip("*, "):
         return "selects every study; leave it out or give a value"
     if dictionary.vr_of(tag) == "DA" and not _DATES.fullmatch(value):
-        return "should be a date or range of dates: 20200101, 20200101-, -20201231 or 20200101-20201231"
+        return "should be a date or a range: 20200101, 20200101-, -20201231, 20200101-20201231"
     return None
 
 

@@ -1,7 +1,10 @@
 """Our Part 10 output, read by pydicom, equals what a naive de-identifier over a pydicom tree makes of the same file."""
 
+import re
 import subprocess
-from functools import cache
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from zlib import crc32
 
@@ -21,7 +24,15 @@ META = [0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 
 PASSED = [name for name in NAMES if name not in REFUSED]
 
 
-@cache
+@contextmanager
+def refused(name: str) -> Iterator[None]:
+    kind, reason = REFUSED[name]
+    with pytest.raises(GatewayError, match=re.escape(reason)) as error:
+        yield
+    assert type(error.value).__name__ == kind
+
+
+@lru_cache(maxsize=4)
 def released(name: str) -> bytes:
     return rewrite(nominal(), [(CORPUS / name).read_bytes()])
 
@@ -40,11 +51,8 @@ def test_every_refusal_is_expected_and_every_expected_one_is_in_the_corpus() -> 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_file_that_cannot_be_deidentified_is_refused_with_the_expected_reason(name: str) -> None:
-    with pytest.raises(GatewayError) as error:
+    with refused(name):
         released(name)
-    kind, reason = REFUSED[name]
-    assert type(error.value).__name__ == kind
-    assert reason in str(error.value)
 
 
 @pytest.mark.parametrize("name", PASSED)
@@ -85,7 +93,7 @@ def test_any_chunking_gives_the_same_output(name: str) -> None:
     data = (CORPUS / name).read_bytes()
     for chunks in (random_cuts(data, crc32(name.encode())), [*single_bytes(data[:2000]), data[2000:]]):
         if name in REFUSED:
-            with pytest.raises(GatewayError, match=REFUSED[name][1]):
+            with refused(name):
                 rewrite(nominal(), chunks)
         else:
             assert rewrite(nominal(), chunks) == released(name)

@@ -67,7 +67,9 @@ async def test_a_server_that_is_not_there_is_a_plain_failure(server: str) -> Non
     with pytest.raises(StateFailed, match=r"^the state store failed \(\w+\)$"):
         await wrong_password.start()
     await wrong_password.aclose()
-    nobody = SqlReleaseStore(state_url("postgresql://u@127.0.0.1:1/d", Path("/")), lambda domain: KeyRing(bytes(32), domain))
+    nobody = SqlReleaseStore(
+        state_url("postgresql://u@127.0.0.1:1/d", Path("/")), lambda domain: KeyRing(bytes(32), domain)
+    )
     with pytest.raises(StateFailed, match=r"^the state store failed \(\w+\)$"):
         await nobody.start()
     await nobody.aclose()

@@ -14,7 +14,7 @@ BIG_ENDIAN: Final = "1.2.840.10008.1.2.2"
 JPEG: Final = "1.2.840.10008.1.2.4.50"
 RLE: Final = "1.2.840.10008.1.2.5"
 
-LONG: Final = frozenset("OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
+LONG: Final = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "SQ", "SV", "UC", "UN", "UR", "UT", "UV"})
 FORMATS: Final = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "SV": "q", "UV": "Q"}
 PIXEL_DATA: Final = 0x7FE00010
 _UNDEFINED: Final = 0xFFFFFFFF
@@ -24,9 +24,9 @@ _UNDEFINED: Final = 0xFFFFFFFF
 class Element:
     """One data element.
 
-    ``value`` is encoded text or bytes, a list of numbers, a list of items (each a list of elements), or for encapsulated
-    pixel data a list of fragments. ``undefined`` gives a sequence and its items undefined length; ``unknown`` writes
-    it as UN, whose content is implicit VR little endian whatever surrounds it.
+    ``value`` is encoded text or bytes, a list of numbers, a list of items (each a list of elements), or for
+    encapsulated pixel data a list of fragments. ``undefined`` gives a sequence and its items undefined length;
+    ``unknown`` writes it as UN, whose content is implicit VR little endian whatever surrounds it.
     """
 
     tag: int
@@ -158,7 +158,7 @@ def _json_bytes(element: Element, bulk: str) -> dict[str, str]:
     return {"InlineBinary": base64.b64encode(raw).decode()}
 
 
-def _json_value(vr: str, value: str) -> Any:  # noqa: ANN401 - JSON
+def _json_value(vr: str, value: str) -> Any:
     if vr == "PN":
         groups = zip(("Alphabetic", "Ideographic", "Phonetic"), value.split("="), strict=False)
         return {name: group for name, group in groups if group}

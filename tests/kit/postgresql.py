@@ -24,9 +24,9 @@ def postgresql() -> Iterator[str]:
     try:
         data = folder / "data"
         options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        initdb = [programs[-1] / "initdb", "-D", data, "-U", "app", "--auth=scram-sha-256", "--no-sync"]
-        _run([*as_user, *initdb, f"--pwfile={folder / 'password'}", "-E", "UTF8", "--locale=C.UTF-8"], folder)
-        control = [*as_user, programs[-1] / "pg_ctl", "-D", data, "-w", "-l", folder / "log"]
+        initdb = f"initdb -D {data} -U app --auth=scram-sha-256 --pwfile={folder}/password -E UTF8 --locale=C.UTF-8"
+        _run([*as_user, *f"{programs[-1]}/{initdb} --no-sync".split()], folder)
+        control = [*as_user, *f"{programs[-1]}/pg_ctl -D {data} -w -l {folder}/log".split()]
         _run([*control, "-o", options, "start"], folder)
         try:
             yield f"postgresql://app:{PASSWORD}@127.0.0.1:{port}/postgres"
@@ -45,7 +45,7 @@ def _ordinary_user(folder: Path) -> list[str]:
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
 
 
-def _run(command: list[str | Path], folder: Path) -> None:
+def _run(command: list[str], folder: Path) -> None:
     with (folder / "output").open("ab") as output:
         subprocess.run(command, check=True, stdout=output, stderr=output, cwd=folder)
 

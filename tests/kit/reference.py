@@ -116,7 +116,7 @@ def letter(tag: int, vr: str, path: tuple[str, ...], iod: str) -> str:
         return "X"
     if tag in LISTED:
         code = LISTED[tag]["basic_profile"]
-        return SETTLED.get((tag, ".".join(path), iod), "X") if "/" in code else code
+        return SETTLED.get((tag, ".".join(path), iod), code[0]) if "/" in code else code
     decided = unlisted(tag)
     if decided:
         return "X" if decided == "T" else decided

@@ -4,6 +4,8 @@ import platform
 import subprocess
 import sys
 
+import pytest
+
 
 def run(program: str) -> str:
     return subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
@@ -13,7 +15,8 @@ def test_large_buffers_are_reused_instead_of_faulted_in_again() -> None:
     set_thresholds = "from gateway.memory import set_malloc_thresholds; print(set_malloc_thresholds()); "
     use_buffers = (
         "import resource; before = resource.getrusage(0).ru_minflt; "
-        "[[b'x' * (1 << 20) for _ in range(16)] and None for _ in range(20)]; print(resource.getrusage(0).ru_minflt - before)"
+        "[[b'x' * (1 << 20) for _ in range(16)].clear() for _ in range(20)]; "
+        "print(resource.getrusage(0).ru_minflt - before)"
     )
     was_set, faults = run(set_thresholds + use_buffers).split()
     assert was_set == str(platform.libc_ver()[0] == "glibc")
@@ -21,15 +24,9 @@ def test_large_buffers_are_reused_instead_of_faulted_in_again() -> None:
         assert int(faults) * 10 < int(run(use_buffers))
 
 
-def test_another_c_library_is_left_alone() -> None:
-    assert (
-        run("import os; os.confstr = lambda name: None; import gateway.memory as m; print(m.set_malloc_thresholds())")
-        == "False"
-    )
-    assert (
-        run("import os; os.confstr_names.clear(); import gateway.memory as m; print(m.set_malloc_thresholds())")
-        == "False"
-    )
+@pytest.mark.parametrize("libc", ["os.confstr = lambda name: None", "os.confstr_names.clear()"])
+def test_another_c_library_is_left_alone(libc: str) -> None:
+    assert run(f"import os; {libc}; import gateway.memory; print(gateway.memory.set_malloc_thresholds())") == "False"
 
 
 def test_what_is_loaded_is_not_collected_again() -> None:

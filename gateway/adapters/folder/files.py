@@ -78,20 +78,19 @@ def transfer_syntax_of(data_set: FileDataset) -> str:
     return str(data_set.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian))
 
 
-def value_offset(data_set: Dataset, tag: int) -> int:
-    """Return where a Value Field that was left in its file begins. Raises ValueError for one that was not."""
+def value_offset(data_set: Dataset, tag: int) -> int | None:
+    """Return where a Value Field begins that was left in its file, None for one that was read."""
     raw = data_set.get_item(tag, keep_deferred=True)
-    if not isinstance(raw, RawDataElement) or raw.value is not None:
-        raise ValueError("value is not in the file")
-    return raw.value_tell
+    return raw.value_tell if isinstance(raw, RawDataElement) and raw.value is None else None
 
 
 def value_in_file(data_set: Dataset, tag: int, path: Path) -> FileSlice | None:
     """Return where the Value Field of a Data Element of known length was left in its file, or None."""
     raw = data_set.get_item(tag, keep_deferred=True)
-    if isinstance(raw, RawDataElement) and raw.value is None and 0 < raw.length < UNDEFINED_LENGTH:
-        return FileSlice(path, raw.value_tell, raw.length)
-    return None
+    offset = value_offset(data_set, tag)
+    if offset is None or not isinstance(raw, RawDataElement) or not 0 < raw.length < UNDEFINED_LENGTH:
+        return None
+    return FileSlice(path, offset, raw.length)
 
 
 def little_endian(value: bytes, vr: str, data_set: Dataset) -> bytes:

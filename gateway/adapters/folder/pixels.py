@@ -9,7 +9,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import pixel_array
-from pydicom.uid import UID, ExplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, JPEGExtended12Bit
 
 from gateway.adapters.folder.accept import Representation
 from gateway.adapters.folder.attributes import BINARY_VRS
@@ -72,8 +72,8 @@ def frame_offers(transfer_syntax: str) -> list[Representation]:
 def can_decode(transfer_syntax: str) -> bool:
     """Whether Explicit VR Little Endian can be made of it with the codecs installed."""
     uid = UID(transfer_syntax)
-    if uid.is_private or not uid.is_transfer_syntax:
-        return False
+    if uid.is_private or not uid.is_transfer_syntax or uid == JPEGExtended12Bit:
+        return False  # of JPEG Extended, Pillow reads those of 8 bits only
     if not uid.is_encapsulated:
         return True
     try:
@@ -103,6 +103,8 @@ def all_frames(instance: Instance) -> list[int]:
 
 def _stored_frame(instance: Instance, data_set: Dataset, number: int, count: int) -> bytes:
     offset = value_offset(data_set, PIXEL_DATA)
+    if offset is None:
+        return get_frame(data_set[PIXEL_DATA].value, number - 1, number_of_frames=count)
     with instance.path.open("rb") as file:
         file.seek(offset)
         return get_frame(file, number - 1, number_of_frames=count)

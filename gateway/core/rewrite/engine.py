@@ -1,18 +1,17 @@
 """One profile and one domain, ready to rewrite any number of objects: plans and tables are made once and kept."""
 
-from collections.abc import Callable
-
 from gateway.core.errors import MalformedInput
-from gateway.core.profile.model import Profile
+from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.identity import Identity
-from gateway.core.rewrite.metadata import Elements, MetadataRewriter, decode
+from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.stream import Limits
 from gateway.core.rewrite.tables import Table, root_tables
-from gateway.core.standard import iods
+from gateway.core.standard import dictionary, iods
 from gateway.core.standard.ps315 import Option
+from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import Encoding
 
 class Engine:
@@ -21,6 +20,7 @@ class Engine:
     def __init__(self, profile: Profile, keys: KeyRing, limits: Limits | None = None) -> None:
         self.profile = profile
         self.keys = keys
+        self.digest = profile.digest
         self.identity = Identity(keys, retains_uids=Option.RETAIN_UIDS in profile.options)
         self.wants_burned_in = profile.apply_masks
         self._limits = limits or Limits()
@@ -44,24 +44,37 @@ class Engine:
             found = self._tables[plan.iod, encoding] = root_tables(plan, encoding)
         return plan, found
 
+    def uid(self, source: str) -> str:
+        """Return the released UID."""
+        return self.identity.uid(source)
+
     def part10(self) -> Part10Rewriter:
         """Start a Part 10 object."""
         return Part10Rewriter(self, self.identity, self._limits)
 
-    def metadata(self, data_set: bytes, bulk: Callable[[str], str]) -> bytes | None:
+    def metadata(self, data_set: bytes, bulk: Bulk) -> bytes | None:
         """Rewrite one data set of the DICOM JSON Model; None when the profile refuses the object.
 
         ``bulk`` gives the gateway's URL for an origin's BulkDataURI. Raises MalformedInput, LimitExceeded.
         """
-        return self._metadata.instance(decode(data_set), bulk)
+        return self._metadata.instance(decode_object(data_set), bulk)
 
-    def metadata_elements(self, elements: Elements, bulk: Callable[[str], str]) -> bytes | None:
+    def metadata_elements(self, elements: Elements, bulk: Bulk) -> bytes | None:
         """Do the same for a data set that is split into elements already."""
         return self._metadata.instance(elements, bulk)
 
     def match(self, elements: Elements, sop_class: str = "") -> dict[str, bytes]:
         """Rewrite one search result (PS3.18 Section 10.6.3)."""
         return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
+
+    def keeps(self, tag: int) -> bool:
+        """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""
+        vr = dictionary.vr_of(tag)
+        return vr is not None and self.plan("").decide(tag, vr).action is Action.KEEP
+
+    def refuses(self, sop_class: str) -> bool:
+        """Say whether no object of a SOP Class passes the profile."""
+        return self.plan(sop_class).refuses(sop_class) is not None
 
 
 def _no_bulk(_uri: str) -> str:

@@ -22,6 +22,7 @@ from gateway.core.rewrite.tables import MAX_MEMO, PATIENT_TAGS
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS, dummy_bytes, dummy_json
+from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import MAX_DEPTH
 
 Raw = msgspec.Raw
@@ -30,7 +31,6 @@ Elements = Mapping[str, bytes | Raw]
 Bulk = Callable[[str], str]
 """Gives the gateway's URL for an origin's BulkDataURI."""
 
-_decode_data_set = msgspec.json.Decoder(dict[str, Raw]).decode
 _encode = msgspec.json.encode
 _T = TypeVar("_T")
 _KEEP = Decision(Action.KEEP, "")
@@ -214,11 +214,6 @@ class MetadataRewriter:
         return _encode({"vr": vr, "Value": [value or None for value in values]})
 
 
-def decode(data_set: bytes) -> dict[str, Raw]:
-    """Parse one data set without looking into its elements. Raises MalformedInput."""
-    return _parse(_decode_data_set, data_set, None)
-
-
 def encode(elements: Elements) -> bytes:
     """Join elements to a data set, tags ascending (PS3.18 Section F.2.2)."""
     return b"{" + b",".join(b'"' + key.encode() + b'":' + bytes(elements[key]) for key in sorted(elements)) + b"}"
@@ -288,4 +283,4 @@ def _codes(elements: Elements) -> list[str]:
     if raw is None:
         return []
     element = _parse(_decode_element, bytes(raw), METHOD_CODES)
-    return [text(decode(bytes(item)), "00080100") for item in element.Value or () if item is not None]
+    return [text(decode_object(item), "00080100") for item in element.Value or () if item is not None]

@@ -1,7 +1,8 @@
 """The DICOM JSON Model (PS3.18 Annex F) as a stream: an array of data sets in, one data set at a time out.
 
 A data set comes out as ``{tag: msgspec.Raw}`` in the order sent: an Attribute that the Plan keeps is never parsed, its
-bytes are copied. Members that are repeated are refused, escaped names too: two readers could see two data sets in them.
+bytes are copied. Repeated members are refused, since two readers could see two data sets in them; so are names that are
+escaped or not ASCII, which no tag is.
 
 Cutting is fast because the seams between the data sets of one array look alike. The end of the first data set is found
 by counting braces outside strings; the bytes from there to the second are learned, and from then on searched for. A
@@ -11,6 +12,7 @@ cases.
 """
 
 import re
+import sys
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
@@ -28,10 +30,9 @@ MAX_SEAM_BYTES: Final = 256
 """More white space than this between two data sets is not worth learning."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+_SPACE: Final = b" \t\r\n"
 _SPACES: Final = re.compile(rb"[ \t\r\n]*+")
-_TO_BRACE_OR_CUT_STRING: Final = re.compile(
-    rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+([{}"]|\Z)', re.DOTALL
-)
+_TO_BRACE_OR_CUT_STRING: Final = re.compile(rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+([{}"]|\Z)', re.DOTALL)
 _REST_OF_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
 
 _DECODER: Final = msgspec.json.Decoder(DataSet)
@@ -41,7 +42,8 @@ _ENCODER: Final = msgspec.json.Encoder()
 def decode_object(piece: bytes | msgspec.Raw) -> DataSet:
     """Split a JSON object into its members, unparsed; they keep ``piece``, or a compact copy of it, in memory.
 
-    Raises MalformedInput, also for repeated or escaped names; LimitExceeded if it nests deeper than the parser goes.
+    Raises MalformedInput, also for repeated, escaped and non-ASCII names, and LimitExceeded where the parser finds it
+    nested too deeply.
     """
     members = _decode(piece)
     if _accounts_for(members, len(piece)):
@@ -50,7 +52,7 @@ def decode_object(piece: bytes | msgspec.Raw) -> DataSet:
     members = _decode(compact)
     if _accounts_for(members, len(compact)):
         return members
-    raise MalformedInput("JSON object with a repeated or escaped name")
+    raise MalformedInput("JSON object with a repeated or unusual name")
 
 
 def encode_object(members: Mapping[str, msgspec.Raw | bytes]) -> bytes:
@@ -71,16 +73,17 @@ def _decode(piece: bytes | msgspec.Raw) -> DataSet:
 
 def _accounts_for(members: DataSet, length: int) -> bool:
     """Tell whether compact members of these names and values fill so many bytes: then none was lost as repeated."""
-    return 1 + 4 * len(members) + sum(map(len, members)) + sum(map(len, members.values())) == length
+    punctuation = 1 + 4 * len(members) if members else 2
+    return punctuation + sum(map(len, members)) + sum(map(len, members.values())) == length
 
 
 class _Place(Enum):
     """Where in the document the reader stands."""
 
+    BYTE_ORDER_MARK = auto()
     START = auto()
     FIRST = auto()
     OBJECT = auto()
-    LONE_OBJECT = auto()
     AFTER = auto()
     NEXT = auto()
     END = auto()
@@ -88,7 +91,7 @@ class _Place(Enum):
 
 _STEPS: Final = {
     (_Place.START, b"["): _Place.FIRST,
-    (_Place.START, b"{"): _Place.LONE_OBJECT,
+    (_Place.START, b"{"): _Place.OBJECT,
     (_Place.FIRST, b"{"): _Place.OBJECT,
     (_Place.FIRST, b"]"): _Place.END,
     (_Place.AFTER, b","): _Place.NEXT,
@@ -106,22 +109,23 @@ class ArrayReader:
 
     def __init__(self, max_object_bytes: int = MAX_OBJECT_BYTES) -> None:
         self._max_object_bytes = max_object_bytes
-        self._place = _Place.START
+        self._patience_bytes = min(PATIENCE_BYTES, max_object_bytes)
+        self._place = _Place.BYTE_ORDER_MARK
+        self._after_object = _Place.AFTER
         self._buffer = bytearray()  # begins where the reader stands
         self._offset = 0  # of the buffer in the document
+        self._may_be_end = False
         self._between = b""  # what stood between the last object and here
         self._scan = _Scan()
         self._seam: _Seam | None = None
-        self._learns_seam = True
+        self._trusts_seams = True
 
     def feed(self, data: bytes) -> list[DataSet]:
         """Take the next bytes; return the objects that are complete with them."""
         self._buffer += data
-        may_be_end = data.rstrip(b" \t\r\n").endswith(b"]")
+        self._may_be_end = data.rstrip(_SPACE).endswith(b"]")
         found: list[DataSet] = []
-        if self._place is _Place.START and not self._skip_byte_order_mark():
-            return found
-        while self._step() if self._place not in (_Place.OBJECT, _Place.LONE_OBJECT) else self._cut(found, may_be_end):
+        while self._advance(found):
             pass
         return found
 
@@ -130,3 +134,172 @@ class ArrayReader:
         if self._place is not _Place.END:
             raise self._malformed("JSON array without its end")
 
+    def _advance(self, found: list[DataSet]) -> bool:
+        """Take one token or one object; return False when there is none yet."""
+        if self._place is _Place.OBJECT:
+            return self._cut(found)
+        if self._place is _Place.BYTE_ORDER_MARK:
+            return self._skip_byte_order_mark()
+        spaces = _SPACES.match(self._buffer)
+        self._drop(0 if spaces is None else spaces.end())
+        token = bytes(self._buffer[:1])
+        if not token:
+            return False
+        step = _STEPS.get((self._place, token))
+        if step is None:
+            raise self._malformed("not a JSON array of objects")
+        if step is _Place.OBJECT:
+            self._begin_object()
+        else:
+            self._drop(1)
+        self._place = step
+        return True
+
+    def _skip_byte_order_mark(self) -> bool:
+        head = bytes(self._buffer[:3])
+        if len(head) < 3 and _BYTE_ORDER_MARK.startswith(head):
+            return False
+        if head == _BYTE_ORDER_MARK:
+            self._drop(3)
+        self._place = _Place.START
+        return True
+
+    def _begin_object(self) -> None:
+        self._after_object = _Place.END if self._place is _Place.START else _Place.AFTER
+        self._scan = _Scan()
+        if self._seam is not None:
+            self._seam.restart()
+        elif self._place is _Place.NEXT and self._trusts_seams and len(self._between) <= MAX_SEAM_BYTES:
+            self._seam = _Seam(self._between)
+
+    def _cut(self, found: list[DataSet]) -> bool:
+        """Take the object at the buffer's begin if its end is there."""
+        members = self._cut_at_seam()
+        if members is None:
+            if self._seam is not None and not self._may_be_end and len(self._buffer) <= self._patience_bytes:
+                return False
+            members = self._cut_by_scan()
+            if members is None:
+                return False
+        found.append(members)
+        return True
+
+    def _cut_at_seam(self) -> DataSet | None:
+        end = -1 if self._seam is None else self._seam.find_end(self._buffer)
+        if end < 0:
+            return None
+        try:
+            members = decode_object(self._piece(end))
+        except MalformedInput:
+            self._give_up_seams()
+            return None
+        self._take(end)
+        return members
+
+    def _cut_by_scan(self) -> DataSet | None:
+        end = self._scan.find_end(self._buffer)
+        self._check_size(len(self._buffer) if end < 0 else end)
+        if end < 0:
+            return None
+        if self._seam is not None:  # hidden by braces in strings, unless this is the last object
+            self._give_up_seams()
+        try:
+            members = decode_object(self._piece(end))
+        except MalformedInput as error:
+            raise self._malformed(error.what) from None
+        self._take(end)
+        return members
+
+    def _give_up_seams(self) -> None:
+        self._seam = None
+        self._trusts_seams = False
+
+    def _piece(self, end: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            return bytes(view[:end])
+
+    def _take(self, end: int) -> None:
+        self._check_size(end)
+        self._drop(end)
+        self._between = b""
+        self._place = self._after_object
+
+    def _drop(self, length: int) -> None:
+        self._between = (self._between + self._buffer[: min(length, MAX_SEAM_BYTES + 1)])[: MAX_SEAM_BYTES + 1]
+        del self._buffer[:length]
+        self._offset += length
+
+    def _check_size(self, length: int) -> None:
+        if length > self._max_object_bytes:
+            raise LimitExceeded("JSON object", self._max_object_bytes, offset=self._offset)
+
+    def _malformed(self, what: str) -> MalformedInput:
+        return MalformedInput(what, offset=self._offset)
+
+
+class _Seam:
+    """Find the end of the object at the buffer's begin by what stands between two objects; may be wrong."""
+
+    def __init__(self, between: bytes) -> None:
+        self._needle = b"}" + between + b"{"
+        self.restart()
+
+    def restart(self) -> None:
+        """Begin with another object."""
+        self._sought = 0
+        self._counted = 0
+        self._open = 0
+
+    def find_end(self, buffer: bytearray) -> int:
+        """Return the next place with as many braces closed as opened before it, or -1; goes on where it stopped."""
+        found = buffer.find(self._needle, self._sought)
+        while found >= 0:
+            end = found + 1
+            self._open += buffer.count(b"{", self._counted, end) - buffer.count(b"}", self._counted, end)
+            self._counted = self._sought = end
+            if self._open == 0:
+                return end
+            found = buffer.find(self._needle, end)
+        self._sought = max(self._sought, len(buffer) - len(self._needle) + 1)
+        return -1
+
+
+class _Scan:
+    """Find the end of the object at the buffer's begin by its braces outside strings; right if it is JSON."""
+
+    def __init__(self) -> None:
+        self._scanned = 0
+        self._open = 0
+        self._is_in_string = False
+
+    def find_end(self, buffer: bytearray) -> int:
+        """Return the place after the closing brace, or -1; goes on where it stopped."""
+        while self._scanned < len(buffer):
+            if self._is_in_string:
+                if not self._leave_string(buffer):
+                    break
+            elif self._find_closing_brace(buffer):
+                return self._scanned
+        return -1
+
+    def _leave_string(self, buffer: bytearray) -> bool:
+        rest = _REST_OF_STRING.match(buffer, self._scanned)
+        if rest is not None:  # pragma: no branch  (it matches anything)
+            self._scanned = rest.end()
+            self._is_in_string = not rest[1]
+        return not self._is_in_string
+
+    def _find_closing_brace(self, buffer: bytearray) -> bool:
+        """Go to the closing brace, into a string that is cut off, or to the end of the buffer."""
+        for brace in _TO_BRACE_OR_CUT_STRING.finditer(buffer, self._scanned):  # pragma: no branch  (the end matches)
+            self._scanned = brace.end()
+            if brace[1] == b"{":
+                self._open += 1
+            elif brace[1] == b"}":
+                self._open -= 1
+                if self._open == 0:
+                    return True
+            else:
+                self._is_in_string = brace[1] == b'"'
+                break
+        return False

@@ -118,7 +118,7 @@ async def test_an_absent_pair_is_asked_for_again_since_another_process_may_relea
 async def test_no_source_identifier_is_readable_in_any_file(store: SqlReleaseStore, tmp_path: Path) -> None:
     await store.put("research", "study", [Release("2.25.77", SOURCE_UID)])
     await store.put("research", "patient", [Release("DVABCDEFGH", PATIENT)])
-    files = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    files = contents(tmp_path)
     assert "state.db-wal" in files
     stored = b"".join(files.values())
     assert b"2.25.77" in stored  # the test reads what was written
@@ -129,11 +129,7 @@ async def test_no_source_identifier_is_readable_in_any_file(store: SqlReleaseSto
 
 async def test_the_files_are_readable_by_their_owner_alone(store: SqlReleaseStore, tmp_path: Path) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    assert {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {
-        "state.db": 0o600,
-        "state.db-shm": 0o600,
-        "state.db-wal": 0o600,
-    }
+    assert modes(tmp_path) == {"state.db": 0o600, "state.db-shm": 0o600, "state.db-wal": 0o600}
 
 
 async def test_a_row_under_another_secret_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
@@ -164,12 +160,11 @@ async def test_a_damaged_row_is_mended_by_the_next_release(store: SqlReleaseStor
 async def test_a_file_deleted_under_a_running_store_is_made_anew(store: SqlReleaseStore, tmp_path: Path) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     await store._engine.dispose()  # as when idle connections are replaced
-    for file in tmp_path.iterdir():
-        file.unlink()
+    delete(tmp_path)
     assert await store.get("research", "study", "2.25.2") is None
     await store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
     assert rows(tmp_path) == 1
-    assert (tmp_path / "state.db").stat().st_mode & 0o777 == 0o600
+    assert modes(tmp_path)["state.db"] == 0o600
 
 
 async def test_a_database_that_cannot_be_opened_is_a_plain_failure(tmp_path: Path) -> None:
@@ -203,7 +198,18 @@ def test_a_url_as_users_write_it_gets_its_async_driver(state: str, expected: str
     assert state_url(state, Path("/etc/dicomveil")).render_as_string(hide_password=False) == expected
 
 
-@pytest.mark.parametrize("state", ["", "state.db", "sqlite://", "sqlite://host/x", "sqlite:///:memory:", "mysql://u:hunter2@h/d", "postgresql://u:hunter2@h"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "state.db",
+        "sqlite://",
+        "sqlite://host/x",
+        "sqlite:///:memory:",
+        "mysql://u:hunter2@h/d",
+        "postgresql://u:hunter2@h",
+    ],
+)
 def test_another_url_is_refused_without_being_repeated(state: str) -> None:
     with pytest.raises(ValueError, match="should") as fault:
         state_url(state, Path("/etc"))
@@ -212,6 +218,19 @@ def test_another_url_is_refused_without_being_repeated(state: str) -> None:
 
 def test_a_printed_url_hides_its_password() -> None:
     assert "hunter2" not in repr(state_url("postgresql://u:hunter2@h/d", Path("/")))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {file.name: file.stat().st_mode & 0o777 for file in folder.iterdir()}
+
+
+def delete(folder: Path) -> None:
+    for file in folder.iterdir():
+        file.unlink()
 
 
 def rows(folder: Path) -> int:

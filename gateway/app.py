@@ -1,0 +1,125 @@
+"""Put a gateway together: settings -> origins, store and worklists -> routes. The only place that knows every part."""
+
+import os
+from base64 import b64encode
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+
+from gateway.adapters.httpx_transport import ConnectionPolicy
+from gateway.adapters.origin_folder import FolderOrigin
+from gateway.adapters.origin_http import HttpOrigin
+from gateway.adapters.state_sql import SqlReleaseStore
+from gateway.config import model
+from gateway.core.errors import GatewayError, NotReleased
+from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRing
+from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.passing import Passing
+from gateway.core.rewrite.query import Key
+from gateway.core.standard import dictionary
+from gateway.ports import OriginServer, ReleaseStore
+from gateway.routes.admin import admin_routes
+from gateway.routes.links import Links
+from gateway.routes.problems import problem, problem_response
+from gateway.routes.service import worklist_routes
+from gateway.worklists.worklist import Selection, Worklist
+
+ALLOWED_HEADERS = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
+EXPOSED_HEADERS = ["Content-Type", "Content-Location", "Warning"]
+PREFLIGHT_TTL_S = 600
+
+
+def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
+    """Build the application. ``extra_routes`` come last: pages of the demo."""
+    secret = settings.secret.reveal() if settings.secret else os.urandom(MIN_SECRET_BYTES)
+    origins = {name: _origin(origin) for name, origin in settings.origins.items()}
+    store = SqlReleaseStore(settings.state, lambda domain: KeyRing(secret, domain))
+    links = Links(settings.public_url, settings.trusted_proxies)
+    routes: list[BaseRoute] = [*admin_routes(origins, store)]
+    for listed in settings.worklists.values():
+        routes += worklist_routes(_worklist(listed, origins, store, secret), links)
+    return Starlette(
+        routes=[*routes, *extra_routes],
+        middleware=[_cors(settings.cors_origins)],
+        exception_handlers={GatewayError: _gateway_error, HTTPException: _http_error, Exception: _bug},
+        lifespan=_lifespan(origins, store),
+    )
+
+
+def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore):  # type: ignore[no-untyped-def]
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await store.start()
+        for origin in origins.values():
+            if isinstance(origin, FolderOrigin):
+                await origin.open()
+        yield
+        for origin in origins.values():
+            await origin.aclose()
+        await store.aclose()
+
+    return lifespan
+
+
+def _origin(settings: model.Origin) -> OriginServer:
+    if isinstance(settings, model.FolderOrigin):
+        return FolderOrigin(settings.folder, settings.name)
+    policy = ConnectionPolicy(settings.connections, settings.connect_timeout_s, settings.read_timeout_s)
+    return HttpOrigin(settings.name, settings.url, _authorization(settings.auth), policy)
+
+
+def _authorization(auth: model.BasicAuth | model.BearerAuth | None) -> str | None:
+    if auth is None:
+        return None
+    if isinstance(auth, model.BearerAuth):
+        return f"Bearer {auth.token.text()}"
+    return "Basic " + b64encode(f"{auth.username}:{auth.password.text()}".encode()).decode()
+
+
+def _worklist(settings: model.Worklist, origins: Mapping[str, OriginServer], store: ReleaseStore, secret: bytes) -> Worklist:
+    keys = KeyRing(secret, settings.domain)
+    match = tuple(Key(tag, dictionary.vr_of(tag) or "UN", value) for tag, value in settings.match)
+    return Worklist(
+        name=settings.name,
+        base_path=settings.path,
+        origin=origins[settings.origin],
+        engine=Engine(settings.profile, keys) if settings.profile else Passing(),
+        keys=keys,
+        selection=Selection(match, settings.studies or frozenset()),
+        store=store,
+        domain=settings.domain,
+        services=frozenset(service.value for service in settings.services),
+    )
+
+
+def _cors(origins: tuple[str, ...]) -> Middleware:
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_headers=ALLOWED_HEADERS,
+        expose_headers=EXPOSED_HEADERS,
+        max_age=PREFLIGHT_TTL_S,
+    )
+
+
+async def _gateway_error(_request: Request, error: Exception) -> Response:
+    return problem(error) if isinstance(error, GatewayError) else problem(GatewayError())
+
+
+async def _http_error(_request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    if status == 405:
+        return problem_response(405, "Method not allowed", "This resource is only read.", {"allow": "GET, HEAD, OPTIONS"})
+    return problem(NotReleased()) if status == 404 else problem_response(status, "Refused", "The request is not answered.")
+
+
+async def _bug(_request: Request, _error: Exception) -> Response:
+    return problem(GatewayError())

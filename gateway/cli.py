@@ -1,0 +1,308 @@
+"""The command ``dicomveil``. Exit codes: 0 done, 1 something is wrong with what was given, 2 misused."""
+
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway import __version__
+from gateway.core.errors import ConfigFaults
+from gateway.logs import LEVELS, describe
+
+if TYPE_CHECKING:
+    from gateway.adapters.profile_files import ProfileFiles
+    from gateway.config import Settings
+    from gateway.core.profile.model import Profile
+    from gateway.files import Found, Report
+
+SECRET_VARIABLE = "DICOMVEIL_SECRET"  # noqa: S105 a name, not a secret
+LEVEL_VARIABLE = "DICOMVEIL_LOG_LEVEL"
+DEFAULT_DOMAIN = "files"
+INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_NEW_FILE = click.Path(dir_okay=False, path_type=Path)
+_CONFIG = click.option("--config", type=_FILE, required=True, help="Settings file (YAML).")
+_FOLDER = click.option(
+    "--profiles",
+    "folder",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder of profiles to look in first; the shipped ones come after it.",
+)
+_PORT = click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="Port to listen on."
+)
+
+
+def main() -> None:
+    """Run the command. An error that is a bug says where it arose, and no value."""
+    try:
+        _commands()
+    except Exception as error:  # noqa: BLE001 the last stop: the message of an unforeseen error may hold a DICOM value
+        click.echo(
+            f"{describe(error)}\ndicomveil: internal error; what it said is left out, it may hold a value", err=True
+        )
+        sys.exit(INTERNAL_ERROR)
+
+
+@click.group(name="dicomveil", context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="dicomveil")
+def _commands() -> None:
+    """De-identify DICOM studies while they are searched, viewed and downloaded.
+
+    The gateway stands between DICOMweb clients and an archive. Each worklist is bound to a confidentiality profile;
+    the archive is never modified.
+    """
+
+
+@_commands.command()
+@_PORT
+def demo(port: int) -> None:
+    """Serve sample studies, before and after: no other server needed."""
+    from gateway import demo as demonstration
+
+    demonstration.run(port)
+
+
+@_commands.command()
+@_CONFIG
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every network.")
+@_PORT
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Server processes.")
+def serve(config: Path, host: str, port: int, workers: int) -> None:
+    """Serve the worklists of a settings file.
+
+    A fault in the settings or in a profile stops the start; every fault is listed with file and line. The environment
+    variable DICOMVEIL_LOG_LEVEL (critical, error, warning, info, debug) decides how much is logged to stderr; no level
+    logs a value of a DICOM attribute.
+    """
+    level = os.environ.get(LEVEL_VARIABLE, "info").lower()
+    if level not in LEVELS:
+        raise click.UsageError(f"{LEVEL_VARIABLE} should be one of {', '.join(LEVELS)}")
+    settings = _settings(config, faults_to_stderr=True)
+    from gateway.server import serve as run
+
+    run(settings, host, port, workers, level)
+
+
+@_commands.command()
+@_CONFIG
+def check(config: Path) -> None:
+    """Check a settings file and its profiles.
+
+    Lists every fault at once, each with file and line, and exits with 1 when there is any.
+    """
+    settings = _settings(config, faults_to_stderr=False)
+    worklists, profiles = len(settings.worklists), len(settings.profiles)
+    click.echo(f"ok: {_count(worklists, 'worklist')}, {_count(profiles, 'profile')}")
+
+
+@_commands.command()
+@_FOLDER
+def profiles(folder: Path | None) -> None:
+    """List the confidentiality profiles there are."""
+    files = _profile_files(folder)
+    found = [(name, files.get(name)) for name in files.names]
+    for name, profile in found:
+        if profile is not None:
+            _print_profile(name, profile)
+    _exit_on_faults(files)
+
+
+@_commands.command()
+@click.argument("profile", metavar="PROFILE")
+@click.argument("attribute", metavar="[TAG|KEYWORD]", required=False)
+@click.option("--sop-class", metavar="UID", help="Decide for objects of this SOP Class; default: an unknown one.")
+@_FOLDER
+def explain(profile: str, attribute: str | None, sop_class: str | None, folder: Path | None) -> None:
+    r"""Say what a profile does to an attribute, and which rule decides.
+
+    PROFILE is a name (see `dicomveil profiles`) or a YAML file. Without an attribute: every one that has a rule.
+
+    \b
+    dicomveil explain nominal PatientID
+    dicomveil explain nominal 0008,0090 --sop-class 1.2.840.10008.5.1.4.1.1.2
+    """
+    from gateway.core.profile import plan
+
+    found = _profile(profile, folder)
+    if attribute is None:
+        click.echo(plan.explain_profile(found, sop_class))
+    else:
+        click.echo(plan.explain_attribute(found, _tag(attribute), sop_class))
+
+
+@_commands.command()
+@click.argument("inputs", metavar="IN...", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option("--out", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the copies.")
+@click.option("--profile", "profile_name", required=True, metavar="P", help="Name of a profile, or a YAML file.")
+@click.option(
+    "--secret-file", type=_FILE, help=f"File of 32 or more random bytes; default: the variable {SECRET_VARIABLE}."
+)
+@click.option("--domain", default=DEFAULT_DOMAIN, show_default=True, help="Domain of the pseudonyms, as of a worklist.")
+@click.option(
+    "--report", "report_file", type=click.Path(dir_okay=False, path_type=Path), help="Write the report as JSON."
+)
+@_FOLDER
+def deidentify(
+    inputs: tuple[Path, ...],
+    out: Path,
+    profile_name: str,
+    secret_file: Path | None,
+    domain: str,
+    report_file: Path | None,
+    folder: Path | None,
+) -> None:
+    """De-identify DICOM files and folders into another folder.
+
+    Copies are named by their released UIDs: OUT/study/series/instance.dcm. No existing file is overwritten; an equal
+    one is left as it is. The same secret and domain as a worklist's give the same pseudonyms; without a secret they
+    hold for this run only. A file that cannot be de-identified is reported and left out, and the exit code is 1. Files
+    in a folder that are not DICOM are skipped.
+    """
+    from gateway.core.pseudonym.keys import KeyRing
+    from gateway.core.rewrite.engine import Engine
+    from gateway.files import deidentify_files, find_files
+
+    _refuse_same_folder(inputs, out)
+    profile = _profile(profile_name, folder)
+    if not profile.enabled:
+        raise click.ClickException(f"profile {profile.name} says enabled: false")
+    engine = Engine(profile, KeyRing(_secret(secret_file), domain))
+    try:
+        files = find_files(inputs, out)
+        report = _with_progress(files, lambda tell: deidentify_files(files, out, engine, tell))
+        if report_file is not None:
+            report_file.write_text(json.dumps(report.as_json(), indent=2) + "\n")
+    except OSError as error:
+        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
+    _print_report(report)
+    if report.failures:
+        sys.exit(1)
+
+
+def _refuse_same_folder(inputs: tuple[Path, ...], out: Path) -> None:
+    if any(path.resolve() == out.resolve() for path in inputs):
+        raise click.UsageError("--out is an input folder; originals and copies must not mix")
+
+
+def _secret(file: Path | None) -> bytes:
+    from gateway.config.sources import SecretReader
+    from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
+
+    if file is None and not os.environ.get(SECRET_VARIABLE):
+        click.echo("no secret given: pseudonyms hold for this run only and cannot be made again", err=True)
+        return secrets.token_bytes(MIN_SECRET_BYTES)
+    source = {"env": SECRET_VARIABLE} if file is None else {"file": str(file)}
+    try:
+        secret = SecretReader(Path(), os.environ).get(source).reveal()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    if len(secret) < MIN_SECRET_BYTES:
+        raise click.ClickException(f"the secret is too short: it needs {MIN_SECRET_BYTES} random bytes or more")
+    return secret
+
+
+def _with_progress(files: "list[Found]", work: "Callable[[Callable[[int], None]], Report]") -> "Report":
+    """Run ``work`` behind a progress bar on stderr, where that is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+        task = progress.add_task(_count(len(files), "file"), total=sum(file.size for file in files))
+        return work(lambda done: progress.advance(task, done))
+
+
+def _print_report(report: "Report") -> None:
+    for failure in report.failures:
+        click.echo(str(failure), err=True)
+    lines = [
+        (report.released, "de-identified"),
+        (report.already_there, "already there"),
+        (report.not_dicom, "not DICOM, skipped"),
+        (report.media_directories, "media directory (DICOMDIR), skipped"),
+        (len(report.failures), "failed"),
+    ]
+    for number, what in lines:
+        if number or what == "de-identified":
+            click.echo(f"{_count(number, 'file')} {what}")
+    if report.actions:
+        actions = ", ".join(f"{name} {number}" for name, number in sorted(report.actions.items()))
+        click.echo(f"values changed: {actions}")
+
+
+def _print_profile(name: str, profile: "Profile") -> None:
+    click.echo(click.style(name, bold=True) + ("" if profile.enabled else " (not enabled)"))
+    if profile.comment:
+        click.echo(click.wrap_text(profile.comment.strip(), initial_indent="  ", subsequent_indent="  "))
+    options = ", ".join(sorted(option.value for option in profile.options)) or "none"
+    click.echo(f"  options: {options}")
+
+
+def _profile_files(folder: Path | None) -> "ProfileFiles":
+    from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
+
+    return ProfileFiles([*([folder] if folder else []), shipped_profiles()])
+
+
+def _profile(name: str, folder: Path | None) -> "Profile":
+    """Find a profile by name, or read the YAML file it names; exits with its faults."""
+    from gateway.core.marked_yaml import nearest
+
+    path = Path(name)
+    if path.suffix == ".yaml" and path.is_file():
+        name, folder = path.stem, path.parent
+    files = _profile_files(folder)
+    profile = files.get(name)
+    _exit_on_faults(files)
+    if profile is None:
+        raise click.ClickException(f'no profile named "{name}"{nearest(name, files.names)}')
+    return profile
+
+
+def _tag(attribute: str) -> int:
+    from gateway.core.standard import dictionary
+    from gateway.core.standard.tags import parse_tag
+
+    tag = dictionary.tag_of(attribute)
+    if tag is not None:
+        return tag
+    mask = dictionary.mask_of(attribute)
+    if mask is not None:
+        return mask.value
+    try:
+        return parse_tag(attribute)
+    except ValueError:
+        raise click.ClickException(f'"{attribute}" is neither a tag nor a keyword of the standard') from None
+
+
+def _settings(config: Path, *, faults_to_stderr: bool) -> "Settings":
+    from gateway.config import load_settings
+
+    try:
+        return load_settings(config)
+    except ConfigFaults as found:
+        click.echo(str(found), err=faults_to_stderr)
+        sys.exit(1)
+
+
+def _exit_on_faults(files: "ProfileFiles") -> None:
+    if files.faults:
+        click.echo(str(ConfigFaults(files.faults)), err=True)
+        sys.exit(1)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"

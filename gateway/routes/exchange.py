@@ -1,0 +1,69 @@
+"""The only loop that moves bytes to the client. Before the first byte a fault is a problem document, after it an abort."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway.core.errors import GatewayError
+from gateway.routes.problems import problem
+
+log = logging.getLogger("dicomveil.exchange")
+
+
+class Streamed:
+    """An ASGI answer whose body comes from an iterator: nothing is sent before its first chunk is there.
+
+    A fault after that ends the connection in mid-body: a short answer must look broken. When the client leaves, the
+    iterator is closed, and with it the exchange with the origin.
+    """
+
+    def __init__(self, body: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None, *, empty: int = 200) -> None:
+        self._body = body
+        self._empty = empty
+        self._headers = {"content-type": media_type, "cache-control": "private, no-store"} | (headers or {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        left = asyncio.ensure_future(_client_left(receive))
+        try:
+            await self._answer(scope, receive, send, left)
+        finally:
+            left.cancel()
+            close = getattr(self._body, "aclose", None)
+            if close is not None:
+                await close()
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, left: "asyncio.Future[None]") -> None:
+        try:
+            first = await anext(self._body, None)
+        except GatewayError as fault:
+            await problem(fault)(scope, receive, send)
+            return
+        if first is None:
+            await send({"type": "http.response.start", "status": self._empty, "headers": []})
+            await send({"type": "http.response.body"})
+            return
+        await send(self._start())
+        await send({"type": "http.response.body", "body": first, "more_body": True})
+        try:
+            async for chunk in self._body:
+                if left.done():
+                    return
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+        except GatewayError as fault:
+            log.warning("aborted after the first byte: %s: %s", type(fault).__name__, fault)
+            return  # without an end: the server closes the connection
+        await send({"type": "http.response.body"})
+
+    def _start(self) -> Message:
+        headers = [(name.encode(), value.encode("latin-1")) for name, value in self._headers.items()]
+        return {"type": "http.response.start", "status": 200, "headers": headers}
+
+
+async def _client_left(receive: Receive) -> None:
+    with contextlib.suppress(asyncio.CancelledError):
+        while (await receive())["type"] != "http.disconnect":
+            pass

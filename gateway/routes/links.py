@@ -1,0 +1,59 @@
+"""URLs that are handed out: always the gateway's own, never an origin's."""
+
+import ipaddress
+import re
+from ipaddress import IPv4Network, IPv6Network
+
+from starlette.requests import Request
+
+from gateway.worklists.worklist import Worklist
+
+_HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+
+
+class Links:
+    """Knows under which address clients reach the gateway.
+
+    ``public_url`` decides if it is set; else forwarded headers of a trusted proxy; else the request's Host.
+    """
+
+    def __init__(self, public_url: str | None, trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()) -> None:
+        self._public_url = public_url.rstrip("/") if public_url else None
+        self._trusted = trusted_proxies
+
+    def service(self, request: Request, worklist: Worklist) -> str:
+        """Return the absolute service base of a worklist."""
+        return self._base(request) + worklist.base_path
+
+    def _base(self, request: Request) -> str:
+        if self._public_url:
+            return self._public_url
+        scheme, host = request.url.scheme, request.headers.get("host", "")
+        if self._is_trusted(request):
+            scheme = request.headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
+            host = request.headers.get("x-forwarded-host", host).split(",")[0].strip()
+        match = _HOST.fullmatch(host)
+        server = request.scope.get("server") or ("localhost", None)
+        if match is None or scheme not in ("http", "https"):
+            return f"http://{server[0]}:{server[1]}"
+        if match[2] is None and server[1] and _is_local(match[1]) and server[1] not in (80, 443):
+            host = f"{match[1]}:{server[1]}"  # some clients leave the port out of Host
+        return f"{scheme}://{host}"
+
+    def _is_trusted(self, request: Request) -> bool:
+        if request.client is None or not self._trusted:
+            return False
+        try:
+            address = ipaddress.ip_address(request.client.host)
+        except ValueError:
+            return False
+        return any(address in network for network in self._trusted)
+
+
+def _is_local(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,80 @@
+"""The parts of an origin's answer as events, checked: status, media types, the closing delimiter."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+from gateway.core.errors import MalformedInput, NotAcceptable, NotReleased, OriginFailed
+from gateway.core.wire.multipart import ContentType, Event, MultipartReader, PartChunk, PartEnd, PartStart, parse_content_type
+from gateway.ports import OriginAnswer, OriginServer
+
+RETRIED = frozenset({400, 406, 415, 500, 501})
+"""Statuses with which origins refuse a representation that they can't make; the next one is tried."""
+
+
+async def open_parts(origin: OriginServer, path: str, attempts: Sequence[str], allowed: frozenset[str]) -> AsyncIterator[Event]:
+    """Yield PartStart, PartChunk and PartEnd of the first representation that the origin gives; one part may stand alone.
+
+    PartStart's only header is ``content-type``, with the transfer syntax from wherever the origin wrote it. Raises
+    NotReleased, NotAcceptable, OriginFailed, MalformedInput.
+    """
+    for accept in attempts:
+        async with origin.get(path, "", accept) as answer:
+            if answer.status in (404, 410):
+                raise NotReleased
+            if answer.status in RETRIED:
+                continue
+            if answer.status not in (200, 206):
+                raise OriginFailed(f"the origin answered {answer.status}")
+            whole = _content_type(answer.headers)
+            events = _multipart(answer, whole, allowed) if whole.media_type == "multipart/related" else _lone(answer, whole, allowed)
+            async for event in events:
+                yield event
+            return
+    raise NotAcceptable("the origin has no representation that the request accepts")
+
+
+async def _multipart(answer: OriginAnswer, whole: ContentType, allowed: frozenset[str]) -> AsyncIterator[Event]:
+    inside = _inner_type(whole)
+    reader = MultipartReader(whole.parameters.get("boundary", "").encode("latin-1"))
+    async for chunk in answer.body:
+        for event in reader.feed(chunk):
+            yield _checked(event, inside, allowed) if isinstance(event, PartStart) else event
+    reader.close()
+
+
+async def _lone(answer: OriginAnswer, whole: ContentType, allowed: frozenset[str]) -> AsyncIterator[Event]:
+    yield _start(whole, None, allowed)
+    async for chunk in answer.body:
+        yield PartChunk(chunk)
+    yield PartEnd()
+
+
+def _checked(start: PartStart, inside: ContentType | None, allowed: frozenset[str]) -> PartStart:
+    own = start.headers.get("content-type")
+    return _start(parse_content_type(own), inside, allowed) if own else _start(inside, None, allowed)
+
+
+def _start(own: ContentType | None, inside: ContentType | None, allowed: frozenset[str]) -> PartStart:
+    if own is None or own.media_type not in allowed:
+        raise OriginFailed("the origin answered a media type that was not asked for")
+    syntax = own.parameters.get("transfer-syntax") or (inside.parameters.get("transfer-syntax") if inside else None)
+    text = own.media_type
+    if syntax and syntax.replace(".", "").isdigit() and len(syntax) <= 64:
+        text += f"; transfer-syntax={syntax}"
+    return PartStart({"content-type": text})
+
+
+def _content_type(headers: Mapping[str, str]) -> ContentType:
+    try:
+        return parse_content_type(headers.get("content-type", ""))
+    except MalformedInput:
+        raise OriginFailed("the origin answered without a media type") from None
+
+
+def _inner_type(whole: ContentType) -> ContentType | None:
+    """Some origins put the transfer syntax inside the quoted type, others beside it."""
+    text = whole.parameters.get("type")
+    if text is None:
+        return None
+    inner = parse_content_type(text)
+    syntax = whole.parameters.get("transfer-syntax")
+    return ContentType(inner.media_type, {"transfer-syntax": syntax, **inner.parameters}) if syntax else inner

@@ -1,0 +1,243 @@
+"""WADO-RS, the Retrieve Transaction (PS3.18 Section 10.4): instances, metadata, frames, bulk data."""
+
+import os
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from binascii import Error as Base64Error
+from collections.abc import AsyncIterator
+from urllib.parse import urljoin, urlsplit
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable, NotReleased, OriginFailed, RefusedByProfile
+from gateway.core.rewrite.metadata import Bulk, Elements, text
+from gateway.core.rewrite.part10 import Part10Rewriter
+from gateway.core.rewrite.passing import PassingPart10
+from gateway.core.wire.accept import Accepted, parse_accept
+from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartStart, content_type, random_boundary
+from gateway.routes.exchange import Streamed
+from gateway.routes.links import Links
+from gateway.routes.parts import open_parts
+from gateway.worklists.origin_json import JSON, JSON_TYPES, read_json
+from gateway.worklists.worklist import Instance, Worklist
+
+FLUSH_BYTES = 65_536
+DICOM = "application/dicom"
+OCTETS = "application/octet-stream"
+FRAME_TYPES = frozenset(
+    {OCTETS, "image/jpeg", "image/dicom-rle", "image/jls", "image/jp2", "image/jpx", "image/jphc", "image/jxl", "video/mpeg", "video/mp4", "video/h265"}
+)
+BULK_TYPES = FRAME_TYPES | {"application/pdf"}
+MAX_FRAMES = 10_000
+
+
+class RetrieveService:
+    """Answers retrievals of one worklist."""
+
+    def __init__(self, worklist: Worklist, links: Links) -> None:
+        self._worklist = worklist
+        self._links = links
+
+    async def instances(self, request: Request) -> ASGIApp:
+        """Retrieve a study, a series or an instance as Part 10 objects."""
+        one = "instance" in request.path_params
+        wanted = [a for a in _accepted(request) if a.media_type in _ranges(DICOM) and (a.multipart or one or a.media_type != DICOM)]
+        if not wanted:
+            raise NotAcceptable(f'instances are answered as multipart/related; type="{DICOM}"')
+        path = await self._path(request)
+        asked = dict.fromkeys([*(_dicom(a.transfer_syntax) for a in wanted), _dicom(None), _dicom("*")])
+        events = open_parts(self._worklist.origin, path, list(asked), frozenset({DICOM}))
+        if not wanted[0].multipart and wanted[0].media_type == DICOM:
+            return Streamed(self._rewritten(events, None), DICOM)
+        writer, media_type = _writer(DICOM)
+        return Streamed(self._rewritten(events, writer), media_type)
+
+    async def metadata(self, request: Request) -> ASGIApp:
+        """Retrieve metadata as DICOM JSON."""
+        if not any(one.media_type in JSON_TYPES | {"*/*", "application/*"} and not one.multipart for one in _accepted(request)):
+            raise NotAcceptable("metadata is answered in application/dicom+json")
+        path = await self._path(request)
+        return Streamed(self._metadata(path, self._links.service(request, self._worklist)), JSON)
+
+    async def frames(self, request: Request) -> ASGIApp:
+        """Retrieve frames as stored or uncompressed."""
+        numbers = _frame_numbers(request.path_params["frames"])
+        instance = await self._instance(request)
+        path = f"{instance.path}/frames/{','.join(map(str, numbers))}"
+        return await self._pixels(request, path, FRAME_TYPES, single=len(numbers) == 1)
+
+    async def bulkdata(self, request: Request) -> ASGIApp:
+        """Retrieve what a BulkDataURI of our metadata points at; no other element can be named."""
+        instance = await self._instance(request)
+        path = self._bulk_path(request.path_params["token"], instance)
+        return await self._pixels(request, path, BULK_TYPES, single=True)
+
+    async def _pixels(self, request: Request, path: str, allowed: frozenset[str], *, single: bool) -> ASGIApp:
+        accepted = [a for a in _accepted(request) if a.media_type in allowed or a.media_type.endswith("/*")]
+        if not accepted:
+            raise NotAcceptable("this resource is answered as " + ", ".join(sorted(allowed)))
+        events = open_parts(self._worklist.origin, path, _attempts(accepted), allowed)
+        first = await anext(events, None)
+        if not isinstance(first, PartStart):
+            raise NotReleased
+        if single and not accepted[0].multipart and accepted[0].media_type in allowed:
+            return Streamed(_copied(first, events, None), first.headers["content-type"])
+        inner, _, syntax = first.headers["content-type"].partition("; transfer-syntax=")
+        writer, media_type = _writer(inner, syntax or None)
+        return Streamed(_copied(first, events, writer), media_type)
+
+    async def _path(self, request: Request) -> str:
+        """Map the released UIDs of the path to the origin's path."""
+        study = await self._worklist.study(request.path_params["study"])
+        path = f"/studies/{study}"
+        if "instance" in request.path_params:
+            return (await self._instance(request)).path
+        if "series" in request.path_params:
+            path += f"/series/{await self._worklist.series(study, request.path_params['series'])}"
+        return path
+
+    async def _instance(self, request: Request) -> Instance:
+        study = await self._worklist.study(request.path_params["study"])
+        series = await self._worklist.series(study, request.path_params["series"])
+        return await self._worklist.instance(study, series, request.path_params["instance"])
+
+    async def _metadata(self, path: str, base: str) -> AsyncIterator[bytes]:
+        engine, origin = self._worklist.engine, self._worklist.origin
+        pending, size, started = [], 0, False
+        async for elements in read_json(origin, f"{path}/metadata"):
+            one = engine.metadata_elements(elements, self._bulk_links(elements, base))
+            if one is None:
+                continue
+            pending.append((b"," if started else b"[") + one)
+            size += len(one)
+            if size > FLUSH_BYTES or not started:
+                yield b"".join(pending)
+                pending, size = [], 0
+            started = True
+        if not started:
+            raise NotReleased
+        yield b"".join([*pending, b"]"])
+
+    def _bulk_links(self, elements: Elements, base: str) -> Bulk:
+        """Make the function that turns an origin's BulkDataURI into ours: an opaque token under the instance."""
+        source = Instance(text(elements, "0020000D"), text(elements, "0020000E"), text(elements, "00080018"), "")
+        released = self._released_path(source)
+        origin_base = source.path + "/metadata"
+
+        def link(uri: str) -> str:
+            path = _origin_path(uri, origin_base, source)
+            token = urlsafe_b64encode(self._worklist.seal(path.encode(), released.encode())).decode().rstrip("=")
+            return f"{base}{released}/bulkdata/{token}"
+
+        return link
+
+    def _bulk_path(self, token: str, instance: Instance) -> str:
+        try:
+            sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
+        except (Base64Error, ValueError):
+            raise NotReleased from None
+        path = self._worklist.unseal(sealed, self._released_path(instance).encode())
+        if path is None:
+            raise NotReleased
+        return path.decode()
+
+    def _released_path(self, source: Instance) -> str:
+        uid = self._worklist.engine.uid
+        return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
+
+    async def _rewritten(self, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[bytes]:
+        """De-identify part by part; a part that the profile refuses is not there. Without a writer: one bare object."""
+        released = 0
+        rewriter: Part10Rewriter | PassingPart10 | None = None
+        lead = b""
+        async for event in events:
+            if isinstance(event, PartChunk):
+                if rewriter is None:
+                    continue
+                try:
+                    out = rewriter.feed(event.data)
+                except RefusedByProfile:
+                    rewriter = None
+                    continue
+                if out:
+                    yield lead + out if lead else out
+                    lead = b""
+            elif isinstance(event, PartStart):
+                rewriter = self._worklist.engine.part10()
+                lead = writer.part({"Content-Type": DICOM}) if writer else b""
+            elif rewriter is not None:
+                yield lead + rewriter.close()
+                released += 1
+                lead = b""
+                if writer is None:
+                    return
+        if not released:
+            raise NotReleased
+        if writer:
+            yield writer.end()
+
+
+async def _copied(first: PartStart, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[bytes]:
+    """Hand on parts as they are, each with a header of ours."""
+    if writer:
+        yield writer.part(_part_header(first))
+    async for event in events:
+        if isinstance(event, PartChunk):
+            yield event.data
+        elif isinstance(event, PartStart):
+            if writer is None:
+                raise OriginFailed("the origin answered several parts for one")
+            yield writer.part(_part_header(event))
+    if writer:
+        yield writer.end()
+
+
+def _part_header(start: PartStart) -> dict[str, str]:
+    return {"Content-Type": start.headers["content-type"]}
+
+
+def _writer(media_type: str, transfer_syntax: str | None = None) -> tuple[MultipartWriter, str]:
+    boundary = random_boundary(os.urandom(16))
+    return MultipartWriter(boundary), content_type(media_type, boundary, transfer_syntax)
+
+
+def _accepted(request: Request) -> list[Accepted]:
+    return parse_accept(", ".join(request.headers.getlist("accept")))
+
+
+def _ranges(media_type: str) -> tuple[str, ...]:
+    return media_type, f"{media_type.partition('/')[0]}/*", "*/*"
+
+
+def _dicom(transfer_syntax: str | None) -> str:
+    syntax = f"; transfer-syntax={transfer_syntax}" if transfer_syntax else ""
+    return f'multipart/related; type="{DICOM}"{syntax}'
+
+
+def _attempts(accepted: list[Accepted]) -> list[str]:
+    """Representations to ask the origin for: as wanted, then uncompressed, then as stored, where the client takes any."""
+    wanted = []
+    for one in accepted:
+        media_type = OCTETS if one.media_type.endswith("/*") else one.media_type
+        syntax = f"; transfer-syntax={one.transfer_syntax}" if one.transfer_syntax else ""
+        wanted.append(f'multipart/related; type="{media_type}"{syntax}')
+    octets = any(one.media_type in _ranges(OCTETS) for one in accepted)
+    if octets:
+        wanted += [f'multipart/related; type="{OCTETS}"', f'multipart/related; type="{OCTETS}"; transfer-syntax=*']
+    return list(dict.fromkeys(wanted))
+
+
+def _frame_numbers(text_: str) -> list[int]:
+    parts = text_.split(",")
+    if len(parts) > MAX_FRAMES or not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 31 for part in parts):
+        raise BadRequest("frames are numbers from 1, separated by commas")
+    return [int(part) for part in parts]
+
+
+def _origin_path(uri: str, metadata_path: str, source: Instance) -> str:
+    """Return the path below the origin's service base; it must lie within the same study."""
+    path = urlsplit(urljoin(metadata_path, uri)).path
+    at = path.find(f"/studies/{source.study}/")
+    if at < 0 or ".." in path or not path.isascii() or not path.isprintable() or " " in path:
+        raise MalformedInput("a BulkDataURI that does not lie in its study")
+    return path[at:]

@@ -1,0 +1,68 @@
+"""Read DICOM JSON answers of an origin one data set at a time, whatever their size."""
+
+from collections.abc import AsyncIterator, Mapping
+
+from gateway.core.errors import MalformedInput, NotReleased, OriginFailed
+from gateway.core.wire.dicomjson import ArrayReader, DataSet
+from gateway.core.wire.multipart import parse_content_type
+from gateway.ports import OriginServer
+
+JSON = "application/dicom+json"
+JSON_TYPES = frozenset({JSON, "application/json"})
+PAGE = 500
+MAX_PAGES = 2_000
+"""A million results: past that a search is refused rather than read on."""
+
+
+async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIterator[DataSet]:
+    """Yield the data sets of one answer. Raises NotReleased for 404, OriginFailed for all that is no JSON answer."""
+    async with origin.get(path, query, JSON) as answer:
+        if answer.status == 204:
+            return
+        if answer.status in (404, 410):
+            raise NotReleased
+        if answer.status not in (200, 206):
+            raise OriginFailed(f"the origin answered {answer.status}")
+        _check_json(answer.headers)
+        reader = ArrayReader()
+        async for chunk in answer.body:
+            for data_set in reader.feed(chunk):
+                yield data_set
+        reader.close()
+
+
+async def read_pages(origin: OriginServer, path: str, parameters: str, page: int = PAGE) -> AsyncIterator[DataSet]:
+    """Yield the results of a search, page after page until an empty one: an origin may give fewer than it is asked for.
+
+    An origin that ignores the offset repeats itself; its first answer was everything.
+    """
+    first, offset = b"", 0
+    for _ in range(MAX_PAGES):
+        query = "&".join(part for part in (parameters, f"limit={page}", f"offset={offset}") if part)
+        count = 0
+        async for data_set in read_json(origin, path, query):
+            if count == 0:
+                head = b"".join(bytes(raw) for raw in data_set.values())
+                if head == first:
+                    return
+                first = head
+            count += 1
+            yield data_set
+        if count == 0 or count > page:
+            return
+        offset += count
+    raise OriginFailed("the origin's search does not end")
+
+
+def encode_query(parameters: list[tuple[str, str]]) -> str:
+    """Join parameters whose characters need no percent-encoding (see ``query.widen``); some origins decode nothing."""
+    return "&".join(f"{name}={value}" for name, value in parameters)
+
+
+def _check_json(headers: Mapping[str, str]) -> None:
+    try:
+        media_type = parse_content_type(headers.get("content-type", "")).media_type
+    except MalformedInput:
+        media_type = ""
+    if media_type not in JSON_TYPES:
+        raise OriginFailed("the origin answered no DICOM JSON")
