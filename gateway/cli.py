@@ -17,7 +17,7 @@ from gateway.logs import LEVELS, describe
 if TYPE_CHECKING:
     from gateway.adapters.profile_files import ProfileFiles
     from gateway.config import Settings
-    from gateway.core.profile.model import Profile
+    from gateway.core.profile.model import Profile, Rule, Selector
     from gateway.files import Found, Report
 
 SECRET_VARIABLE = "DICOMVEIL_SECRET"  # noqa: S105 a name, not a secret
@@ -44,9 +44,8 @@ def main() -> None:
     try:
         _commands()
     except Exception as error:  # noqa: BLE001 the last stop: the message of an unforeseen error may hold a DICOM value
-        click.echo(
-            f"{describe(error)}\ndicomveil: internal error; what it said is left out, it may hold a value", err=True
-        )
+        click.echo(describe(error), err=True)
+        click.echo("dicomveil: internal error; its message is left out, it may hold a value", err=True)
         sys.exit(INTERNAL_ERROR)
 
 
@@ -122,7 +121,8 @@ def profiles(folder: Path | None) -> None:
 def explain(profile: str, attribute: str | None, sop_class: str | None, folder: Path | None) -> None:
     r"""Say what a profile does to an attribute, and which rule decides.
 
-    PROFILE is a name (see `dicomveil profiles`) or a YAML file. Without an attribute: every one that has a rule.
+    PROFILE is a name (see `dicomveil profiles`) or a YAML file. Without an attribute: the profile's options and its
+    own rules; everything else follows PS3.15 Table E.1-1.
 
     \b
     dicomveil explain nominal PatientID
@@ -131,10 +131,12 @@ def explain(profile: str, attribute: str | None, sop_class: str | None, folder: 
     from gateway.core.profile import plan
 
     found = _profile(profile, folder)
-    if attribute is None:
-        click.echo(plan.explain_profile(found, sop_class))
-    else:
+    if attribute is not None:
         click.echo(plan.explain_attribute(found, _tag(attribute), sop_class))
+        return
+    _print_profile(found.name, found)
+    for rule in found.rules:
+        click.echo(f"  {_rule_text(rule)}; {rule.where}")
 
 
 @_commands.command()
@@ -249,6 +251,28 @@ def _print_profile(name: str, profile: "Profile") -> None:
         click.echo(click.wrap_text(profile.comment.strip(), initial_indent="  ", subsequent_indent="  "))
     options = ", ".join(sorted(option.value for option in profile.options)) or "none"
     click.echo(f"  options: {options}")
+
+
+def _rule_text(rule: "Rule") -> str:
+    if rule.disabled:
+        action = "left alone"
+    elif rule.action is None:
+        action = rule.code or ""
+    else:
+        action = rule.action.value + ("" if rule.value is None else f" {rule.value!r}")
+    return f"{_selector_text(rule.selector)}: {action}"
+
+
+def _selector_text(selector: "Selector") -> str:
+    from gateway.core.standard.dictionary import keyword_of
+    from gateway.core.standard.tags import format_tag
+
+    last = keyword_of(selector.tag) or format_tag(selector.tag)
+    if selector.mask is not None:
+        last = str(selector.mask)
+    elif selector.creator is not None:
+        last = f'("{selector.creator}",{selector.tag >> 16:04X},{selector.tag & 0xFF:02X})'
+    return " > ".join([*(keyword_of(tag) or format_tag(tag) for tag in selector.path), last])
 
 
 def _profile_files(folder: Path | None) -> "ProfileFiles":

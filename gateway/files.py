@@ -32,7 +32,7 @@ META_LENGTH_END = 144
 SOP_INSTANCE_UID, STUDY_UID, SERIES_UID = 0x00080018, 0x0020000D, 0x0020000E
 
 # Media Storage SOP Class UID (0002,0002) of a media directory (PS3.3 Annex F).
-_DICOMDIR = re.compile(rb"\x02\x00\x02\x00UI..1\.2\.840\.10008\.1\.3\.10\x00", re.DOTALL)
+_DICOMDIR = b"\x02\x00\x02\x00UI\x14\x001.2.840.10008.1.3.10"
 _SAFE_NAME = re.compile(r"[0-9]+(\.[0-9]+)+")
 
 
@@ -103,7 +103,7 @@ class _MediaDirectory(Exception):
     """An input file is a DICOMDIR: it lists patients and holds no instance."""
 
 
-class _Taken(Exception):
+class _NameTaken(Exception):
     """Another object has the output name already."""
 
 
@@ -170,7 +170,7 @@ def _deidentify(file: Found, out: Path, engine: Engine, report: Report, progress
         report.media_directories += 1
         if file.named:
             report.failures.append(Failure(file.path, "MediaDirectory", "a DICOMDIR holds no instance"))
-    except (GatewayError, _Unreadable, _Taken) as error:
+    except (GatewayError, _Unreadable, _NameTaken) as error:
         report.failures.append(_failure(file.path, error))
     else:
         report.released += new
@@ -191,7 +191,7 @@ def _rewrite(source: Path, aside: Path, rewriter: Part10Rewriter, progress: _Pro
     first = next(chunks, b"")
     if first[128:PREFIX_END] != b"DICM":
         raise _NotDicom
-    if _DICOMDIR.search(first, PREFIX_END, HEAD_BYTES):
+    if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
         raise _MediaDirectory
     with aside.open("xb") as output:
         output.write(rewriter.feed(first))
@@ -218,7 +218,7 @@ def _move(aside: Path, target: Path) -> bool:
     if _linked(aside, target):
         return True
     if not filecmp.cmp(aside, target, shallow=False):
-        raise _Taken(f"another file with the same released UIDs is there: {target}")
+        raise _NameTaken(f"another file with the same released UIDs is there: {target}")
     return False
 
 

@@ -13,8 +13,8 @@ from gateway.logs import log_config
 
 __all__ = ["application", "serve"]
 
-# Downloads may end; a second less than Kubernetes' patience leaves time to say goodbye.
-GRACEFUL_SHUTDOWN_S = 29
+# How long a study that is being sent may take to end; less than what k8s/deployment.yaml waits.
+GRACEFUL_SHUTDOWN_S = 55
 CONFIG_VARIABLE = "DICOMVEIL_CONFIG"
 
 _Application = Callable[..., Awaitable[Any]]

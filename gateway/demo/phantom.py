@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Shorts = NDArray[np.int16]
+Value = Floats | float
+Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,10 @@ class Ellipse:
     z: float = 0.5
     rz: float = 0.0  # 0: the same in every slice
 
+    def size_at(self, z: float) -> float:
+        """How large it is at height ``z``, as a part of its full size; 0 where it does not reach."""
+        return max(0.0, 1 - ((z - self.z) / self.rz) ** 2) ** 0.5 if self.rz else 1.0
+
 
 class Canvas:
     """One axial slice painted from back to front with soft edges."""
@@ -29,31 +35,48 @@ class Canvas:
         axis = np.linspace(-half, half, size, dtype=np.float32)
         self.x, self.y = np.meshgrid(axis, axis)
         self.image = np.full((size, size), background, np.float32)
+        self._axis = axis
         self._edge = spacing * 1.4
 
-    def distance(self, shape: Ellipse, z: float, bend: Floats | float = 0.0) -> Floats | None:
-        """Signed distance in mm (roughly) to the outline at height ``z``; None where the shape is not met."""
-        grow = 1.0
-        if shape.rz:
-            inside = 1 - ((z - shape.z) / shape.rz) ** 2
-            if inside <= 0:
-                return None
-            grow = inside**0.5
-        rx, ry = max(shape.rx * grow, 0.5), max(shape.ry * grow, 0.5)
-        radius = np.hypot((self.x - shape.x) / rx, (self.y - shape.y) / ry)
-        return np.asarray((radius - 1) * min(rx, ry) + bend, np.float32)
+    def window(self, x: float, y: float, rx: float, ry: float) -> tuple[slice, slice]:
+        """Rows and columns that a box around a point covers."""
+        left, right = np.searchsorted(self._axis, (x - rx, x + rx))
+        top, bottom = np.searchsorted(self._axis, (y - ry, y + ry))
+        return slice(int(top), int(bottom)), slice(int(left), int(right))
 
-    def paint(self, distance: Floats | None, value: Floats | float, mask: Floats | float = 1.0) -> Floats:
-        """Lay ``value`` over what is within the outline, and return how much of each pixel that is."""
-        if distance is None:
-            return np.zeros_like(self.image)
-        alpha = np.asarray(np.clip(0.5 - distance / self._edge, 0, 1) * mask, np.float32)
-        self.image += alpha * (value - self.image)
-        return alpha
+    def paint(self, distance: Floats, value: Value, mask: Value = 1.0) -> None:
+        """Lay ``value`` over where ``distance`` (in mm to an outline) is negative."""
+        self._lay((slice(None), slice(None)), distance, value, mask)
 
-    def ellipse(self, shape: Ellipse, z: float, value: Floats | float, mask: Floats | float = 1.0) -> Floats:
-        """Paint an Ellipse."""
-        return self.paint(self.distance(shape, z), value, mask)
+    def ellipse(self, shape: Ellipse, z: float, value: Value, mask: Value = 1.0) -> None:
+        """Lay ``value`` over the ellipse that a shape has at height ``z``, if it reaches there."""
+        grow = shape.size_at(z)
+        if not grow or (isinstance(mask, float) and not mask):
+            return
+        rx, ry = shape.rx * grow, shape.ry * grow
+        where = self.window(shape.x, shape.y, rx + 3 * self._edge, ry + 3 * self._edge)
+        radius = np.hypot((self.x[where] - shape.x) / rx, (self.y[where] - shape.y) / ry)
+        self._lay(where, (radius - 1) * min(rx, ry), value, mask)
+
+    def bar(self, at: Point, towards: Point, half: Point, value: float) -> None:
+        """Lay ``value`` over an ellipse that lies along a direction."""
+        reach = max(half) + 3 * self._edge
+        where = self.window(*at, reach, reach)
+        x, y = self.x[where] - at[0], self.y[where] - at[1]
+        norm = np.hypot(*towards)
+        along, across = (x * towards[0] + y * towards[1]) / norm, (x * towards[1] - y * towards[0]) / norm
+        self._lay(where, (np.hypot(along / half[0], across / half[1]) - 1) * min(half), value, 1.0)
+
+    def distance(self, shape: Ellipse) -> Floats:
+        """Signed distance in mm (roughly) of every pixel to an outline."""
+        radius = np.hypot((self.x - shape.x) / shape.rx, (self.y - shape.y) / shape.ry)
+        return np.asarray((radius - 1) * min(shape.rx, shape.ry), np.float32)
+
+    def _lay(self, where: tuple[slice, slice], distance: Floats, value: Value, mask: Value) -> None:
+        alpha = np.clip(0.5 - distance / self._edge, 0, 1)
+        alpha *= mask if isinstance(mask, float) else mask[where]
+        below = self.image[where]
+        below += alpha * ((value if isinstance(value, float | int) else value[where]) - below)
 
 
 def smooth_noise(random: np.random.Generator, shape: tuple[int, ...], width: float) -> Floats:

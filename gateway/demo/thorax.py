@@ -1,5 +1,7 @@
 """A synthetic CT of chest and upper abdomen in Hounsfield units, and the radiograph that it casts."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from gateway.demo.phantom import Canvas, Ellipse, Floats, Shorts, smooth_noise
@@ -32,55 +34,49 @@ def _wall(canvas: Canvas, z: float, texture: Floats) -> Floats:
     canvas.paint(table + 400 * (np.abs(canvas.x) > 150), 60)
     shoulder = 1 + 0.1 * max(0.0, 0.12 - z) / 0.12
     rx, ry = (156 + 8 * z) * shoulder, 108 + 7 * z
-    body = Ellipse(0, 2, rx, ry)
-    bulge = -6 * np.exp(-((canvas.x / 75) ** 2)) * (canvas.y > 0)
-    outline = canvas.distance(body, z, bulge)
+    outline = canvas.distance(Ellipse(0, 2, rx, ry)) - 6 * np.exp(-((canvas.x / 75) ** 2)) * (canvas.y > 0)
     canvas.paint(outline, _FAT + 8 * texture)
-    canvas.paint(None if outline is None else np.abs(outline + 1) - 1, 30)
-    muscle = canvas.distance(Ellipse(0, 3, rx - 13, ry - 11), z, texture)
-    canvas.paint(muscle, _MUSCLE + 6 * texture)
+    canvas.paint(np.abs(outline + 1) - 1, 30)
+    canvas.paint(canvas.distance(Ellipse(0, 3, rx - 13, ry - 11)) + texture, _MUSCLE + 6 * texture)
+    under_skin = np.clip(-outline / 3 - 1, 0, 1)
     for side in (-1, 1):
         canvas.ellipse(Ellipse(side * 42, 84, 27, 17), z, _MUSCLE + 8)
-        canvas.ellipse(Ellipse(side * 118, 62, 20, 30), z, _MUSCLE, float(z < 0.35))
-    inner = canvas.distance(Ellipse(0, -2, rx - 30, ry - 27), z)
+        canvas.ellipse(Ellipse(side * 112, 60, 24, 30), z, _MUSCLE, under_skin * (z < 0.35))
+    inner = canvas.distance(Ellipse(0, -2, rx - 30, ry - 27))
     canvas.paint(inner, _FAT + 10 * texture)
-    return inner if inner is not None else canvas.image
+    return inner
 
 
 def _lungs(canvas: Canvas, z: float, inner: Floats, seed: int) -> None:
     vessels = _vessels(canvas, z, seed)
-    apex = np.clip((z + 0.04) / 0.2, 0.3, 1) ** 0.6
+    apex = float(np.clip((z + 0.04) / 0.2, 0.3, 1)) ** 0.6
+    from_axis = canvas.x**2 + canvas.y**2
     for side, bottom in ((-1, 0.60), (1, 0.66)):
-        shape = Ellipse(side * 78, 2, 56 * apex, 78 * apex)
-        lung = canvas.distance(shape, z)
-        if lung is None:
-            continue
-        dome = (z - bottom) * SLICES * THICKNESS_MM + 48 - 0.016 * ((canvas.x - side * 70) ** 2 + canvas.y**2) ** 1.0
-        lung = np.maximum(np.maximum(lung, inner + 2), dome if z > bottom - 0.25 else -999)
+        lung = np.maximum(canvas.distance(Ellipse(side * 78, 2, 56 * apex, 78 * apex)), inner + 2)
+        if z > bottom - 0.25:  # the diaphragm rises in the middle of the lung
+            dome = (z - bottom) * SLICES * THICKNESS_MM + 48
+            lung = np.maximum(lung, dome - 0.016 * (from_axis - 140 * side * canvas.x + 4900))
         lung = np.maximum(lung, 17 - side * canvas.x)
-        alpha = canvas.paint(lung, _LUNG)
-        depth = np.clip(-lung / 25, 0, 1)
-        canvas.image += alpha * vessels * (0.25 + 0.75 * depth)
+        canvas.paint(lung, _LUNG + vessels * (0.25 + 0.75 * np.clip(-lung / 25, 0, 1)))
 
 
 def _vessels(canvas: Canvas, z: float, seed: int) -> Floats:
     """Bright spots and branches that become finer to the outside, and go on from slice to slice."""
-    found = np.zeros_like(canvas.image)
+    found = 22 * smooth_noise(np.random.default_rng([seed, int(z * 1000)]), canvas.image.shape, 2.2)
     random = np.random.default_rng(seed)
-    for _ in range(150):
-        side, angle, start, slope = random.choice([-1, 1]), random.uniform(-2.6, 2.6), random.uniform(0, 0.75), random.normal()
-        length, phase = random.uniform(15, 85), random.uniform(0, 6)
+    for _ in range(260):
+        side, angle, start = random.choice([-1, 1]), random.uniform(-2.6, 2.6), random.uniform(0, 0.75)
+        slope, length, phase = random.normal(), random.uniform(15, 85), random.uniform(0, 6)
         reach = (z - start) * 3.2
         if not 0 < reach < 1:
             continue
-        way = reach * length
-        x = side * (24 + way * np.cos(angle * 0.5)) + 3 * np.sin(phase + 9 * reach)
-        y = 8 + way * np.sin(angle) + 6 * slope * reach
+        x = side * (24 + reach * length * np.cos(angle * 0.5)) + 3 * np.sin(phase + 9 * reach)
+        y = 8 + reach * length * np.sin(angle) + 6 * slope * reach
         radius = 4.4 * (1 - reach) + 1.0
-        near = (canvas.x - x) ** 2 + (canvas.y - y) ** 2
-        found = np.maximum(found, 900 * np.exp(-near / (radius**2)))
-    haze = smooth_noise(np.random.default_rng([seed, int(z * 1000)]), found.shape, 2.2)
-    return np.asarray(found + 22 * haze, np.float32)
+        where = canvas.window(x, y, 3 * radius, 3 * radius)
+        near = (canvas.x[where] - x) ** 2 + (canvas.y[where] - y) ** 2
+        found[where] = np.maximum(found[where], 900 * np.exp(-near / radius**2))
+    return found
 
 
 def _mediastinum(canvas: Canvas, z: float) -> None:
@@ -94,8 +90,8 @@ def _mediastinum(canvas: Canvas, z: float) -> None:
         canvas.ellipse(Ellipse(14, -38, 13, 12, 0.31, 0.07), z, _BLOOD)
         canvas.ellipse(Ellipse(-22, -26, 8, 9), z, _BLOOD - 30)
     if 0.17 < z < 0.25:
-        arch = np.abs(np.hypot((canvas.x - 4) / 1.0, (canvas.y - 6) / 1.5) - 24) - 10
-        canvas.paint(np.where(canvas.x > -6, arch, 99), _BLOOD + 5)
+        arch = np.abs(np.hypot(canvas.x - 4, (canvas.y - 6) / 1.5) - 24) - 10
+        canvas.paint(np.maximum(arch, 0.8 * (-8 - canvas.x)), _BLOOD + 5)
     canvas.ellipse(Ellipse(22 - 8 * z, 44 + 6 * z, 12 - 2 * z, 12 - 2 * z), z, _BLOOD + 5, float(z > 0.19))
     if z < 0.3:
         canvas.ellipse(Ellipse(0, 6, 11, 10), z, 80)
@@ -112,9 +108,8 @@ def _mediastinum(canvas: Canvas, z: float) -> None:
 def _abdomen(canvas: Canvas, z: float, inner: Floats, texture: Floats) -> None:
     within = np.clip(0.5 - inner / 3, 0, 1)
     parenchyma = 5 * texture
-    liver = canvas.ellipse(Ellipse(-52, -14, 92, 84, 0.76, 0.265), z, _LIVER + parenchyma, within)
-    branches = np.abs(smooth_noise(np.random.default_rng(31), canvas.image.shape, 16))
-    canvas.image += liver * 48 * np.clip(1 - branches / 0.12, 0, 1)
+    canvas.ellipse(Ellipse(-52, -14, 92, 84, 0.76, 0.265), z, _LIVER + parenchyma, within)
+    _liver_vessels(canvas, z)
     canvas.ellipse(Ellipse(96, 34, 34, 40, 0.75, 0.13), z, _SPLEEN + parenchyma, within)
     canvas.ellipse(Ellipse(62, -36, 44, 38, 0.77, 0.16), z, 55, within)
     canvas.ellipse(Ellipse(62, -34, 39, 33, 0.77, 0.15), z, np.where(canvas.y < -46, _AIR + 60, _FLUID + 15), within)
@@ -126,34 +121,47 @@ def _abdomen(canvas: Canvas, z: float, inner: Floats, texture: Floats) -> None:
         canvas.ellipse(Ellipse(side * 55, 50, 13, 14, height, 0.11), z, -40, within)
     random = np.random.default_rng(5)
     for _ in range(11):
-        x, y, radius, height = random.uniform(-95, 105), random.uniform(-72, -22), random.uniform(12, 19), random.uniform(0.9, 1.1)
+        x, y = random.uniform(-12, 105), random.uniform(-72, -18)
+        radius, height = random.uniform(12, 19), random.uniform(0.92, 1.1)
         loop = Ellipse(x, y, radius * 1.2, radius, height, 0.1)
         canvas.ellipse(loop, z, 48, within)
         inside = Ellipse(x, y, radius * 1.2 - 4, radius - 4, height, 0.09)
         canvas.ellipse(inside, z, np.where(canvas.y < y - radius * 0.3, _AIR + 120, 25), within)
 
 
+def _liver_vessels(canvas: Canvas, z: float) -> None:
+    """Veins that run together towards the vena cava."""
+    random = np.random.default_rng(31)
+    for _ in range(9):
+        x, y, height = random.uniform(-118, -30), random.uniform(-62, 22), random.uniform(0.66, 0.86)
+        reach = np.clip((height - z) / 0.16 + 0.5, 0, 1)
+        if not 0 < reach < 1:
+            continue
+        vein = Ellipse(x + reach * (-16 - x) * 0.8, y + reach * (24 - y) * 0.8, 3.5 + 3.5 * reach, 3 + 2.5 * reach)
+        canvas.ellipse(vein, z, _LIVER + 42)
+
+
 def _skeleton(canvas: Canvas, z: float) -> None:
     disc = np.cos(2 * np.pi * z * 10.2) > 0.72
     value = 95.0 if disc else _MARROW
-    vertebra = canvas.distance(Ellipse(0, 70, 21 + 5 * z, 17 + 2 * z), z)
-    if vertebra is not None:
-        canvas.paint(vertebra, _BONE * 0.75 if not disc else 110)
-        canvas.paint(vertebra + 3, value)
-    arch = canvas.distance(Ellipse(0, 96, 16, 14), z)
-    if arch is not None and not disc:
-        canvas.paint(np.abs(arch) - 3.2, _BONE)
+    body = Ellipse(0, 70, 21 + 5 * z, 17 + 2 * z)
+    canvas.ellipse(body, z, 110 if disc else _BONE * 0.75)
+    canvas.ellipse(replace(body, rx=body.rx - 3, ry=body.ry - 3), z, value)
+    if not disc:
+        canvas.ellipse(Ellipse(0, 96, 19, 17), z, _BONE)
         canvas.ellipse(Ellipse(0, 117, 3.5, 11), z, _BONE)
         for side in (-1, 1):
             canvas.ellipse(Ellipse(side * 30, 92, 17, 4), z, _BONE * 0.8)
+        canvas.ellipse(Ellipse(0, 96, 12.5, 10.5), z, _FAT + 60)
     canvas.ellipse(Ellipse(0, 95, 10, 8.5), z, 28)
     _ribs(canvas, z)
     canvas.ellipse(Ellipse(0, -88 - 4 * z, 19, 6), z, _BONE * 0.8, float(0.06 < z < 0.5))
     canvas.ellipse(Ellipse(0, -88 - 4 * z, 16, 3.5), z, _MARROW, float(0.06 < z < 0.5))
-    for side in (-1, 1):
-        blade = np.abs((canvas.x * side - 108) * 0.55 + (canvas.y - 62)) - 3
-        along = np.abs((canvas.x * side - 108) - (canvas.y - 62) * 0.55) - 34
-        canvas.paint(np.maximum(blade, along), _BONE * 0.8, float(z < 0.3))
+    if z < 0.3:
+        for side in (-1, 1):
+            blade = np.abs((canvas.x * side - 104) * 0.55 + (canvas.y - 58)) - 3
+            along = np.abs((canvas.x * side - 104) - (canvas.y - 58) * 0.55) - 30
+            canvas.paint(np.maximum(blade, along), _BONE * 0.8)
 
 
 def _ribs(canvas: Canvas, z: float) -> None:
@@ -166,13 +174,8 @@ def _ribs(canvas: Canvas, z: float) -> None:
         angle = np.pi * (0.42 - 0.9 * turn)
         for side in (-1, 1):
             x, y = side * rx * np.cos(angle), 3 + ry * np.sin(angle)
-            dx, dy = side * -np.sin(angle) * rx, np.cos(angle) * ry
-            norm = np.hypot(dx, dy)
-            along = ((canvas.x - x) * dx + (canvas.y - y) * dy) / norm
-            across = ((canvas.x - x) * dy - (canvas.y - y) * dx) / norm
-            rib = (np.hypot(along / 13, across / 5) - 1) * 5
-            canvas.paint(rib, _BONE)
-            canvas.paint(rib + 2.2, _MARROW)
+            canvas.bar((x, y), (side * -np.sin(angle) * rx, np.cos(angle) * ry), (13, 5), _BONE)
+            canvas.bar((x, y), (side * -np.sin(angle) * rx, np.cos(angle) * ry), (10.8, 2.8), _MARROW)
 
 
 def radiograph(volume: Shorts) -> Shorts:

@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from pydicom import Dataset
 from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 
 from tests.kit.raw import Value, build, dictionary, elements
 from tests.kit.tables import IODS, LISTED, METHODS, SETTLED, keyword_of, unlisted
@@ -77,8 +78,8 @@ def deidentify(data_set: Dataset, keys: Keys) -> Dataset:
     case = _Case(keys, IODS.get(sop_class, ""), _padded(who.encode(), b" "))
     released = build(_walk(data_set, (), case) | _marks(data_set))
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = sop_class
-    meta.MediaStorageSOPInstanceUID = keys.uid(text(data_set, 0x00080018))
+    meta.MediaStorageSOPClassUID = UID(sop_class)
+    meta.MediaStorageSOPInstanceUID = UID(keys.uid(text(data_set, 0x00080018)))
     meta.TransferSyntaxUID = data_set.file_meta.TransferSyntaxUID
     released.file_meta = meta
     return released

@@ -40,7 +40,7 @@ class Element(msgspec.Struct, omit_defaults=True):
     """One element of the JSON Model (PS3.18 Section F.2.2)."""
 
     vr: str = ""
-    Value: list[Raw | None] | None = None
+    Value: list[Raw] | None = None
     BulkDataURI: str | None = None
     InlineBinary: str | None = None
 
@@ -165,7 +165,7 @@ class MetadataRewriter:
         if known is not None:
             return known
         touched = whole.touched
-        items = _parse(_decode_items, b"[" + b",".join(bytes(v) if v is not None else b"null" for v in element.Value) + b"]", tag)
+        items = _parse(_decode_items, b"[" + b",".join(map(bytes, element.Value)) + b"]", tag)
         new = b'{"vr":"SQ","Value":[' + b",".join(encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items) + b"]}"
         if whole.touched == touched and b"URI" not in raw:
             if len(self._memo) >= MAX_MEMO:
@@ -246,8 +246,8 @@ def _vr(raw: bytes) -> bytes:
     return _parse(_decode_element, raw, None).vr.encode("latin-1", "replace")
 
 
-def _string(value: Raw | None, tag: int) -> str:
-    found = None if value is None else _parse(msgspec.json.decode, bytes(value), tag)
+def _string(value: Raw, tag: int) -> str:
+    found = _parse(msgspec.json.decode, bytes(value), tag)
     if isinstance(found, dict):
         found = found.get("Alphabetic") or ""
     if isinstance(found, list):
@@ -283,4 +283,4 @@ def _codes(elements: Elements) -> list[str]:
     if raw is None:
         return []
     element = _parse(_decode_element, bytes(raw), METHOD_CODES)
-    return [text(decode_object(item), "00080100") for item in element.Value or () if item is not None]
+    return [text(decode_object(item), "00080100") for item in element.Value or () if bytes(item) != b"null"]
