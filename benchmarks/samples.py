@@ -66,6 +66,7 @@ class Study:
 _STUDY_KEYS = "StudyDate StudyTime AccessionNumber PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"
 _SERIES_KEYS = "Modality SeriesInstanceUID SeriesNumber SeriesDescription"
 _INSTANCE_KEYS = "SOPClassUID SOPInstanceUID InstanceNumber Rows Columns BitsAllocated NumberOfFrames"
+_CLOSING = f"\r\n--{BOUNDARY}--\r\n".encode("ascii")
 PIXELS = random.Random(4711).randbytes(FRAME_BYTES)
 
 
@@ -89,11 +90,15 @@ def part10(instance: Instance) -> bytes:
 def multipart(instances: tuple[Instance, ...]) -> Iterator[bytes]:
     """Yield the body of a retrieve answer in large pieces."""
     for instance in instances:
-        head = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\nContent-Length: {instance.size}\r\n"
-        yield head.encode() + b"MIME-Version: 1.0\r\n\r\n" + instance.header + PIXELS
+        yield _part_head(instance) + instance.header + PIXELS
         for _ in range(instance.frames - 1):
             yield PIXELS
-    yield f"\r\n--{BOUNDARY}--\r\n".encode()
+    yield _CLOSING
+
+
+def multipart_length(instances: tuple[Instance, ...]) -> int:
+    """Return how long that body is."""
+    return sum(len(_part_head(instance)) + instance.size for instance in instances) + len(_CLOSING)
 
 
 def metadata(instance: Instance, base: str) -> Json:
@@ -102,6 +107,11 @@ def metadata(instance: Instance, base: str) -> Json:
     attributes: Json = json.loads(text)
     attributes["7FE00010"] = {"vr": "OW", "BulkDataURI": f"{base}/instances/{instance.data_set.SOPInstanceUID}/bulk/7fe00010"}
     return attributes
+
+
+def _part_head(instance: Instance) -> bytes:
+    head = f"\r\n--{BOUNDARY}\r\nContent-Type: application/dicom\r\nContent-Length: {instance.size}\r\n"
+    return head.encode("ascii") + b"MIME-Version: 1.0\r\n\r\n"
 
 
 def _instance(study: str, series: str, number: int, frames: int) -> Instance:

@@ -73,21 +73,15 @@ class Handler(BaseHTTPRequestHandler):
         return tuple(each for each in instances if wanted in (None, each.data_set.SOPInstanceUID))
 
     def _retrieve(self, instances: tuple[Instance, ...]) -> None:
-        kept = self.origin.kept.get(instances[0].data_set.SOPInstanceUID) if len(instances) == 1 else None
         self.send_response(200)
         self.send_header("Content-Type", samples.CONTENT_TYPE)
-        if kept is not None:
-            self.send_header("Content-Length", str(len(kept)))
-        elif len(instances) == 1:
-            head, *_, tail = samples.multipart((Instance(instances[0].data_set, instances[0].header, 2),))
-            digits = len(str(instances[0].size)) - len(str(instances[0].size // instances[0].frames * 2))
-            del digits
-            self.send_header("Content-Length", str(_length(instances[0])))
-            del head, tail
+        if len(instances) == 1:
+            self.send_header("Content-Length", str(samples.multipart_length(instances)))
         else:
             self.send_header("Connection", "close")
         self.end_headers()
-        for piece in (kept,) if kept is not None else samples.multipart(instances):
+        kept = self.origin.kept.get(instances[0].data_set.SOPInstanceUID) if len(instances) == 1 else None
+        for piece in samples.multipart(instances) if kept is None else (kept,):
             self.wfile.write(piece)
 
     def _json(self, body: list[dict[str, Any]]) -> None:
@@ -100,3 +94,23 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         pass
+
+
+def _tag(key: str) -> str | None:
+    """Return a search key's tag as in DICOM JSON, None when it is no attribute."""
+    number = int(key, 16) if len(key) == 8 and key.isalnum() and key[0] in "0123456789" else tag_for_keyword(key)
+    return None if number is None else f"{number:08X}"
+
+
+def _fits(match: dict[str, Any], wanted: dict[str, str]) -> bool:
+    return all(match[tag].get("Value") == [value] for tag, value in wanted.items() if tag in match)
+
+
+def main() -> None:
+    port, *frames = map(int, sys.argv[1:])
+    Handler.origin = Origin([samples.ct_study(), samples.large_study(*frames)])
+    ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

@@ -42,7 +42,7 @@ _PORT = click.option(
 def main() -> None:
     """Run the command. An error that is a bug says where it arose, and no value."""
     try:
-        _commands()
+        _commands(prog_name="dicomveil")
     except Exception as error:  # noqa: BLE001 the last stop: the message of an unforeseen error may hold a DICOM value
         click.echo(describe(error), err=True)
         click.echo("dicomveil: internal error; its message is left out, it may hold a value", err=True)
@@ -119,7 +119,7 @@ def profiles(folder: Path | None) -> None:
 @click.option("--sop-class", metavar="UID", help="Decide for objects of this SOP Class; default: an unknown one.")
 @_FOLDER
 def explain(profile: str, attribute: str | None, sop_class: str | None, folder: Path | None) -> None:
-    r"""Say what a profile does to an attribute, and which rule decides.
+    """Say what a profile does to an attribute, and which rule decides.
 
     PROFILE is a name (see `dicomveil profiles`) or a YAML file. Without an attribute: the profile's options and its
     own rules; everything else follows PS3.15 Table E.1-1.
@@ -127,7 +127,7 @@ def explain(profile: str, attribute: str | None, sop_class: str | None, folder: 
     \b
     dicomveil explain nominal PatientID
     dicomveil explain nominal 0008,0090 --sop-class 1.2.840.10008.5.1.4.1.1.2
-    """
+    """  # noqa: D301 click's mark for lines that are not to be joined
     from gateway.core.profile import plan
 
     found = _profile(profile, folder)

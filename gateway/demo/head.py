@@ -16,7 +16,7 @@ _FOLD_DEPTH_MM = 19.0
 def head_volume(seed: int = 3) -> Shorts:
     """Paint all slices; folds and shading run through them."""
     random = np.random.default_rng(seed)
-    folds = smooth_noise(random, (SLICES, SIZE, SIZE), 13)
+    folds = smooth_noise(random, (SLICES, SIZE, SIZE), 8, flat=True)
     shade = 1 + 0.05 * smooth_noise(random, (SLICES, SIZE, SIZE), 90)
     grain = smooth_noise(random, (2, SLICES, SIZE, SIZE), 1.1) * 11
     slices = np.stack([_slice(index / (SLICES - 1), folds[index]) for index in range(SLICES)])
@@ -28,7 +28,7 @@ def _slice(z: float, folds: Floats) -> Floats:
     canvas = Canvas(SIZE, SPACING_MM, _AIR)
     grow = _HEAD.size_at(z)
     head = replace(_HEAD, rx=_HEAD.rx * grow, ry=_HEAD.ry * grow, rz=0)
-    skin = canvas.distance(head) + 0.6 * folds
+    skin = canvas.distance(head) + 0.25 * folds
     canvas.paint(skin, _SKIN)
     canvas.paint(skin + 2.2, _SCALP)
     canvas.paint(skin + 6.5, _BONE)
@@ -44,11 +44,11 @@ def _slice(z: float, folds: Floats) -> Floats:
 
 def _cortex(canvas: Canvas, brain: Floats, folds: Floats, z: float) -> None:
     """Fluid, gray and white matter by depth, where a sulcus counts as surface."""
-    cleft = np.abs(folds) * 15 + 5 * np.clip(-brain / _FOLD_DEPTH_MM - 0.55, 0, None) * 10
-    middle = np.abs(canvas.x + 0.8 * folds) * 1.4 + 40 * ((np.abs(canvas.y - 4) < 38) & (z > 0.28))
+    cleft = np.abs(folds) * 7.5 + 34 * np.clip(-brain / _FOLD_DEPTH_MM - 0.6, 0, None)
+    middle = np.abs(canvas.x + 0.5 * folds) * 1.4 + 40 * ((np.abs(canvas.y - 4) < 38) & (z > 0.28))
     depth = np.minimum(np.minimum(-brain, cleft + 0.2), middle)
-    canvas.paint(1.0 - depth, _GRAY)
-    canvas.paint(5.4 - depth, _WHITE)
+    canvas.paint(1.1 - depth, _GRAY)
+    canvas.paint(4.6 - depth, _WHITE)
 
 
 def _deep(canvas: Canvas, z: float) -> None:

@@ -79,10 +79,12 @@ class Canvas:
         below += alpha * ((value if isinstance(value, float | int) else value[where]) - below)
 
 
-def smooth_noise(random: np.random.Generator, shape: tuple[int, ...], width: float) -> Floats:
-    """Gaussian noise with features of about ``width`` samples, of unit variance."""
+def smooth_noise(random: np.random.Generator, shape: tuple[int, ...], width: float, *, flat: bool = False) -> Floats:
+    """Gaussian noise with features of about ``width`` samples, of unit variance; ``flat``: a quarter of it in depth."""
     spectrum = np.fft.rfftn(random.standard_normal(shape))
     frequencies = [np.fft.fftfreq(n) for n in shape[:-1]] + [np.fft.rfftfreq(shape[-1])]
+    if flat:
+        frequencies[0] = frequencies[0] / 4
     square = sum(axis**2 for axis in np.meshgrid(*frequencies, indexing="ij"))
     noise = np.fft.irfftn(spectrum * np.exp(-square * (np.pi * width) ** 2 / 2), shape)
     return np.asarray(noise / noise.std(), np.float32)

@@ -231,7 +231,7 @@ def _sequences(planter: Planter, name: str) -> Iterator[Element]:
     content = [Element(0x0040A040, "CS", b"CONTAINER")]
     for _ in range(3):
         content = [*_item(planter, "ContentSequence>"), Element(0x0040A730, "SQ", [content])]
-    yield content[-1]
+    yield Element(0x0040A730, "SQ", [content])
     yield from _settled(planter, IODS[SOP_CLASSES[name]])
 
 

@@ -79,7 +79,7 @@ def deidentify(data_set: Dataset, keys: Keys) -> Dataset:
     released = build(_walk(data_set, (), case) | _marks(data_set))
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(keys.uid(text(data_set, 0x00080018)))
+    meta.MediaStorageSOPInstanceUID = UID(uids(text(data_set, 0x00080018).encode(), keys).rstrip(b"\0").decode())
     meta.TransferSyntaxUID = data_set.file_meta.TransferSyntaxUID
     released.file_meta = meta
     return released

@@ -46,8 +46,10 @@ def test_no_canary_leaves_in_metadata(name: str, bulk: str) -> None:
 @pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT])
 def test_every_canary_would_be_found_in_the_object_itself(syntax: str) -> None:
     planted = plant("CT", syntax)
-    found = {hit.name.rsplit(" ", 1)[-1] for hit in search(planted.part10, planted.canaries)}
-    assert found >= set(planted.canaries.names.values())
+    assert len(planted.canaries.names) > 5000
+    for value in planted.canaries.names:
+        assert value.encode() in planted.part10
+        assert search(value.encode(), planted.canaries)
 
 
 @pytest.mark.parametrize(

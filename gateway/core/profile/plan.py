@@ -114,15 +114,11 @@ class Plan:
             return self._ruled(rule, tag, known or vr, place)
         if is_private(tag):
             return Decision(Action.REMOVE, "private (E.1-1)")
-        decision = self._listed(tag, place)
-        if decision is None:
-            if known is None:
-                return Decision(Action.REMOVE, "unlisted: unknown")
-            decision = self._unlisted(tag)
-        if place.deep and decision.action is Action.KEEP and known != "SQ":
-            structural = known == "UI"
-            return decision if structural else Decision(Action.REPLACE, "inside a sequence of dummies (D)")
-        return _guard(decision, known, vr)
+        if known is None:
+            return Decision(Action.REMOVE, "unlisted: unknown")
+        if place.deep:
+            return _hollow(known, vr)
+        return _guard(self._listed(tag, place) or self._unlisted(tag), known, vr)
 
     def private_rule(self, creator: str, tag: int, vr: str) -> Decision:
         """Decide about an element of a private block; ``tag`` is ``gggg00ee``."""
@@ -217,6 +213,14 @@ def _fixed(tag: int, place: Place) -> Decision | None:
     if tag in (METHOD, METHOD_CODES):
         return Decision(Action.REMOVE, "text of an earlier pass")
     return None
+
+
+def _hollow(known: str, vr: str) -> Decision:
+    """Decide inside a sequence of dummies (D): it keeps its shape, so that its IOD holds, and nothing else."""
+    reason = "inside a sequence of dummies (D)"
+    if "SQ" in (known, vr):
+        return _guard(Decision(Action.KEEP, reason, deep=True), known, vr)
+    return Decision(Action.UID if "UI" in (known, vr) else Action.REPLACE, reason)
 
 
 def _may_show_text(sop_class: str) -> bool:

@@ -18,6 +18,7 @@ from gateway.core.rewrite.tables import (
     INSERT,
     KEEP,
     MAX_MEMO,
+    PADDING,
     PATIENT,
     PIXELS,
     PRIVATE,
@@ -49,7 +50,7 @@ class Short(Exception):
 class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
-    ``stop`` is INSERT or PIXELS when the walk of a root ended for one of these, else 0. ``base`` is the offset of the buffer
+    ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the offset of the buffer
     in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
@@ -111,7 +112,7 @@ class DataSetWalker:
                             out.append(buf[run:pos])
                         run = after
                         self.counts[REMOVE] += 1
-                    elif code == INSERT or code == PIXELS:
+                    elif code in (INSERT, PIXELS, PADDING):
                         self.stop, self.run = code, run
                         return pos
                     elif code == DELIMITER:

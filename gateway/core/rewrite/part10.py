@@ -7,7 +7,8 @@ inflated, rewritten and deflated again, all in a stream.
 import zlib
 from struct import error as StructError
 
-from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.profile.plan import MEDIA_DIRECTORY
 from gateway.core.rewrite.dataset import COUNTED
 from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.identity import Identity, pad
@@ -111,7 +112,7 @@ class Part10Rewriter:
         if self._syntax.deflated:
             self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits)
+        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits, at)
         return at
 
     def _scan_meta(self) -> tuple[str, int]:
@@ -131,6 +132,8 @@ class Part10Rewriter:
             value = buf[header.start : pos]
             if header.tag == 0x00020000 and len(value) == 4:
                 end = pos + int.from_bytes(value, "little")
+            elif header.tag == 0x00020002 and value.strip(b" \0") == MEDIA_DIRECTORY.encode():
+                raise RefusedByProfile("a media directory (DICOMDIR) is not an instance")
             elif header.tag == 0x00020010:
                 uid = value.decode("latin-1").strip(" \0")
         if not uid:

@@ -13,7 +13,7 @@ from gateway.core.rewrite import marks
 from gateway.core.rewrite.dataset import DataSetWalker, Short
 from gateway.core.rewrite.head import Head, read_head
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.tables import INSERT, PIXELS, STAGES, Table
+from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, Table
 from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding, read_header
 
 
@@ -39,10 +39,10 @@ class Planner(Protocol):
 class DataSetRewriter:
     """Rewrites one data set. ``head`` is set before the first byte comes out.
 
-    ``feed`` and ``close`` raise MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more may be fed.
+    ``base`` is the offset of the data set in the object. ``feed`` and ``close`` raise MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more may be fed.
     """
 
-    def __init__(self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits) -> None:
+    def __init__(self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits, base: int = 0) -> None:
         self._planner = planner
         self._identity = identity
         self._encoding = encoding
@@ -52,8 +52,9 @@ class DataSetRewriter:
         self._tables: tuple[Table, ...] = ()
         self._stage = 0
         self._pending: list[bytes] = []
-        self._held = self._need = self._base = self._remaining = 0
-        self._passing = self._in_fragments = False
+        self._held = self._need = self._remaining = 0
+        self._base = base
+        self._passing = self._in_fragments = self._ended = False
         self.head: Head | None = None
 
     @property
@@ -63,6 +64,9 @@ class DataSetRewriter:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the source data set and return what may leave now."""
+        if self._ended:
+            self._padding(data, 0)
+            return b""
         if self._remaining:
             beyond = len(data) - self._remaining
             if beyond <= 0:
@@ -134,11 +138,20 @@ class DataSetRewriter:
             out.append(self._insertion())
         elif walker.stop == PIXELS:
             return self._pixels(buf, after, out)
+        elif walker.stop == PADDING:
+            self._ended = True
+            return self._padding(buf, after)
         elif after > len(buf):
             self._passing = walker.run < after
             self._remaining = after - len(buf)
             return len(buf)
         return after
+
+    def _padding(self, buf: bytes, pos: int) -> int:
+        """Drop zeros after the data set (PS3.15 Annex E lets no trailer pass); anything else there is malformed."""
+        if buf[pos:].strip(b"\0"):
+            raise MalformedInput("bytes after the data set", offset=self._base + pos)
+        return len(buf)
 
     def _pixels(self, buf: bytes, pos: int, out: list[bytes]) -> int:
         header = read_header(buf, pos, self._encoding)

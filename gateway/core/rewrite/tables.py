@@ -12,8 +12,9 @@ from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.vr import VRS, dummy_bytes
 from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding
 
-(KEEP, REMOVE, CONSTANT, UID, PATIENT, PSEUDONYM, SHIFT, TRUNCATE, WALK, CODES, TEMPORAL, PIXELS, INSERT, DELIMITER, CREATOR, PRIVATE) = range(16)
-"""Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one."""
+(KEEP, REMOVE, CONSTANT, UID, PATIENT, PSEUDONYM, SHIFT, TRUNCATE, WALK, CODES, TEMPORAL, PIXELS, INSERT, DELIMITER, CREATOR, PRIVATE, PADDING) = range(17)
+"""Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
+PADDING that zeros follow the data set."""
 
 STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
 """At the root, an element at or past the tag of its stage waits until the elements of that stage are inserted."""
@@ -61,7 +62,9 @@ class Table:
         if len(self.operations) > MAX_KEYS:
             self.operations.clear()
         tag, vr = self.encoding.parse_key(key)
-        if tag >> 16 == 0xFFFE:
+        if tag == 0 and vr == "\0\0" and self.stage is not None:
+            operation = PADDING << 2
+        elif tag >> 16 == 0xFFFE:
             if tag != 0xFFFEE00D:
                 raise MalformedInput("an item outside a sequence", (tag,))
             operation = DELIMITER << 2 | IMPLICIT

@@ -1,0 +1,133 @@
+"""What stands between client and origin: nothing, nginx, a plain proxy, the gateway; all at once, to be measured in turns."""
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.client import Client
+from benchmarks.processes import Running, cores, free_port, python_module, running
+from gateway.core.pseudonym.keys import KeyRing
+
+SECRET = b"a secret that only benchmarks use"
+WORKLIST = "bench"
+REPOSITORY = Path(__file__).parent.parent
+
+_NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
+events {{ worker_connections 256; }}
+http {{
+  access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  upstream origin {{ server 127.0.0.1:{origin}; keepalive 8; keepalive_timeout 1s; }}
+  server {{
+    listen 127.0.0.1:{port};
+    location / {{
+      proxy_pass http://origin; proxy_http_version 1.1; proxy_set_header Connection "";
+      proxy_buffering off; proxy_buffer_size 256k; proxy_busy_buffers_size 512k; proxy_buffers 4 256k;
+    }}
+  }}
+}}
+"""
+
+_SETTINGS = """
+secret: {{file: {folder}/secret}}
+state: sqlite:///{folder}/state.db
+profiles: {profiles}
+origins:
+  archive: {{dicomweb: "http://127.0.0.1:{origin}/dicom-web"}}
+worklists:
+  {worklist}: {{origin: archive, profile: nominal}}
+"""
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One way to the origin; ``process`` is what is measured, if anything stands there at all."""
+
+    name: str
+    port: int
+    process: Running | None
+    keys: KeyRing | None = None
+
+    def path(self, study: str, series: str | None = None, instance: str | None = None) -> str:
+        """Return the path of a resource by its source UIDs."""
+        base = "/dicom-web" if self.keys is None else f"/worklists/{WORKLIST}/dicom-web"
+        named = {"studies": study, "series": series, "instances": instance}
+        uids = {level: self.keys.uid(uid) if self.keys else uid for level, uid in named.items() if uid is not None}
+        return base + "".join(f"/{level}/{uid}" for level, uid in uids.items())
+
+    def client(self) -> Client:
+        return Client(self.port)
+
+
+@contextmanager
+def static_origin(folder: Path, *arguments: str) -> Iterator[int]:
+    """Start the prepared origin away from the measured core; give its port."""
+    _, others = cores()
+    port = free_port()
+    program = python_module("benchmarks.static_origin", str(port), *arguments)
+    with running(program, port, others, folder / "origin.log"):
+        yield port
+
+
+@contextmanager
+def all_stacks(origin: int, folder: Path) -> Iterator[list[Stack]]:
+    """Start every stack on the measured core; nginx only where it is installed."""
+    with ExitStack() as started:
+        stacks = [Stack("direct", origin, None)]
+        if shutil.which("nginx", path=f"{os.defpath}:/usr/sbin:{os.environ.get('PATH', '')}"):
+            stacks.append(started.enter_context(nginx(origin, folder)))
+        stacks.append(started.enter_context(plain(origin, folder)))
+        stacks.append(started.enter_context(dicomveil(origin, folder)))
+        yield stacks
+
+
+@contextmanager
+def nginx(origin: int, folder: Path) -> Iterator[Stack]:
+    """Start nginx as a good administrator would set it up for large answers."""
+    measured, _ = cores()
+    port = free_port()
+    settings = folder / "nginx.conf"
+    settings.write_text(_NGINX.format(folder=folder, origin=origin, port=port), encoding="utf-8")
+    program = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(folder), "-e", "stderr", "-c", str(settings)]
+    with running(program, port, measured, folder / "nginx.log") as process:
+        yield Stack("nginx", port, process)
+
+
+@contextmanager
+def plain(origin: int, folder: Path) -> Iterator[Stack]:
+    """Start the proxy of Starlette and httpx as they come."""
+    measured, _ = cores()
+    port = free_port()
+    program = python_module("uvicorn", "benchmarks.plain_proxy:app", "--port", str(port), "--log-level", "warning")
+    environment = {"ORIGIN": f"http://127.0.0.1:{origin}"}
+    with running(program, port, measured, folder / "plain.log", environment) as process:
+        yield Stack("plain Starlette + httpx", port, process)
+
+
+@contextmanager
+def dicomveil(origin: int, folder: Path) -> Iterator[Stack]:
+    """Start the gateway with a worklist of everything under profile nominal."""
+    measured, _ = cores()
+    port = free_port()
+    (folder / "secret").write_bytes(SECRET)
+    settings = folder / "settings.yaml"
+    text = _SETTINGS.format(folder=folder, origin=origin, worklist=WORKLIST, profiles=REPOSITORY / "profiles")
+    settings.write_text(text, encoding="utf-8")
+    program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
+    with running(program, port, measured, folder / "gateway.log") as process:
+        stack = Stack("dicomveil", port, process, KeyRing(SECRET, WORKLIST))
+        _settle(stack)
+        yield stack
+
+
+def _settle(stack: Stack) -> None:
+    """Search once, as every client does before it retrieves: this releases the studies."""
+    client = stack.client()
+    client.json(stack.path("").removesuffix("/" + stack.path("").rpartition("/")[2]))
+    client.close()
+    time.sleep(0.2)
