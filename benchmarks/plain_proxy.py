@@ -1,4 +1,4 @@
-"""The peer: a proxy as it is usually written, Starlette and httpx as they come, that passes bytes and does nothing else.
+"""The peer: a proxy as it is usually written, Starlette and httpx as they come, that only passes bytes.
 
 Run: ``ORIGIN=http://127.0.0.1:PORT uvicorn benchmarks.plain_proxy:app`` with uvloop and httptools installed.
 """

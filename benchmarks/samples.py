@@ -15,13 +15,14 @@ import pydicom
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
+from pydicom.uid import UID
 
 ROOT = "1.2.826.0.1.3680043.8.498.77"
 BOUNDARY = "7f3a2c61-9d0e-4b58-8f17-c2d5e6a90b34"
 CONTENT_TYPE = f'multipart/related; type="application/dicom"; boundary={BOUNDARY}'
 FRAME_BYTES = 512 * 512 * 2
 SLICES = 200
-MULTI_FRAME_SOP_CLASS = "1.2.840.10008.5.1.4.1.1.7.3"  # Multi-frame Grayscale Word Secondary Capture
+MULTI_FRAME_SOP_CLASS = UID("1.2.840.10008.5.1.4.1.1.7.3")  # Multi-frame Grayscale Word Secondary Capture
 
 Json = dict[str, Any]
 
@@ -63,7 +64,9 @@ class Study:
         }
 
 
-_STUDY_KEYS = "StudyDate StudyTime AccessionNumber PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"
+_STUDY_KEYS = (
+    "StudyDate StudyTime AccessionNumber PatientName PatientID PatientBirthDate PatientSex StudyInstanceUID StudyID"
+)
 _SERIES_KEYS = "Modality SeriesInstanceUID SeriesNumber SeriesDescription"
 _INSTANCE_KEYS = "SOPClassUID SOPInstanceUID InstanceNumber Rows Columns BitsAllocated NumberOfFrames"
 _CLOSING = f"\r\n--{BOUNDARY}--\r\n".encode("ascii")
@@ -105,7 +108,10 @@ def metadata(instance: Instance, base: str) -> Json:
     """Return the DICOM JSON of one instance with its pixels (and nothing else) as bulk data."""
     text = instance.data_set.to_json(bulk_data_threshold=1 << 30, bulk_data_element_handler=lambda _: "")
     attributes: Json = json.loads(text)
-    attributes["7FE00010"] = {"vr": "OW", "BulkDataURI": f"{base}/instances/{instance.data_set.SOPInstanceUID}/bulk/7fe00010"}
+    attributes["7FE00010"] = {
+        "vr": "OW",
+        "BulkDataURI": f"{base}/instances/{instance.data_set.SOPInstanceUID}/bulk/7fe00010",
+    }
     return attributes
 
 
@@ -117,7 +123,7 @@ def _part_head(instance: Instance) -> bytes:
 def _instance(study: str, series: str, number: int, frames: int) -> Instance:
     data_set = pydicom.dcmread(str(get_testdata_file("CT_small.dcm")))
     data_set.StudyInstanceUID, data_set.SeriesInstanceUID = study, series
-    data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = f"{series}.{number}"
+    data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = UID(f"{series}.{number}")
     if frames > 1:
         data_set.SOPClassUID = data_set.file_meta.MediaStorageSOPClassUID = MULTI_FRAME_SOP_CLASS
         data_set.NumberOfFrames = frames

@@ -1,8 +1,7 @@
-"""What stands between client and origin: nothing, nginx, a plain proxy, the gateway; all at once, to be measured in turns."""
+"""What stands between client and origin: nothing, nginx, a plain proxy, the gateway; all at once, measured in turns."""
 
 import os
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from gateway.core.pseudonym.keys import KeyRing
 
 SECRET = b"a secret that only benchmarks use"
 WORKLIST = "bench"
+NGINX, PLAIN, GATEWAY = "nginx", "plain Starlette + httpx", "dicomveil"
 REPOSITORY = Path(__file__).parent.parent
 
 _NGINX = """
@@ -53,12 +53,16 @@ class Stack:
     process: Running | None
     keys: KeyRing | None = None
 
+    @property
+    def base(self) -> str:
+        """The path of the DICOMweb service."""
+        return "/dicom-web" if self.keys is None else f"/worklists/{WORKLIST}/dicom-web"
+
     def path(self, study: str, series: str | None = None, instance: str | None = None) -> str:
         """Return the path of a resource by its source UIDs."""
-        base = "/dicom-web" if self.keys is None else f"/worklists/{WORKLIST}/dicom-web"
         named = {"studies": study, "series": series, "instances": instance}
         uids = {level: self.keys.uid(uid) if self.keys else uid for level, uid in named.items() if uid is not None}
-        return base + "".join(f"/{level}/{uid}" for level, uid in uids.items())
+        return self.base + "".join(f"/{level}/{uid}" for level, uid in uids.items())
 
     def client(self) -> Client:
         return Client(self.port)
@@ -95,7 +99,7 @@ def nginx(origin: int, folder: Path) -> Iterator[Stack]:
     settings.write_text(_NGINX.format(folder=folder, origin=origin, port=port), encoding="utf-8")
     program = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(folder), "-e", "stderr", "-c", str(settings)]
     with running(program, port, measured, folder / "nginx.log") as process:
-        yield Stack("nginx", port, process)
+        yield Stack(NGINX, port, process)
 
 
 @contextmanager
@@ -106,7 +110,7 @@ def plain(origin: int, folder: Path) -> Iterator[Stack]:
     program = python_module("uvicorn", "benchmarks.plain_proxy:app", "--port", str(port), "--log-level", "warning")
     environment = {"ORIGIN": f"http://127.0.0.1:{origin}"}
     with running(program, port, measured, folder / "plain.log", environment) as process:
-        yield Stack("plain Starlette + httpx", port, process)
+        yield Stack(PLAIN, port, process)
 
 
 @contextmanager
@@ -120,14 +124,8 @@ def dicomveil(origin: int, folder: Path) -> Iterator[Stack]:
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
     with running(program, port, measured, folder / "gateway.log") as process:
-        stack = Stack("dicomveil", port, process, KeyRing(SECRET, WORKLIST))
-        _settle(stack)
+        stack = Stack(GATEWAY, port, process, KeyRing(SECRET, WORKLIST))
+        client = stack.client()
+        client.json(f"{stack.base}/studies")  # as every client does before it retrieves: this releases the studies
+        client.close()
         yield stack
-
-
-def _settle(stack: Stack) -> None:
-    """Search once, as every client does before it retrieves: this releases the studies."""
-    client = stack.client()
-    client.json(stack.path("").removesuffix("/" + stack.path("").rpartition("/")[2]))
-    client.close()
-    time.sleep(0.2)

@@ -15,6 +15,8 @@ need() { # need PACKAGE COMMAND...: the package is missing unless every command 
   done
 }
 
+need_library() { /sbin/ldconfig -p | grep -F "$2" >/dev/null || missing+=("$1"); }
+
 need_file() { [ -e "$2" ] || missing+=("$1"); }
 
 check_venv() {
@@ -35,6 +37,7 @@ check_test() {
   need dcmtk dcmdump dcmcjpeg pdf2dcm
   need dicom3tools dciodvfy
   need chromium chromium
+  need_library libatomic1 libatomic.so.1 # the driver that playwright ships links to it
   need_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
   need nginx nginx
   need curl curl

@@ -1,11 +1,12 @@
 """Volumes that look like a thorax and a head: geometry and noise, nobody's body. Deterministic for a given seed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Floats = NDArray[np.floating[Any]]
 Shorts = NDArray[np.int16]
 Value = Floats | float
 Point = tuple[float, float]
@@ -13,7 +14,7 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class Ellipse:
-    """An elliptic cylinder or ellipsoid in mm (x to the patient's left, y to the back), z from 0 (top) to 1 (bottom)."""
+    """An elliptic cylinder or ellipsoid: x to the patient's left and y to the back in mm, z from 0 (top) to 1."""
 
     x: float
     y: float
@@ -86,5 +87,5 @@ def smooth_noise(random: np.random.Generator, shape: tuple[int, ...], width: flo
     if flat:
         frequencies[0] = frequencies[0] / 4
     square = sum(axis**2 for axis in np.meshgrid(*frequencies, indexing="ij"))
-    noise = np.fft.irfftn(spectrum * np.exp(-square * (np.pi * width) ** 2 / 2), shape)
+    noise = np.fft.irfftn(spectrum * np.exp(-square * (np.pi * width) ** 2 / 2), shape, axes=range(len(shape)))
     return np.asarray(noise / noise.std(), np.float32)

@@ -73,6 +73,7 @@ class Planter:
     charset: str = "ISO_IR 192"
     seed: int = 0
     unknown_sequences: bool = True
+    small: bool = False
     names: dict[str, str] = field(default_factory=dict)
     others: set[bytes] = field(default_factory=set)
     _count: Iterator[int] = field(init=False)
@@ -151,14 +152,21 @@ def sensitive(*, hostile: bool) -> list[tuple[int, str]]:
 
 
 def plant(
-    name: str, syntax: str = EXPLICIT, charset: str = "ISO_IR 192", seed: int = 0, *, hostile: bool = True
+    name: str,
+    syntax: str = EXPLICIT,
+    charset: str = "ISO_IR 192",
+    seed: int = 0,
+    *,
+    hostile: bool = True,
+    small: bool = False,
 ) -> Planted:
     """Make an object of one of SOP_CLASSES; with another seed, canaries that differ.
 
     ``hostile`` adds what few readers get through: commands, trailers, and big endian data sets with UN sequences of
-    undefined length, whose items are little endian.
+    undefined length, whose items are little endian. ``small`` plants every attribute at the top level still, but few
+    below, for servers that read an object whole at every request.
     """
-    planter = Planter(charset, seed, unknown_sequences=hostile or syntax != BIG_ENDIAN)
+    planter = Planter(charset, seed, hostile or syntax != BIG_ENDIAN, small)
     body = {element.tag: element for element in _top(planter, name, hostile=hostile)}
     for element in (*_structure(name, syntax), *_sequences(planter, name), *_foreign(planter, hostile=hostile)):
         twin = body.get(element.tag)
@@ -222,11 +230,11 @@ def _structure(name: str, syntax: str) -> Iterator[Element]:
 def _sequences(planter: Planter, name: str) -> Iterator[Element]:
     for number, (tag, row) in enumerate(LISTED.items()):
         if row["vr"] == "SQ" and tag != SIGNATURES:
-            items = [_item(planter, f"{row['keyword']}>"), _item(planter, f"{row['keyword']}>")]
+            items = [_item(planter, f"{row['keyword']}>") for _ in range(1 if planter.small else 2)]
             yield Element(
                 tag, "SQ", items, undefined=number % 2 == 0, unknown=planter.unknown_sequences and number % 5 == 1
             )
-    for number, chain in enumerate(CHAINS):
+    for number, chain in enumerate(CHAINS[: 1 if planter.small else 2]):
         yield _nest(planter, chain, undefined=bool(number))
     content = [Element(0x0040A040, "CS", b"CONTAINER")]
     for _ in range(3):
@@ -236,7 +244,9 @@ def _sequences(planter: Planter, name: str) -> Iterator[Element]:
 
 
 def _item(planter: Planter, where: str) -> list[Element]:
-    """Make a small item with one canary of every common VR, a private block and a sequence of its own."""
+    """Make an item with one canary of every common VR, a private block and a sequence of its own."""
+    if planter.small:
+        return [planter.element(0x00080050, "SH", where), planter.element(0x00081155, "UI", where)]
     return [
         planter.element(0x00080018, "UI", where),
         planter.element(0x00080050, "SH", where),
@@ -254,7 +264,7 @@ def _item(planter: Planter, where: str) -> list[Element]:
 
 def _nest(planter: Planter, chain: tuple[int, ...], *, undefined: bool) -> Element:
     where = ">".join(f"{tag:08X}" for tag in chain) + ">"
-    flat = [planter.element(tag, vr, where) for tag, vr in sensitive(hostile=False)]
+    flat = [planter.element(tag, vr, where) for tag, vr in sensitive(hostile=False)[:: 5 if planter.small else 1]]
     items = [flat, [*_private(planter, 0x0029, where)]]
     for depth, tag in enumerate(reversed(chain[1:])):
         unknown = planter.unknown_sequences and undefined and depth == 1

@@ -9,10 +9,11 @@ import pytest
 from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
+from pydicom.uid import UID
 
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
-from gateway.files import Report, deidentify_files, find_files
+from gateway.files import HEAD_BYTES, Report, deidentify_files, find_files
 from tests.kit.engine import profile
 
 KEYS = KeyRing(bytes(range(32)), "files")
@@ -49,10 +50,8 @@ def outputs(folder: Path) -> list[Path]:
 def test_a_copy_is_named_by_its_released_uids_and_by_nothing_of_its_source(source: Path, tmp_path: Path) -> None:
     report = run([source], tmp_path / "out")
     original = dcmread(CT)
-    assert outputs(tmp_path / "out") == [
-        Path(KEYS.uid(original.StudyInstanceUID), KEYS.uid(original.SeriesInstanceUID), KEYS.uid(original.SOPInstanceUID))
-        .with_name(KEYS.uid(original.SOPInstanceUID) + ".dcm")
-    ]  # fmt: skip
+    uids = (original.StudyInstanceUID, original.SeriesInstanceUID, original.SOPInstanceUID)
+    assert outputs(tmp_path / "out") == [Path("/".join(map(KEYS.uid, uids)) + ".dcm")]
     assert (report.released, report.failures) == (1, [])
 
 
@@ -76,11 +75,13 @@ def test_every_transfer_syntax_gets_its_name(tmp_path: Path, name: str) -> None:
 
 def test_a_long_head_is_read_to_its_uids(tmp_path: Path) -> None:
     data_set = dcmread(CT)
-    data_set.add_new(0x00080301, "OB", b"")  # keeps its place before the UIDs
-    data_set.add_new(0x00181020, "LO", ["1.0"] * 60_000)
+    data_set.ImageType = ["ORIGINAL"] * 7000
+    data_set.ConvolutionKernel = ["STANDARD"] * 7000
     data_set.save_as(tmp_path / "long.dcm")
     run([tmp_path / "long.dcm"], tmp_path / "out")
-    assert outputs(tmp_path / "out")[0].name == KEYS.uid(data_set.SOPInstanceUID) + ".dcm"
+    copy = tmp_path / "out" / outputs(tmp_path / "out")[0]
+    assert copy.read_bytes().index(b"\x20\x00\x0d\x00UI") > HEAD_BYTES
+    assert copy.name == KEYS.uid(data_set.SOPInstanceUID) + ".dcm"
 
 
 def test_a_file_without_study_and_series_is_still_kept(tmp_path: Path) -> None:
@@ -178,7 +179,9 @@ def test_a_file_that_cannot_be_read_is_a_failure(source: Path, tmp_path: Path) -
     files = find_files([source], tmp_path / "out")
     files[0].path.unlink()
     report = deidentify_files(files, tmp_path / "out", Engine(profile("nominal"), KEYS))
-    assert [(failure.kind, failure.what) for failure in report.failures] == [("Unreadable", "No such file or directory")]
+    assert [(failure.kind, failure.what) for failure in report.failures] == [
+        ("Unreadable", "No such file or directory")
+    ]
 
 
 def test_an_output_folder_inside_the_input_is_not_read(source: Path) -> None:
@@ -223,7 +226,7 @@ def test_an_output_folder_that_cannot_be_written_stops_the_run(source: Path, tmp
 def test_a_part10_file_of_a_media_directory_is_known_by_its_meta_information(tmp_path: Path) -> None:
     data_set = dcmread(CT)
     assert isinstance(data_set.file_meta, FileMetaDataset)
-    data_set.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    data_set.file_meta.MediaStorageSOPClassUID = UID("1.2.840.10008.1.3.10")
     data_set.save_as(tmp_path / "renamed.bin")
     (tmp_path / "in").mkdir()
     (tmp_path / "renamed.bin").rename(tmp_path / "in" / "renamed.bin")

@@ -33,6 +33,7 @@ from gateway.core.rewrite.tables import (
 )
 from gateway.core.wire.elements import HEADER_BYTES, MAX_DEPTH, UNDEFINED, Encoding, Header, elements, items, skip_value
 
+STOPS = frozenset({INSERT, PIXELS, PADDING})
 MEMO_BYTES = 1024
 PATIENT_ID = 0x00100020
 COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shifted", "truncated")
@@ -78,70 +79,76 @@ class DataSetWalker:
         low, high = (6, 7) if encoding.little else (7, 6)
         pos = run = start
         creators = {} if table.stage is None else self._creators
+        removed = 0
         self.stop = 0
-        while pos < end:
-            try:
-                while pos < end:
-                    key = buf[pos : pos + width]
-                    operation = operations[key]
-                    if operation == 0:
-                        pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
-                        continue
-                    form = operation & 3
-                    value = pos + HEADER_BYTES[form]
-                    length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
-                    after = value + length
-                    code = operation >> 2
-                    if code == PRIVATE:
-                        code = self._private(table, key, creators)
-                    if code == KEEP:
-                        if length == UNDEFINED:
-                            raise self.malformed("undefined length of what is no sequence", pos, key, encoding)
-                    elif code == WALK:
-                        after, changed = self._sequence(buf, value, length, end, table.children[key], key, closed=closed)
-                        if changed is not None:
+        try:
+            while pos < end:
+                try:
+                    while pos < end:
+                        key = buf[pos : pos + width]
+                        operation = operations[key]
+                        if operation == 0:
+                            pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+                            continue
+                        form = operation & 3
+                        value = pos + HEADER_BYTES[form]
+                        length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
+                        code = operation >> 2
+                        if code == PRIVATE:
+                            code = self._private(table, key, creators)
+                        if code == KEEP:
+                            if length == UNDEFINED:
+                                raise self._no_sequence(pos, key, table)
+                            pos = value + length
+                            continue
+                        after = value + length
+                        if code == REMOVE:
+                            if length == UNDEFINED:
+                                after = skip_value(buf, Header(*encoding.parse_key(key), value, length), encoding)
                             if pos > run:
                                 out.append(buf[run:pos])
-                            out.append(encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed)))
-                            out.append(changed)
                             run = after
-                    elif code == REMOVE:
-                        if length == UNDEFINED:
-                            after = skip_value(buf, Header(*encoding.parse_key(key), value, length), encoding)
-                        if pos > run:
-                            out.append(buf[run:pos])
-                        run = after
-                        self.counts[REMOVE] += 1
-                    elif code in (INSERT, PIXELS, PADDING):
-                        self.stop, self.run = code, run
-                        return pos
-                    elif code == DELIMITER:
-                        if not open_item:
-                            raise self.malformed("an item end outside an item", pos)
-                        self.run = run
-                        return pos
-                    else:
-                        if length == UNDEFINED:
-                            after = self._undefined(buf, pos, value, table, key)
-                        if after > end:
-                            raise Short(after)
-                        new = self._change(code, buf[value:after], table, key, form, creators)
-                        if new is not None:
-                            if pos > run:
-                                out.append(buf[run:pos])
-                            out.append(new)
-                            run = after
-                    pos = after
-            except KeyError:
-                if len(key) < width:
+                            removed += 1
+                        elif code == WALK:
+                            after, changed = self._sequence(buf, value, length, end, table.children[key], closed=closed)
+                            if changed is not None:
+                                if pos > run:
+                                    out.append(buf[run:pos])
+                                out.append(encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed)))
+                                out.append(changed)
+                                run = after
+                        elif code == DELIMITER:
+                            if not open_item:
+                                raise self.malformed("an item end outside an item", pos)
+                            self.run = run
+                            return pos
+                        elif code in STOPS:
+                            self.stop, self.run = code, run
+                            return pos
+                        else:
+                            if length == UNDEFINED:
+                                after = self._undefined(buf, pos, value, table, key)
+                            if after > end:
+                                raise Short(after)
+                            new = self._change(code, buf[value:after], table, key, form, creators)
+                            if new is not None:
+                                if pos > run:
+                                    out.append(buf[run:pos])
+                                out.append(new)
+                                run = after
+                        pos = after
+                except KeyError:
+                    if len(key) < width:
+                        raise self._short(Short(), pos, run, closed=closed) from None
+                    self._classify(table, key, pos)
+                except (IndexError, StructError):
                     raise self._short(Short(), pos, run, closed=closed) from None
-                self._classify(table, key, pos)
-            except (IndexError, StructError):
-                raise self._short(Short(), pos, run, closed=closed) from None
-            except Short as short:
-                raise self._short(short, pos, run, closed=closed) from None
-        self.run = run
-        return pos
+                except Short as short:
+                    raise self._short(short, pos, run, closed=closed) from None
+            self.run = run
+            return pos
+        finally:
+            self.counts[REMOVE] += removed
 
     def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
         """Make the error for an element at ``pos`` of the buffer."""
@@ -160,15 +167,15 @@ class DataSetWalker:
         except MalformedInput as fault:
             raise MalformedInput(fault.what, (*self.path, *fault.path), self.base + pos) from None
 
-    def _sequence(self, buf: bytes, pos: int, length: int, end: int, table: Table, key: bytes, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+    def _sequence(self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
         if length == UNDEFINED:
-            return self._items(buf, pos, None, end, table, key, closed=closed)
+            return self._items(buf, pos, None, end, table, closed=closed)
         limit = pos + length
         if limit > end:
             raise Short(limit)
         if length > MEMO_BYTES:
-            return self._items(buf, pos, limit, limit, table, key, closed=True)
+            return self._items(buf, pos, limit, limit, table, closed=True)
         raw = buf[pos:limit]
         try:
             known = table.memo[raw]
@@ -180,16 +187,16 @@ class DataSetWalker:
             self.counts = [a + b for a, b in zip(self.counts, known[1], strict=True)]
             return limit, known[0]
         touched, before = self._touched, self.counts[:]
-        changed = self._items(buf, pos, limit, limit, table, key, closed=True)[1]
+        changed = self._items(buf, pos, limit, limit, table, closed=True)[1]
         if self._touched == touched:
             if len(table.memo) >= MAX_MEMO:
                 table.memo.clear()
             table.memo[raw] = None if changed is None else (changed, tuple(a - b for a, b in zip(self.counts, before, strict=True)))
         return limit, changed
 
-    def _items(self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, key: bytes, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+    def _items(self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
         """Walk items up to ``limit`` (None: up to the delimiter, which belongs to the value)."""
-        self.path.append(table.encoding.parse_key(key)[0])
+        self.path.append(table.sequence)
         if len(self.path) > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
         unpack = table.encoding.u32.unpack_from
@@ -229,10 +236,13 @@ class DataSetWalker:
         pieces.append(buf[run:pos])
         return pos, b"".join(pieces)
 
+    def _no_sequence(self, pos: int, key: bytes, table: Table) -> MalformedInput:
+        return self.malformed("undefined length of what is no sequence", pos, key, table.encoding)
+
     def _undefined(self, buf: bytes, pos: int, value: int, table: Table, key: bytes) -> int:
         """Return the position after a sequence of undefined length whose value is replaced as a whole."""
         if table.vrs.get(key, "SQ") != "SQ":
-            raise self.malformed("undefined length of what is no sequence", pos, key, table.encoding)
+            raise self._no_sequence(pos, key, table)
         return skip_value(buf, Header(*table.encoding.parse_key(key), value, UNDEFINED), table.encoding)
 
     def _private(self, table: Table, key: bytes, creators: dict[int, str]) -> int:

@@ -9,7 +9,7 @@ from struct import error as StructError
 
 from gateway.core.errors import MalformedInput
 from gateway.core.wire import charset
-from gateway.core.wire.elements import Encoding, elements
+from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_header, skip_value
 
 SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
 PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
@@ -35,21 +35,27 @@ def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bo
     ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
     """
     found: dict[int, bytes] = {}
+    pos, size, tags = 0, len(buf), encoding.tags.unpack_from
     try:
-        for header, after in elements(buf, 0, len(buf), encoding):
-            if _is_past(header.tag, found, with_burned_in=with_burned_in):
+        while pos < size:
+            group, element = tags(buf, pos)
+            tag = group << 16 | element
+            if tag > ISSUER and _is_past(tag, found, with_burned_in=with_burned_in):
                 return _head(found)
-            if header.tag in _WANTED:
-                if after > len(buf):
-                    break
-                found.setdefault(header.tag, buf[header.start : after])
+            start, length = element_value(buf, pos, encoding)
+            if length == UNDEFINED:
+                pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
+                continue
+            pos = start + length
+            if tag in _WANTED and pos <= size:
+                found.setdefault(tag, buf[start:pos])
     except (IndexError, StructError):
         pass
     return _head(found) if whole else None
 
 
 def _is_past(tag: int, found: dict[int, bytes], *, with_burned_in: bool) -> bool:
-    if tag <= ISSUER or (with_burned_in and tag <= BURNED_IN):
+    if with_burned_in and tag <= BURNED_IN:
         return False
     return bool(found.get(PATIENT_ID, b"").strip(b" \0")) or tag > STUDY
 

@@ -19,6 +19,11 @@ from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, re
 IMPLEMENTATION_CLASS_UID = "2.25.236312430962043937044862043917393093853"
 IMPLEMENTATION_VERSION_NAME = "DICOMVEIL_1"
 PREAMBLE_BYTES = 132
+_PREAMBLE = bytes(128) + b"DICM\x02\0\0\0UL\x04\0"
+_VERSION = EXPLICIT_LE.make(0x00020001, "OB", b"\0\1")
+_IMPLEMENTATION = EXPLICIT_LE.make(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()) + EXPLICIT_LE.make(
+    0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()
+)
 INFLATE_STEP_BYTES = 1 << 20
 
 
@@ -159,11 +164,11 @@ class Part10Rewriter:
         return b"".join(out)
 
     def _meta(self, head: Head, syntax: str) -> bytes:
-        make = EXPLICIT_LE.make
-        body = make(0x00020001, "OB", b"\0\1")
-        body += make(0x00020002, "UI", pad(head.sop_class, b"\0"))
-        body += make(0x00020003, "UI", pad(self._identity.uid(head.sop_instance), b"\0"))
-        body += make(0x00020010, "UI", pad(syntax, b"\0"))
-        body += make(0x00020012, "UI", pad(IMPLEMENTATION_CLASS_UID, b"\0"))
-        body += make(0x00020013, "SH", pad(IMPLEMENTATION_VERSION_NAME, b" "))
-        return bytes(128) + b"DICM" + make(0x00020000, "UL", len(body).to_bytes(4, "little")) + body
+        source = pad(head.sop_instance, b"\0")
+        instance = self._identity.uid_bytes(source) or source
+        body = _VERSION + _uid(0x0002, pad(head.sop_class, b"\0")) + _uid(0x0003, instance) + _uid(0x0010, pad(syntax, b"\0")) + _IMPLEMENTATION
+        return _PREAMBLE + len(body).to_bytes(4, "little") + body
+
+
+def _uid(element: int, value: bytes) -> bytes:
+    return b"\x02\0" + element.to_bytes(2, "little") + b"UI" + len(value).to_bytes(2, "little") + value

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
-from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, TEMPORAL, Plan
+from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.dataset import DataSetWalker, Short
 from gateway.core.rewrite.head import Head, read_head
@@ -188,14 +188,11 @@ class DataSetRewriter:
         return len(buf)
 
     def _insertion(self) -> bytes:
-        """Encode what belongs before the next stage and enter it (PS3.15 Section E.1.1)."""
-        plan, walker, make = self._plan, self._walker, self._encoding.make
-        if plan is None:
+        """Return what belongs before the next stage and enter it."""
+        if self._plan is None:
             raise MalformedInput("an empty data set")
+        stage, walker = self._stage, self._walker
         self._stage += 1
-        if self._stage == 1:
-            return make(IDENTITY_REMOVED, "CS", b"YES")
-        if self._stage == 2:
-            codes = marks.code_items(marks.codes(plan.codes, walker.codes), self._encoding)
-            return make(METHOD, "LO", plan.method.encode()) + make(METHOD_CODES, "SQ", codes)
-        return make(TEMPORAL, "CS", marks.temporal(plan.longitudinal, walker.temporal).encode())
+        if walker.codes or walker.temporal:
+            return marks.elements(self._plan, self._encoding, walker.codes, walker.temporal)[stage]
+        return self._tables[stage].insertion

@@ -7,6 +7,7 @@ forms of KEEP are 0, 1 and 2.
 from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
+from gateway.core.rewrite import marks
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.vr import VRS, dummy_bytes
@@ -37,15 +38,20 @@ _CODES = {
 
 
 class Table:
-    """Operations for the data sets at one place in one encoding; ``stage`` counts what the root has inserted so far."""
+    """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of the sequence around them.
 
-    __slots__ = ("_place", "_plan", "children", "constants", "encoding", "item", "memo", "operations", "sequence_end", "stage", "vrs")
+    ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing elsewhere.
+    """
 
-    def __init__(self, plan: Plan, place: Place, encoding: Encoding, stage: int | None = None) -> None:
+    __slots__ = ("_place", "_plan", "children", "constants", "encoding", "insertion", "item", "memo", "operations", "sequence", "sequence_end", "stage", "vrs")
+
+    def __init__(self, plan: Plan, place: Place, encoding: Encoding, sequence: int = 0, stage: int | None = None) -> None:
         self._plan = plan
         self._place = place
         self.encoding = encoding
+        self.sequence = sequence
         self.stage = stage
+        self.insertion = _insertion(plan, encoding, stage)
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
         self.operations: dict[bytes, int] = {}
@@ -128,8 +134,7 @@ class Table:
             return KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
         place = self._plan.inside(self._place, tag, deep=decision.deep)
-        unchanged = place == self._place and inner is self.encoding and self.stage is None
-        self.children[key] = self if unchanged else Table(self._plan, place, inner)
+        self.children[key] = Table(self._plan, place, inner, tag)
         return WALK
 
     def _constant(self, key: bytes, form: int, vr: str, known: str, decision: Decision) -> bytes:
@@ -144,6 +149,13 @@ class Table:
         return self.encoding.element(key, form, value)
 
 
+def _insertion(plan: Plan, encoding: Encoding, stage: int | None) -> bytes:
+    """What belongs before the elements of the next stage (PS3.15 Section E.1.1) when no earlier pass left its marks."""
+    if stage is None or stage == len(STAGES) - 1:
+        return b""
+    return marks.elements(plan, encoding, (), "")[stage]
+
+
 def root_tables(plan: Plan, encoding: Encoding) -> tuple[Table, ...]:
     """The tables of a top-level data set, one per stage."""
-    return tuple(Table(plan, ROOT, encoding, stage) for stage in range(len(STAGES)))
+    return tuple(Table(plan, ROOT, encoding, stage=stage) for stage in range(len(STAGES)))

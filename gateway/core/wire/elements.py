@@ -71,6 +71,9 @@ EXPLICIT_BE = Encoding(explicit=True, little=False, tags=Struct(">HH"), u16=Stru
 IMPLICIT_LE = Encoding(explicit=False, little=True, tags=Struct("<HH"), u16=Struct("<H"), u32=Struct("<I"))
 
 
+_LONG_VRS = frozenset(vr.code.encode() for vr in VRS.values() if vr.is_long)
+
+
 @dataclass(frozen=True, slots=True)
 class Header:
     """A parsed element header: where its value starts and how long it says it is."""
@@ -99,6 +102,15 @@ def read_header(buf: bytes, pos: int, encoding: Encoding) -> Header:
     if vr.is_long:
         return Header(tag, vr.code, pos + 12, encoding.u32.unpack_from(buf, pos + 8)[0])
     return Header(tag, vr.code, pos + 8, encoding.u16.unpack_from(buf, pos + 6)[0])
+
+
+def element_value(buf: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
+    """Return where the value of an element starts and its length, with no look at what VR it is beyond that."""
+    if not encoding.explicit or buf[pos : pos + 2] in (b"\xfe\xff", b"\xff\xfe"):
+        return pos + 8, encoding.u32.unpack_from(buf, pos + 4)[0]
+    if buf[pos + 4 : pos + 6] in _LONG_VRS:
+        return pos + 12, encoding.u32.unpack_from(buf, pos + 8)[0]
+    return pos + 8, encoding.u16.unpack_from(buf, pos + 6)[0]
 
 
 def skip_value(buf: bytes, header: Header, encoding: Encoding, depth: int = 0) -> int:

@@ -1,0 +1,275 @@
+"""The command line: what it prints, where, and with which exit code."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import pytest
+from click.testing import CliRunner, Result
+from pydicom.data import get_testdata_file
+
+from gateway import __version__, cli
+
+CT = Path(str(get_testdata_file("CT_small.dcm", download=False)))
+SETTINGS = """\
+secret: {env: SECRET}
+origins: {a: {folder: studies}}
+worklists:
+  w: {origin: a, profile: nominal}
+  x: {origin: a, identified: true}
+"""
+SECRET = "s" * 32
+
+
+def run(*arguments: object, **environment: str | None) -> Result:
+    return CliRunner(env=environment).invoke(cli._commands, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Path:
+    (tmp_path / "studies").mkdir()
+    shutil.copy(CT, tmp_path / "studies")
+    (tmp_path / "settings.yaml").write_text(SETTINGS)
+    return tmp_path / "settings.yaml"
+
+
+def test_check_says_what_a_sound_file_holds(settings: Path) -> None:
+    result = run("check", "--config", settings, SECRET=SECRET)
+    assert (result.exit_code, result.output) == (0, "ok: 2 worklists, 1 profile\n")
+
+
+def test_check_lists_every_fault_with_file_and_line(settings: Path) -> None:
+    settings.write_text(SETTINGS + "  y: {origin: b, profil: nominal}\ncolour: red\n")
+    result = run("check", "--config", settings)
+    assert result.exit_code == 1
+    places = [line.split(": ")[0] for line in result.stdout.splitlines()]
+    assert places == [f"{settings}:{line}" for line in (1, 6, 6, 6, 7)]
+
+
+def test_serve_refuses_a_faulty_file_without_a_traceback(settings: Path) -> None:
+    result = run("serve", "--config", settings)
+    assert result.exit_code == 1
+    assert result.stderr == f"{settings}:1: secret: environment variable SECRET is not set\n"
+    assert "Traceback" not in result.output
+
+
+def test_serve_refuses_a_log_level_that_prints_requests(settings: Path) -> None:
+    result = run("serve", "--config", settings, DICOMVEIL_LOG_LEVEL="trace")
+    assert result.exit_code == 2
+    assert "DICOMVEIL_LOG_LEVEL" in result.stderr
+
+
+@pytest.mark.parametrize("command", ["check", "serve"])
+def test_a_settings_file_that_is_not_there_is_a_misuse(tmp_path: Path, command: str) -> None:
+    assert run(command, "--config", tmp_path / "none.yaml").exit_code == 2
+
+
+def test_profiles_are_listed_with_comment_and_options() -> None:
+    result = run("profiles")
+    assert result.exit_code == 0
+    assert re.search(r"^nominal\n  The Basic Application Level", result.stdout, re.MULTILINE)
+    assert "  options: retain_device_identity" in result.stdout
+
+
+def test_profiles_of_a_folder_come_first_and_their_faults_are_told(tmp_path: Path) -> None:
+    (tmp_path / "nominal.yaml").write_text("name: nominal\ncomment: our own\nenabled: false\n")
+    assert "nominal (not enabled)\n  our own\n" in run("profiles", "--profiles", tmp_path).stdout
+    (tmp_path / "nominal.yaml").write_text("nam: nominal\n")
+    result = run("profiles", "--profiles", tmp_path)
+    assert result.exit_code == 1
+    assert f'{tmp_path}/nominal.yaml:1: nam: unknown key (did you mean "name"?)' in result.stderr
+
+
+@pytest.mark.parametrize("attribute", ["PatientID", "0010,0020", "(0010,0020)", "00100020"])
+def test_explain_says_what_happens_to_an_attribute_and_which_rule_decides(attribute: str) -> None:
+    result = run("explain", "nominal", attribute)
+    assert result.exit_code == 0
+    assert re.fullmatch(r"\(0010,0020\) PatientID: pseudonym; .*nominal\.yaml:\d+\n", result.stdout)
+
+
+def test_explain_knows_repeating_groups_by_keyword() -> None:
+    assert run("explain", "nominal", "OverlayData").stdout.startswith("(6000,3000) OverlayData: remove;")
+
+
+def test_explain_without_an_attribute_lists_the_rules_of_the_profile(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text(
+        "name: mine\nattributes:\n"
+        "  PatientID: {action: replace, value: X}\n"
+        "  StudyDescription: {disabled: true}\n"
+        "  60xx,3000: {action: keep}\n"
+        '  ("ACME",0019,0a): {action: keep}\n'
+        "  RequestAttributesSequence > ScheduledProcedureStepID: {action: X/Z}\n"
+    )
+    result = run("explain", tmp_path / "mine.yaml")
+    assert result.exit_code == 0
+    assert [line.split("; ")[0].strip() for line in result.stdout.splitlines()] == [
+        "mine",
+        "options: none",
+        "PatientID: replace 'X'",
+        "StudyDescription: left alone",
+        "(60xx,3000): keep",
+        '("ACME",0019,0A): keep',
+        "RequestAttributesSequence > ScheduledProcedureStepID: X/Z",
+    ]
+
+
+def test_explain_suggests_the_profile_that_was_meant() -> None:
+    result = run("explain", "nominl", "PatientID")
+    assert (result.exit_code, result.stderr) == (1, 'Error: no profile named "nominl" (did you mean "nominal"?)\n')
+
+
+def test_explain_refuses_what_is_no_attribute() -> None:
+    assert run("explain", "nominal", "PatientIdd").exit_code == 1
+
+
+def deidentify(tmp_path: Path, *arguments: object, **environment: str | None) -> Result:
+    given = {"DICOMVEIL_SECRET": SECRET} | environment
+    return run("deidentify", "--out", tmp_path / "out", "--profile", "nominal", *arguments, **given)
+
+
+def names(tmp_path: Path) -> set[str]:
+    return {path.name for path in (tmp_path / "out").rglob("*.dcm")}
+
+
+def test_deidentify_reports_on_stdout_and_draws_nothing_without_a_terminal(tmp_path: Path) -> None:
+    result = deidentify(tmp_path, CT)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert re.fullmatch(r"1 file de-identified\nvalues changed: (\w+ \d+(, )?)+\n", result.stdout)
+
+
+def test_deidentify_gives_the_same_pseudonyms_for_the_same_secret_and_domain(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text(SECRET + "\n")
+    deidentify(tmp_path, CT)
+    assert deidentify(tmp_path, CT).stdout.splitlines()[1] == "1 file already there"
+    deidentify(tmp_path, CT, "--secret-file", tmp_path / "secret", DICOMVEIL_SECRET="another" * 10)
+    assert len(names(tmp_path)) == 1
+    deidentify(tmp_path, CT, "--domain", "trial-7")
+    assert len(names(tmp_path)) == 2
+
+
+def test_deidentify_without_a_secret_says_so_and_takes_one_for_this_run(tmp_path: Path) -> None:
+    results = [deidentify(tmp_path, CT, DICOMVEIL_SECRET=None) for _ in range(2)]
+    assert [result.exit_code for result in results] == [0, 0]
+    assert "for this run only" in results[0].stderr
+    assert len(names(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("content", ["", "short\n"])
+def test_deidentify_refuses_a_weak_secret(tmp_path: Path, content: str) -> None:
+    (tmp_path / "secret").write_text(content)
+    assert deidentify(tmp_path, CT, "--secret-file", tmp_path / "secret").exit_code == 1
+    assert names(tmp_path) == set()
+
+
+def test_deidentify_reports_a_bad_file_goes_on_and_exits_with_1(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    shutil.copy(CT, tmp_path / "in")
+    (tmp_path / "in" / "cut.dcm").write_bytes(CT.read_bytes()[:20_000])
+    result = deidentify(tmp_path, tmp_path / "in", "--report", tmp_path / "report.json")
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"{tmp_path}/in/cut.dcm: MalformedInput: ")
+    assert result.stdout.splitlines()[:2] == ["1 file de-identified", "1 file failed"]
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["released"], report["failures"][0]["kind"]) == (1, "MalformedInput")
+    assert "CompressedSamples" not in json.dumps(report) + result.output
+
+
+def test_deidentify_does_not_write_into_the_folder_it_reads(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    result = deidentify(tmp_path, tmp_path / "out")
+    assert result.exit_code == 2
+    assert "must not mix" in result.stderr
+
+
+def test_deidentify_refuses_a_profile_that_is_not_enabled(tmp_path: Path) -> None:
+    (tmp_path / "off.yaml").write_text("name: 'off'\nenabled: false\n")
+    result = deidentify(tmp_path, CT, "--profile", tmp_path / "off.yaml")
+    assert (result.exit_code, names(tmp_path)) == (1, set())
+
+
+def test_deidentify_says_where_it_cannot_write(tmp_path: Path) -> None:
+    result = deidentify(tmp_path, CT, "--report", tmp_path / "none" / "report.json")
+    assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/none/report.json: No such file or directory\n")
+
+
+@pytest.mark.parametrize("command", ["demo", "serve", "check", "profiles", "explain", "deidentify"])
+def test_every_command_explains_itself(command: str) -> None:
+    result = run(command, "--help")
+    assert (result.exit_code, result.stdout.startswith(f"Usage: dicomveil {command}")) == (0, True)
+
+
+def test_a_bug_tells_its_place_and_not_its_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    value = str(bytes.fromhex("45 72 69 6b 61"), "ascii")  # not in the source line, which is printed
+
+    def broken(**_: object) -> None:
+        raise KeyError(value)
+
+    monkeypatch.setattr(cli, "_commands", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    printed = capsys.readouterr()
+    assert ended.value.code == cli.INTERNAL_ERROR
+    assert "KeyError" in printed.err
+    assert value not in printed.err + printed.out
+
+
+def program(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "gateway", *(str(argument) for argument in arguments)]
+
+
+def test_the_program_runs_as_a_process(tmp_path: Path) -> None:
+    done = subprocess.run(program("--version"), capture_output=True, text=True, check=True)
+    assert done.stdout == f"dicomveil, version {__version__}\n"
+    done = subprocess.run(program("check", "--config", tmp_path), capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("workers", [1, 2])
+def test_serve_answers_logs_no_request_and_ends_when_told(settings: Path, workers: int) -> None:
+    port = free_port()
+    environment = os.environ | {"SECRET": SECRET, "DICOMVEIL_LOG_LEVEL": "debug"}
+    command = program("serve", "--config", settings, "--port", port, "--workers", workers)
+    log = settings.with_name("log")
+    with log.open("wb") as stream:
+        server = subprocess.Popen(command, env=environment, stdout=stream, stderr=stream)
+    try:
+        answer = wait_for(f"http://127.0.0.1:{port}/worklists/x/dicom-web/studies", server, log)
+    finally:
+        server.send_signal(signal.SIGTERM)
+        server.wait(30)
+    logged = log.read_text()
+    assert answer.startswith("[")
+    assert "/worklists/" not in logged
+    assert "Traceback" not in logged
+    assert server.returncode in (0, -signal.SIGTERM)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+def wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> str:
+    for _ in range(300):
+        assert server.poll() is None, log.read_text()
+        try:
+            with urlopen(url) as response:
+                return str(response.read().decode())
+        except URLError as error:
+            if not isinstance(error.reason, ConnectionRefusedError):
+                raise
+        time.sleep(0.1)
+    raise AssertionError(log.read_text())
