@@ -45,8 +45,9 @@ def identifiers(data: bytes, study: int = 1) -> int:
 
 def ct_slice() -> bytes:
     """Build a CT slice of 512 x 512: 297 elements, 179 of them private, 9 sequences."""
-    data_set = dcmread(get_testdata_file("CT_small.dcm"))
-    assert isinstance(data_set, Dataset)
+    source = get_testdata_file("CT_small.dcm")
+    assert isinstance(source, str)
+    data_set = dcmread(source)
     del data_set[0xFFFCFFFC]
     _identify(data_set, CTImageStorage)
     data_set.PixelData = _enlarged(data_set.PixelData, data_set.Columns, 4)

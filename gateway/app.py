@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
+from starlette.types import Lifespan
 
 from gateway.adapters.httpx_transport import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
@@ -53,7 +54,7 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     )
 
 
-def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore):  # type: ignore[no-untyped-def]
+def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await store.start()
@@ -83,7 +84,9 @@ def _authorization(auth: model.BasicAuth | model.BearerAuth | None) -> str | Non
     return "Basic " + b64encode(f"{auth.username}:{auth.password.text()}".encode()).decode()
 
 
-def _worklist(settings: model.Worklist, origins: Mapping[str, OriginServer], store: ReleaseStore, secret: bytes) -> Worklist:
+def _worklist(
+    settings: model.Worklist, origins: Mapping[str, OriginServer], store: ReleaseStore, secret: bytes
+) -> Worklist:
     keys = KeyRing(secret, settings.domain)
     match = tuple(Key(tag, dictionary.vr_of(tag) or "UN", value) for tag, value in settings.match)
     return Worklist(
@@ -117,8 +120,12 @@ async def _gateway_error(_request: Request, error: Exception) -> Response:
 async def _http_error(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return problem_response(405, "Method not allowed", "This resource is only read.", {"allow": "GET, HEAD, OPTIONS"})
-    return problem(NotReleased()) if status == 404 else problem_response(status, "Refused", "The request is not answered.")
+        return problem_response(
+            405, "Method not allowed", "This resource is only read.", {"allow": "GET, HEAD, OPTIONS"}
+        )
+    return (
+        problem(NotReleased()) if status == 404 else problem_response(status, "Refused", "The request is not answered.")
+    )
 
 
 async def _bug(_request: Request, _error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""The only loop that moves bytes to the client. Before the first byte a fault is a problem document, after it an abort."""
+"""The only loop that moves bytes to the client: before the first byte a fault is a problem, after it an abort."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,9 @@ class Streamed:
     iterator is closed, and with it the exchange with the origin.
     """
 
-    def __init__(self, body: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None, *, empty: int = 200) -> None:
+    def __init__(
+        self, body: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None, *, empty: int = 200
+    ) -> None:
         self._body = body
         self._empty = empty
         self._headers = {"content-type": media_type, "cache-control": "private, no-store"} | (headers or {})

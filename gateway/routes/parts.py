@@ -3,15 +3,25 @@
 from collections.abc import AsyncIterator, Mapping, Sequence
 
 from gateway.core.errors import MalformedInput, NotAcceptable, NotReleased, OriginFailed
-from gateway.core.wire.multipart import ContentType, Event, MultipartReader, PartChunk, PartEnd, PartStart, parse_content_type
+from gateway.core.wire.multipart import (
+    ContentType,
+    Event,
+    MultipartReader,
+    PartChunk,
+    PartEnd,
+    PartStart,
+    parse_content_type,
+)
 from gateway.ports import OriginAnswer, OriginServer
 
 RETRIED = frozenset({400, 406, 415, 500, 501})
 """Statuses with which origins refuse a representation that they can't make; the next one is tried."""
 
 
-async def open_parts(origin: OriginServer, path: str, attempts: Sequence[str], allowed: frozenset[str]) -> AsyncIterator[Event]:
-    """Yield PartStart, PartChunk and PartEnd of the first representation that the origin gives; one part may stand alone.
+async def open_parts(
+    origin: OriginServer, path: str, attempts: Sequence[str], allowed: frozenset[str]
+) -> AsyncIterator[Event]:
+    """Yield the events of the first representation that the origin gives; one part may stand alone.
 
     PartStart's only header is ``content-type``, with the transfer syntax from wherever the origin wrote it. Raises
     NotReleased, NotAcceptable, OriginFailed, MalformedInput.
@@ -25,7 +35,11 @@ async def open_parts(origin: OriginServer, path: str, attempts: Sequence[str], a
             if answer.status not in (200, 206):
                 raise OriginFailed(f"the origin answered {answer.status}")
             whole = _content_type(answer.headers)
-            events = _multipart(answer, whole, allowed) if whole.media_type == "multipart/related" else _lone(answer, whole, allowed)
+            events = (
+                _multipart(answer, whole, allowed)
+                if whole.media_type == "multipart/related"
+                else _lone(answer, whole, allowed)
+            )
             async for event in events:
                 yield event
             return

@@ -1,4 +1,4 @@
-"""Errors as problem documents (RFC 9457); the only place that knows statuses. No text of an origin, no value, no UID."""
+"""Errors as problem documents (RFC 9457), without an origin's text, a value or a UID; only here are statuses known."""
 
 import json
 import logging

@@ -34,7 +34,11 @@ PAGE = 100
 MAX_UIDS = 200
 """Study Instance UIDs in one key; viewers open a handful at once."""
 _UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
-_UIDS = {Level.STUDY: (STUDY_UID,), Level.SERIES: (STUDY_UID, SERIES_UID), Level.INSTANCE: (STUDY_UID, SERIES_UID, INSTANCE_UID, SOP_CLASS)}
+_UIDS = {
+    Level.STUDY: (STUDY_UID,),
+    Level.SERIES: (STUDY_UID, SERIES_UID),
+    Level.INSTANCE: (STUDY_UID, SERIES_UID, INSTANCE_UID, SOP_CLASS),
+}
 
 
 class SearchService:
@@ -108,12 +112,16 @@ class SearchService:
                 found.append(source)
         return found
 
-    async def _in_worklist(self, search: Search, path: str, parameters: list[tuple[str, str]]) -> AsyncIterator[DataSet]:
+    async def _in_worklist(
+        self, search: Search, path: str, parameters: list[tuple[str, str]]
+    ) -> AsyncIterator[DataSet]:
         """Search all series or instances: those of studies outside the worklist do not exist."""
         uids = search.value(STUDY_UID)
         if uids is not None and "*" not in uids and "?" not in uids:
             for source in await self._sources(uids):
-                async for elements in read_json(self._worklist.origin, f"/studies/{source}{path}", encode_query(parameters)):
+                async for elements in read_json(
+                    self._worklist.origin, f"/studies/{source}{path}", encode_query(parameters)
+                ):
                     yield elements
             return
         async for elements in read_pages(self._worklist.origin, path, encode_query(parameters)):

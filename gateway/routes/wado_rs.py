@@ -25,7 +25,19 @@ FLUSH_BYTES = 65_536
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 FRAME_TYPES = frozenset(
-    {OCTETS, "image/jpeg", "image/dicom-rle", "image/jls", "image/jp2", "image/jpx", "image/jphc", "image/jxl", "video/mpeg", "video/mp4", "video/h265"}
+    {
+        OCTETS,
+        "image/jpeg",
+        "image/dicom-rle",
+        "image/jls",
+        "image/jp2",
+        "image/jpx",
+        "image/jphc",
+        "image/jxl",
+        "video/mpeg",
+        "video/mp4",
+        "video/h265",
+    }
 )
 BULK_TYPES = FRAME_TYPES | {"application/pdf"}
 MAX_FRAMES = 10_000
@@ -41,7 +53,11 @@ class RetrieveService:
     async def instances(self, request: Request) -> ASGIApp:
         """Retrieve a study, a series or an instance as Part 10 objects."""
         one = "instance" in request.path_params
-        wanted = [a for a in _accepted(request) if a.media_type in _ranges(DICOM) and (a.multipart or one or a.media_type != DICOM)]
+        wanted = [
+            a
+            for a in _accepted(request)
+            if a.media_type in _ranges(DICOM) and (a.multipart or one or a.media_type != DICOM)
+        ]
         if not wanted:
             raise NotAcceptable(f'instances are answered as multipart/related; type="{DICOM}"')
         path = await self._path(request)
@@ -54,7 +70,9 @@ class RetrieveService:
 
     async def metadata(self, request: Request) -> ASGIApp:
         """Retrieve metadata as DICOM JSON."""
-        if not any(one.media_type in JSON_TYPES | {"*/*", "application/*"} and not one.multipart for one in _accepted(request)):
+        if not any(
+            one.media_type in JSON_TYPES | {"*/*", "application/*"} and not one.multipart for one in _accepted(request)
+        ):
             raise NotAcceptable("metadata is answered in application/dicom+json")
         path = await self._path(request)
         return Streamed(self._metadata(path, self._links.service(request, self._worklist)), JSON)
@@ -177,7 +195,9 @@ class RetrieveService:
             yield writer.end()
 
 
-async def _copied(first: PartStart, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[bytes]:
+async def _copied(
+    first: PartStart, events: AsyncIterator[Event], writer: MultipartWriter | None
+) -> AsyncIterator[bytes]:
     """Hand on parts as they are, each with a header of ours."""
     if writer:
         yield writer.part(_part_header(first))
@@ -215,7 +235,7 @@ def _dicom(transfer_syntax: str | None) -> str:
 
 
 def _attempts(accepted: list[Accepted]) -> list[str]:
-    """Representations to ask the origin for: as wanted, then uncompressed, then as stored, where the client takes any."""
+    """List what to ask the origin for: as wanted, then uncompressed, then as stored, where the client takes any."""
     wanted = []
     for one in accepted:
         media_type = OCTETS if one.media_type.endswith("/*") else one.media_type
@@ -229,7 +249,9 @@ def _attempts(accepted: list[Accepted]) -> list[str]:
 
 def _frame_numbers(text_: str) -> list[int]:
     parts = text_.split(",")
-    if len(parts) > MAX_FRAMES or not all(part.isascii() and part.isdigit() and 0 < int(part) < 1 << 31 for part in parts):
+    if len(parts) > MAX_FRAMES or not all(
+        part.isascii() and part.isdigit() and 0 < int(part) < 1 << 31 for part in parts
+    ):
         raise BadRequest("frames are numbers from 1, separated by commas")
     return [int(part) for part in parts]
 

@@ -1,1 +1,1 @@
-"""Worklists: named sets of studies of an origin, each bound to a profile, and the way back from released identifiers."""
+"""Worklists: named sets of studies, each bound to a profile, and the way back from released identifiers."""

@@ -26,7 +26,14 @@ from gateway.core.wire.dicomjson import DataSet
 from gateway.ports import OriginServer, Release, ReleaseStore
 from gateway.worklists.origin_json import encode_query, read_json, read_pages
 
-STUDY, SERIES, INSTANCE, SOP_CLASS, PATIENT_ID, ISSUER = "0020000D", "0020000E", "00080018", "00080016", "00100020", "00100021"
+STUDY, SERIES, INSTANCE, SOP_CLASS, PATIENT_ID, ISSUER = (
+    "0020000D",
+    "0020000E",
+    "00080018",
+    "00080016",
+    "00100020",
+    "00100021",
+)
 IDENTIFIERS = [("includefield", key) for key in (STUDY, PATIENT_ID, ISSUER)]
 MEMBER_TTL_S = 60
 REBUILD_PAUSE_S = 10
@@ -52,7 +59,7 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What belongs to a worklist: study-level keys on source values, and a list of Study Instance UIDs; both must hold."""
+    """What belongs to a worklist: study-level keys on source values, and a list of studies; both must hold."""
 
     match: tuple[Key, ...] = ()
     studies: frozenset[str] = frozenset()
@@ -89,7 +96,9 @@ class Worklist:
     services: frozenset[str]
     _members: TTLCache[str, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
     _series: TTLCache[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S))
-    _instances: TTLCache[tuple[str, str], Mapping[str, Instance]] = field(default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S))
+    _instances: TTLCache[tuple[str, str], Mapping[str, Instance]] = field(
+        default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S)
+    )
     _rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rebuilt_at: float = float("-inf")
 

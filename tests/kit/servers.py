@@ -39,7 +39,7 @@ class Orthanc:
         """Store every DICOM file below the paths; raise AssertionError when the server takes none."""
         self._run("load", *map(str, paths))
 
-    def get(self, path: str) -> Any:  # noqa: ANN401 - JSON
+    def get(self, path: str) -> Any:
         """Ask Orthanc's own REST API."""
         return httpx.get(f"http://{self.authority}{path}", timeout=60).raise_for_status().json()
 
@@ -133,7 +133,9 @@ class Gateway:
 
 
 @contextmanager
-def gateway(folder: Path, settings: Mapping[str, object], profiles: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+def gateway(
+    folder: Path, settings: Mapping[str, object], profiles: Mapping[str, str] | None = None
+) -> Iterator[Gateway]:
     """Run a gateway; ``settings`` lack only secret and state, ``profiles`` are the text of more profiles by name."""
     folder.mkdir(parents=True, exist_ok=True)
     server = Gateway(folder)

@@ -4,9 +4,8 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, tag_for_keyword
-
 from gateway.adapters.folder.attributes import BINARY_VRS, Json
+from gateway.core.standard.dictionary import tag_of, vr_of
 
 Predicate = Callable[[Any], bool]
 
@@ -34,7 +33,7 @@ def attribute_path(name: str) -> tuple[str, ...]:
     for part in name.split("."):
         if re.fullmatch(r"[0-9A-Fa-f]{8}", part):
             tags.append(part.upper())
-        elif (tag := tag_for_keyword(part)) is not None:
+        elif (tag := tag_of(part)) is not None:
             tags.append(f"{tag:08X}")
         else:
             return ()
@@ -59,10 +58,7 @@ def _walk(data_set: Json, path: Sequence[str]) -> Iterator[Any]:
 
 
 def _vr(tag: str) -> str:
-    try:
-        return dictionary_VR(tag).split(" or ")[0]
-    except KeyError:
-        return "LO"  # private: compared as the text it has in JSON
+    return vr_of(int(tag, 16)) or "LO"  # private: compared as the text it has in JSON
 
 
 def _predicate(vr: str, text: str) -> Predicate:

@@ -77,5 +77,7 @@ class Profile:
     @property
     def digest(self) -> str:
         """Name this profile's meaning: 16 hexadecimal digits, different when anything that decides a value differs."""
-        meaning = repr((self.name, sorted(o.value for o in self.options), self.rules, self.images_only, self.apply_masks))
+        meaning = repr(
+            (self.name, sorted(o.value for o in self.options), self.rules, self.images_only, self.apply_masks)
+        )
         return hashlib.sha256(meaning.encode()).hexdigest()[:16]

@@ -23,7 +23,7 @@ AVAILABLE = frozenset(
         Option.RETAIN_LONGITUDINAL_MODIFIED_DATES,
     }
 )
-"""Options that can be kept today; the others need a text, graphics or pixel cleaner and are refused until there is one."""
+"""Options that need no cleaner of text, graphics or pixels; the others are refused until there is one."""
 
 COMPOUND_CODES = frozenset({"X/Z", "X/D", "Z/D", "X/Z/D", "X/Z/U*"})
 DATE_VRS = frozenset({"DA", "TM", "DT"})
@@ -31,10 +31,14 @@ TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 LINKING_UIDS = frozenset({0x0020000D, 0x0020000E, 0x00080018})
 """Study, Series and SOP Instance UID: the gateway resolves them, so only an option may decide about all three."""
-OWN_TAGS = frozenset({0x00080005, 0x00080016, 0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x7FE00008, 0x7FE00009, 0x7FE00010})
+OWN_TAGS = frozenset(
+    {0x00080005, 0x00080016, 0x00120062, 0x00120063, 0x00120064, 0x00280303, 0x7FE00008, 0x7FE00009, 0x7FE00010}
+)
 """Attributes that the engine itself sets or needs as they are."""
 
-_PRIVATE = re.compile(r"""\(\s*["'](?P<creator>[^"'\\]{1,64})["']\s*,\s*(?P<group>[0-9A-Fa-f]{4})\s*,\s*(?P<element>[0-9A-Fa-f]{2})\s*\)""")
+_PRIVATE = re.compile(
+    r"""\(\s*["'](?P<creator>[^"'\\]{1,64})["']\s*,\s*(?P<group>[0-9A-Fa-f]{4})\s*,\s*(?P<element>[0-9A-Fa-f]{2})\s*\)"""
+)
 _MASK = re.compile(r"\(?[0-9A-Fa-f]{2}[xX]{2},[0-9A-Fa-fxX]{4}\)?")
 _VALUES = {
     "DA": re.compile(r"\d{8}"),
@@ -86,7 +90,9 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None])
     if authored.based_on is not None:
         found = base(authored.based_on)
         if found is None:
-            faults.append(ConfigFault(document.where(("based_on",)), f"based_on: no profile named {authored.based_on!r}"))
+            faults.append(
+                ConfigFault(document.where(("based_on",)), f"based_on: no profile named {authored.based_on!r}")
+            )
         below = found or below
     options = set(below.options)
     for index, name in enumerate(authored.options):
@@ -96,7 +102,9 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None])
         except ValueError as fault:
             faults.append(ConfigFault(where, f"options: {fault}"))
     if {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES} <= options:
-        faults.append(ConfigFault(document.where(("options",)), "options: full dates and modified dates exclude each other"))
+        faults.append(
+            ConfigFault(document.where(("options",)), "options: full dates and modified dates exclude each other")
+        )
     rules: list[Rule] = []
     for key, attribute in authored.attributes.items():
         where = document.where(("attributes", key))
@@ -163,7 +171,9 @@ def _option(name: str) -> Option:
     try:
         option = Option(name)
     except ValueError:
-        raise ValueError(f"unknown option {name!r}; there are {', '.join(sorted(o.value for o in AVAILABLE))}") from None
+        raise ValueError(
+            f"unknown option {name!r}; there are {', '.join(sorted(o.value for o in AVAILABLE))}"
+        ) from None
     if option not in AVAILABLE:
         raise ValueError(f"{name} is not available yet")
     return option

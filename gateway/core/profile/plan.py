@@ -14,12 +14,21 @@ from gateway.core.standard.tags import format_tag, is_private
 
 DATE_VRS = frozenset({"DA", "TM", "DT"})
 WALKED = frozenset({0x0040A730, 0x00700001})
-"""Content Sequence and Graphic Annotation Sequence: code D keeps the tree, its concepts and numbers, and every leaf that
-can hold text, a name, a date or a UID has a rule of its own. Any other D sequence becomes dummies throughout."""
+"""Content Sequence and Graphic Annotation Sequence: code D keeps the tree, its concepts and numbers, and every leaf
+that can hold text, a name, a date or a UID has a rule of its own. Any other D sequence becomes dummies throughout."""
 ANNOTATION_GROUP_UID = 0x006A0003
 METHOD, METHOD_CODES, IDENTITY_REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-TEXT_IODS = ("ultrasound", "secondary-capture", "vl-", "video-", "photography", "encapsulated", "enhanced-us", "endoscop")
+TEXT_IODS = (
+    "ultrasound",
+    "secondary-capture",
+    "vl-",
+    "video-",
+    "photography",
+    "encapsulated",
+    "enhanced-us",
+    "endoscop",
+)
 """Parts of the names of IODs whose pictures commonly carry burned-in text."""
 
 
@@ -40,8 +49,8 @@ class Decision:
 class Place:
     """Where a data set stands, as far as any rule can tell places apart.
 
-    ``anchored`` is the whole path of sequences from the root while a compound code may depend on it, else None; ``tail`` is
-    the end of the path that could begin a path rule; ``deep`` is inside a sequence of dummies.
+    ``anchored`` is the whole path of sequences from the root while a compound code may depend on it, else None;
+    ``tail`` is the end of the path that could begin a path rule; ``deep`` is inside a sequence of dummies.
     """
 
     anchored: tuple[int, ...] | None = ()
@@ -72,15 +81,27 @@ class Plan:
         paths = ps315.overridden_paths(iod) if iod else frozenset()
         self._anchors = frozenset(path[: n + 1] for path in paths for n in range(len(path)))
         self._prefixes = frozenset(key[: n + 1] for key in self._exact for n in range(len(key) - 1))
-        self._dates = next((o for o in (Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES) if o in profile.options), None)
+        self._dates = next(
+            (
+                o
+                for o in (Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES)
+                if o in profile.options
+            ),
+            None,
+        )
 
     @property
     def longitudinal(self) -> str:
         """Value of Longitudinal Temporal Information Modified (0028,0303): never stronger than the truth."""
-        kept = any(rule.action is Action.KEEP and dictionary.vr_of(rule.selector.tag) in DATE_VRS for rule in self.profile.rules)
+        kept = any(
+            rule.action is Action.KEEP and dictionary.vr_of(rule.selector.tag) in DATE_VRS
+            for rule in self.profile.rules
+        )
         if kept or self._dates is Option.RETAIN_LONGITUDINAL_FULL_DATES:
             return "UNMODIFIED"
-        moved = any(rule.action in (Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN) for rule in self.profile.rules)
+        moved = any(
+            rule.action in (Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN) for rule in self.profile.rules
+        )
         return "MODIFIED" if moved or self._dates else "REMOVED"
 
     @property
@@ -92,7 +113,10 @@ class Plan:
     def codes(self) -> tuple[tuple[str, str], ...]:
         """Code Value and Code Meaning (CID 7050) of the basic profile and each option that is on."""
         options = sorted(self.profile.options, key=lambda option: option.code)
-        return ((ps315.BASIC_PROFILE_CODE, ps315.BASIC_PROFILE_MEANING), *((option.code, option.meaning) for option in options))
+        return (
+            (ps315.BASIC_PROFILE_CODE, ps315.BASIC_PROFILE_MEANING),
+            *((option.code, option.meaning) for option in options),
+        )
 
     def inside(self, place: Place, sequence: int, *, deep: bool) -> Place:
         """Return the place of the items of a sequence that stands at ``place``."""
@@ -247,4 +271,19 @@ def explain_attribute(profile: Profile, tag: int, sop_class: str | None = None) 
     decision = plan.decide(tag, dictionary.vr_of(tag) or "UN")
     value = "" if decision.value is None else f" {decision.value!r}"
     deep = " (items stay, filled with dummies)" if decision.deep else ""
-    return f"{format_tag(tag)} {dictionary.keyword_of(tag) or 'unknown'}: {decision.action.value}{value}{deep}; {decision.reason}"
+    name = dictionary.keyword_of(tag) or "unknown"
+    return f"{format_tag(tag)} {name}: {decision.action.value}{value}{deep}; {decision.reason}"
+
+
+def explain_profile(profile: Profile, sop_class: str | None = None) -> str:
+    """Say what happens to every attribute that Table E.1-1 or the profile names, a line each."""
+    plain = [rule for rule in profile.rules if rule.selector.creator is None and rule.selector.mask is None]
+    tags = {rule.selector.tag for rule in plain} | set(ps315.ENTRIES)
+    lines = [explain_attribute(profile, tag, sop_class) for tag in sorted(tags)]
+    lines += [f"{rule.where}: {_action_of(rule)}" for rule in profile.rules if rule not in plain]
+    lines += ["private, unknown: remove", "other attributes of the standard: keep, unless they can identify"]
+    return "\n".join(lines)
+
+
+def _action_of(rule: Rule) -> str:
+    return rule.action.value if rule.action else str(rule.code)

@@ -1,7 +1,7 @@
 """What replaces an identifier: keyed derivation, one key per purpose and domain.
 
-Everything comes from one secret by HMAC-SHA256 (PS3.15 Annex E warns of plain hashes: a dictionary breaks them). Keys never
-leave this object. Two domains share nothing, so that two recipients cannot join their copies.
+Everything comes from one secret by HMAC-SHA256 (PS3.15 Annex E warns of plain hashes: a dictionary breaks them). Keys
+never leave this object. Two domains share nothing, so that two recipients cannot join their copies.
 """
 
 import hashlib

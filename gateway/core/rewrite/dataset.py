@@ -5,7 +5,7 @@ of the run; one that changes is rebuilt, its lengths recomputed where they were 
 by their bytes: functional groups repeat the same items for every frame. Cost is linear in the bytes.
 """
 
-from struct import error as StructError
+import struct
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.pseudonym.values import shift, truncate
@@ -51,8 +51,8 @@ class Short(Exception):
 class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
-    ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the offset of the buffer
-    in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
+    ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the
+    offset of the buffer in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
     def __init__(self, identity: Identity, patient: Patient, patient_id: bytes) -> None:
@@ -68,11 +68,13 @@ class DataSetWalker:
         self.codes: list[str] = []
         self.temporal = ""
 
-    def walk(self, buf: bytes, start: int, end: int, table: Table, out: list[bytes], *, closed: bool, open_item: bool = False) -> int:  # noqa: C901, PLR0912, PLR0913, PLR0915 - one loop, so that a kept element costs no call
+    def walk(  # noqa: C901, PLR0912, PLR0915 - one loop: a kept element costs no call
+        self, buf: bytes, start: int, end: int, table: Table, out: list[bytes], *, closed: bool, open_item: bool = False
+    ) -> int:
         """Walk from ``start``, append changed bytes to ``out`` and return the position after the last element.
 
-        The position lies past ``end`` when the last element needs no look inside and goes on beyond. ``closed``: no more
-        bytes can come. Raises Short (``pos`` and ``run`` are set), MalformedInput, LimitExceeded.
+        The position lies past ``end`` when the last element needs no look inside and goes on beyond. ``closed``: no
+        more bytes can come. Raises Short (``pos`` and ``run`` are set), MalformedInput, LimitExceeded.
         """
         encoding, operations = table.encoding, table.operations
         width, unpack = encoding.width, encoding.u32.unpack_from
@@ -114,7 +116,9 @@ class DataSetWalker:
                             if changed is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
-                                out.append(encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed)))
+                                out.append(
+                                    encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed))
+                                )
                                 out.append(changed)
                                 run = after
                         elif code == DELIMITER:
@@ -141,7 +145,7 @@ class DataSetWalker:
                     if len(key) < width:
                         raise self._short(Short(), pos, run, closed=closed) from None
                     self._classify(table, key, pos)
-                except (IndexError, StructError):
+                except (IndexError, struct.error):
                     raise self._short(Short(), pos, run, closed=closed) from None
                 except Short as short:
                     raise self._short(short, pos, run, closed=closed) from None
@@ -167,7 +171,9 @@ class DataSetWalker:
         except MalformedInput as fault:
             raise MalformedInput(fault.what, (*self.path, *fault.path), self.base + pos) from None
 
-    def _sequence(self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+    def _sequence(
+        self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool
+    ) -> tuple[int, bytes | None]:
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
         if length == UNDEFINED:
             return self._items(buf, pos, None, end, table, closed=closed)
@@ -191,10 +197,14 @@ class DataSetWalker:
         if self._touched == touched:
             if len(table.memo) >= MAX_MEMO:
                 table.memo.clear()
-            table.memo[raw] = None if changed is None else (changed, tuple(a - b for a, b in zip(self.counts, before, strict=True)))
+            table.memo[raw] = (
+                None if changed is None else (changed, tuple(a - b for a, b in zip(self.counts, before, strict=True)))
+            )
         return limit, changed
 
-    def _items(self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, *, closed: bool) -> tuple[int, bytes | None]:  # noqa: PLR0913
+    def _items(
+        self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, *, closed: bool
+    ) -> tuple[int, bytes | None]:
         """Walk items up to ``limit`` (None: up to the delimiter, which belongs to the value)."""
         self.path.append(table.sequence)
         if len(self.path) > MAX_DEPTH:
@@ -226,7 +236,9 @@ class DataSetWalker:
                 out.append(buf[self.run : tail])
                 body = b"".join(out)
                 pieces.append(buf[run:pos])
-                pieces.append(table.item + (table.encoding.u32.pack(len(body)) if length != UNDEFINED else b"\xff\xff\xff\xff"))
+                pieces.append(
+                    table.item + (table.encoding.u32.pack(len(body)) if length != UNDEFINED else b"\xff\xff\xff\xff")
+                )
                 pieces.append(body)
                 run = tail
             pos = after
@@ -250,7 +262,9 @@ class DataSetWalker:
         creator = creators.get(tag >> 8)
         return REMOVE if creator is None else table.private_operation(key, creator, tag)
 
-    def _change(self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]) -> bytes | None:  # noqa: PLR0911, PLR0913
+    def _change(
+        self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]
+    ) -> bytes | None:
         """Return the whole new element, empty if it goes, None if it stays as it is."""
         if code == CONSTANT:
             self.counts[code] += 1
@@ -303,5 +317,5 @@ class DataSetWalker:
                 for header, after in elements(raw, item, end, encoding):
                     if header.tag == 0x00080100:
                         self.codes.append(raw[header.start : after].decode("latin-1").strip(" \0"))
-        except (IndexError, StructError):
+        except (IndexError, struct.error):
             raise MalformedInput("an element ends past the end of the data", (encoding.parse_key(key)[0],)) from None

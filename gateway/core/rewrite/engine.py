@@ -14,6 +14,7 @@ from gateway.core.standard.ps315 import Option
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import Encoding
 
+
 class Engine:
     """De-identifies under one profile with the keys of one domain. Not for use by several threads at once."""
 

@@ -1,11 +1,11 @@
 """The held head of a data set: what must be known before its first byte may leave.
 
-Dates of group 0008 come before the Patient ID that decides how far they move, and the File Meta Information before the new
-SOP Instance UID that it must name.
+Dates of group 0008 come before the Patient ID that decides how far they move, and the File Meta Information before
+the new SOP Instance UID that it must name.
 """
 
+import struct
 from dataclasses import dataclass
-from struct import error as StructError
 
 from gateway.core.errors import MalformedInput
 from gateway.core.wire import charset
@@ -32,7 +32,8 @@ class Head:
 def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
     """Read the head out of the beginning of a data set, or return None when more bytes are needed.
 
-    ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
+    ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10
+    Section 7.1).
     """
     found: dict[int, bytes] = {}
     pos, size, tags = 0, len(buf), encoding.tags.unpack_from
@@ -49,7 +50,7 @@ def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bo
             pos = start + length
             if tag in _WANTED and pos <= size:
                 found.setdefault(tag, buf[start:pos])
-    except (IndexError, StructError):
+    except (IndexError, struct.error):
         pass
     return _head(found) if whole else None
 

@@ -21,7 +21,9 @@ def codes(ours: Codes, earlier: Iterable[str]) -> Codes:
     return (*((code, CODE_MEANINGS[code]) for code in kept), *ours)
 
 
-def elements(plan: Plan, encoding: Encoding, earlier_codes: Iterable[str], earlier_temporal: str) -> tuple[bytes, bytes, bytes]:
+def elements(
+    plan: Plan, encoding: Encoding, earlier_codes: Iterable[str], earlier_temporal: str
+) -> tuple[bytes, bytes, bytes]:
     """Encode what a finished object says, in the order of its tags: three runs with other elements between them."""
     items = code_items(codes(plan.codes, earlier_codes), encoding)
     return (

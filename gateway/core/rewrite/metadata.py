@@ -1,7 +1,7 @@
 """The DICOM JSON Model (PS3.18 Annex F) under the same Plan and with the same actions as Part 10.
 
-A data set is a mapping of keys to raw JSON. What is kept is not parsed, its bytes are copied; only attributes that change
-and sequences are decoded. Sequences that do not name the patient are remembered by their bytes.
+A data set is a mapping of keys to raw JSON. What is kept is not parsed, its bytes are copied; only attributes that
+change and sequences are decoded. Sequences that do not name the patient are remembered by their bytes.
 """
 
 from base64 import b64decode, b64encode
@@ -69,7 +69,7 @@ class MetadataRewriter:
         self._memo: dict[tuple[Plan, Place, bytes], bytes] = {}
 
     def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
-        """Rewrite the metadata of one instance; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
+        """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
         sop_class = text(elements, "00080016")
         if not sop_class or not text(elements, "00080018"):
             raise MalformedInput("no SOP Class or SOP Instance UID", (0x00080016,))
@@ -79,15 +79,21 @@ class MetadataRewriter:
         out = self.match(elements, plan, bulk)
         out[json_key(IDENTITY_REMOVED)] = b'{"vr":"CS","Value":["YES"]}'
         out[json_key(METHOD)] = _encode({"vr": "LO", "Value": [plan.method]})
-        out[json_key(METHOD_CODES)] = _encode({"vr": "SQ", "Value": [_code(*pair) for pair in marks.codes(plan.codes, _codes(elements))]})
-        out[json_key(TEMPORAL)] = _encode({"vr": "CS", "Value": [marks.temporal(plan.longitudinal, text(elements, json_key(TEMPORAL)))]})
+        out[json_key(METHOD_CODES)] = _encode(
+            {"vr": "SQ", "Value": [_code(*pair) for pair in marks.codes(plan.codes, _codes(elements))]}
+        )
+        out[json_key(TEMPORAL)] = _encode(
+            {"vr": "CS", "Value": [marks.temporal(plan.longitudinal, text(elements, json_key(TEMPORAL)))]}
+        )
         if "00080005" in out:
             out["00080005"] = b'{"vr":"CS","Value":["ISO_IR 192"]}'  # JSON text is UTF-8, whatever the object was
         return encode(out)
 
     def match(self, elements: Elements, plan: Plan, bulk: Bulk) -> dict[str, bytes]:
         """Rewrite one data set that is not a whole instance (a search result), without the marks of an instance."""
-        patient = self._identity.patient(text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D"))
+        patient = self._identity.patient(
+            text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D")
+        )
         return self._data_set(elements, _Object(plan, patient, bulk), ROOT, 0)
 
     def _data_set(self, elements: Elements, whole: _Object, place: Place, depth: int) -> dict[str, bytes]:
@@ -97,7 +103,9 @@ class MetadataRewriter:
         for key, value in elements.items():
             raw = bytes(value)
             vr = _vr(raw)
-            decision = self._decisions.get((whole.plan, place, key, vr)) or self._decide(elements, whole.plan, place, key, vr)
+            decision = self._decisions.get((whole.plan, place, key, vr)) or self._decide(
+                elements, whole.plan, place, key, vr
+            )
             if decision.action is Action.REMOVE:
                 continue
             if decision.action is Action.KEEP and raw.find(b"{", 1) < 0 and b"URI" not in raw and vr != b"UN":
@@ -135,13 +143,17 @@ class MetadataRewriter:
         decision = plan.private_rule(creator, tag & 0xFFFF00FF, vr)
         return Decision(Action.REMOVE, "") if vr == "SQ" and decision.action is Action.KEEP else decision
 
-    def _element(self, key: str, raw: bytes, decision: Decision, whole: _Object, place: Place, depth: int) -> bytes | None:  # noqa: PLR0913
+    def _element(
+        self, key: str, raw: bytes, decision: Decision, whole: _Object, place: Place, depth: int
+    ) -> bytes | None:
         tag = int(key, 16)
         element = _parse(_decode_element, raw, tag)
         meant = dictionary.vr_of(tag) or element.vr if element.vr == "UN" else element.vr
         if decision.action is Action.KEEP:
             if meant == "SQ":
-                return self._sequence(raw, element, tag, whole, whole.plan.inside(place, tag, deep=decision.deep), depth)
+                return self._sequence(
+                    raw, element, tag, whole, whole.plan.inside(place, tag, deep=decision.deep), depth
+                )
             return self._kept(element, whole)
         if decision.action is Action.EMPTY or (decision.action is Action.REPLACE and element.vr == "SQ"):
             return _encode({"vr": element.vr})
@@ -155,7 +167,9 @@ class MetadataRewriter:
         values = [_string(value, tag) for value in element.Value]
         return self._json(element.vr, self._texts(tag, meant, values, decision, whole))
 
-    def _sequence(self, raw: bytes, element: Element, tag: int, whole: _Object, inside: Place, depth: int) -> bytes | None:  # noqa: PLR0913
+    def _sequence(
+        self, raw: bytes, element: Element, tag: int, whole: _Object, inside: Place, depth: int
+    ) -> bytes | None:
         if element.vr == "UN" or element.BulkDataURI is not None or element.InlineBinary is not None:
             return None  # items that cannot be walked here do not leave
         if element.Value is None:
@@ -166,7 +180,11 @@ class MetadataRewriter:
             return known
         touched = whole.touched
         items = _parse(_decode_items, b"[" + b",".join(map(bytes, element.Value)) + b"]", tag)
-        new = b'{"vr":"SQ","Value":[' + b",".join(encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items) + b"]}"
+        new = (
+            b'{"vr":"SQ","Value":['
+            + b",".join(encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items)
+            + b"]}"
+        )
         if whole.touched == touched and b"URI" not in raw:
             if len(self._memo) >= MAX_MEMO:
                 self._memo.clear()

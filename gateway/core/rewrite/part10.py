@@ -1,11 +1,11 @@
 """A DICOM Part 10 object in pieces: preamble and File Meta Information written anew, the data set de-identified.
 
-PS3.10 Section 7.1, PS3.15 Section E.1.1. Pixel Data passes untouched, in its own Transfer Syntax; a deflated data set is
-inflated, rewritten and deflated again, all in a stream.
+PS3.10 Section 7.1, PS3.15 Section E.1.1. Pixel Data passes untouched, in its own Transfer Syntax; a deflated data set
+is inflated, rewritten and deflated again, all in a stream.
 """
 
+import struct
 import zlib
-from struct import error as StructError
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.plan import MEDIA_DIRECTORY
@@ -104,7 +104,7 @@ class Part10Rewriter:
             raise MalformedInput("not a DICOM Part 10 object: no DICM prefix", offset=128)
         try:
             uid, at = self._scan_meta()
-        except (IndexError, StructError):
+        except (IndexError, struct.error):
             if len(self._start) > self._limits.max_meta_bytes:
                 raise LimitExceeded("bytes of File Meta Information", self._limits.max_meta_bytes) from None
             return None
@@ -131,7 +131,9 @@ class Part10Rewriter:
             header = read_header(buf, pos, EXPLICIT_LE)
             pos = header.start + header.length
             if header.tag >> 16 != 2:
-                raise MalformedInput("an element of another group in the File Meta Information", (header.tag,), header.start)
+                raise MalformedInput(
+                    "an element of another group in the File Meta Information", (header.tag,), header.start
+                )
             if pos > len(buf):
                 raise IndexError
             value = buf[header.start : pos]
@@ -166,7 +168,13 @@ class Part10Rewriter:
     def _meta(self, head: Head, syntax: str) -> bytes:
         source = pad(head.sop_instance, b"\0")
         instance = self._identity.uid_bytes(source) or source
-        body = _VERSION + _uid(0x0002, pad(head.sop_class, b"\0")) + _uid(0x0003, instance) + _uid(0x0010, pad(syntax, b"\0")) + _IMPLEMENTATION
+        body = (
+            _VERSION
+            + _uid(0x0002, pad(head.sop_class, b"\0"))
+            + _uid(0x0003, instance)
+            + _uid(0x0010, pad(syntax, b"\0"))
+            + _IMPLEMENTATION
+        )
         return _PREAMBLE + len(body).to_bytes(4, "little") + body
 
 

@@ -19,7 +19,9 @@ PATIENT_ID, ISSUER, SOP_CLASS, RETRIEVE_URL = 0x00100020, 0x00100021, 0x00080016
 MODALITIES_IN_STUDY = 0x00080061
 MAX_OFFSET = 1_000_000
 
-STUDY_KEYS = frozenset({0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00080090, 0x00100010, 0x00100020, 0x0020000D, 0x00200010})
+STUDY_KEYS = frozenset(
+    {0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00080090, 0x00100010, 0x00100020, 0x0020000D, 0x00200010}
+)
 SERIES_KEYS = frozenset({0x00080060, 0x0020000E, 0x00200011, 0x00400244, 0x00400245})
 INSTANCE_KEYS = frozenset({0x00080016, 0x00080018, 0x00200013})
 """Keys that every origin must support at these levels (PS3.18 Table 10.6.1-5); no other goes there."""
@@ -94,10 +96,8 @@ def parse_search(parameters: Iterable[tuple[str, str]], level: Level) -> Search:
 
 def origin_parameters(search: Search, keeps: Callable[[int], bool], also: Iterable[int]) -> list[tuple[str, str]]:
     """Return what the origin is asked besides paging: hints and the attributes to include."""
-    hints = []
-    for key in search.keys:
-        if key.tag in _forwarded(search.level) and keeps(key.tag) and key.vr != "UI" and not is_universal(key.value):
-            hints.append((json_key(key.tag), widen(key)))
+    asked = [key for key in search.keys if key.tag in _forwarded(search.level) and keeps(key.tag)]
+    hints = [(json_key(key.tag), widen(key)) for key in asked if key.vr != "UI" and not is_universal(key.value)]
     wanted = [*also, *(key.tag for key in search.keys), *search.include]
     fields = [("includefield", json_key(tag)) for tag in dict.fromkeys(wanted) if tag != RETRIEVE_URL]
     return hints + fields + ([("includefield", "all")] if search.include_all else [])
@@ -130,7 +130,9 @@ def _attribute(name: str, what: str) -> int:
 
 
 def _checked_vr(tag: int, name: str, level: Level, value: str) -> str:
-    below = (level is Level.STUDY and tag in SERIES_KEYS | INSTANCE_KEYS) or (level is Level.SERIES and tag in INSTANCE_KEYS)
+    below = (level is Level.STUDY and tag in SERIES_KEYS | INSTANCE_KEYS) or (
+        level is Level.SERIES and tag in INSTANCE_KEYS
+    )
     if below:
         raise BadRequest(f"{name} does not belong to the {level.name.lower()} level")
     vr = dictionary.vr_of(tag) or "UN"

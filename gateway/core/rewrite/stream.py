@@ -39,7 +39,8 @@ class Planner(Protocol):
 class DataSetRewriter:
     """Rewrites one data set. ``head`` is set before the first byte comes out.
 
-    ``base`` is the offset of the data set in the object. ``feed`` and ``close`` raise MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more may be fed.
+    ``base`` is the offset of the data set in the object. ``feed`` and ``close`` raise MalformedInput, LimitExceeded
+    or RefusedByProfile; after that nothing more may be fed.
     """
 
     def __init__(self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits, base: int = 0) -> None:

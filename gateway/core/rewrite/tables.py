@@ -1,7 +1,7 @@
-"""A Plan laid out for one encoding: the first bytes of an element -> what the walker does. Filled as elements are met.
+"""A Plan laid out for one encoding: first bytes of an element -> what the walker does. Filled as elements are met.
 
-One dictionary look-up on raw bytes replaces parsing of tag and VR. An operation is ``code << 2 | form``; the three plain
-forms of KEEP are 0, 1 and 2.
+One dictionary look-up on raw bytes replaces parsing of tag and VR. An operation is ``code << 2 | form``; the three
+plain forms of KEEP are 0, 1 and 2.
 """
 
 from gateway.core.errors import MalformedInput
@@ -13,7 +13,25 @@ from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.vr import VRS, dummy_bytes
 from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding
 
-(KEEP, REMOVE, CONSTANT, UID, PATIENT, PSEUDONYM, SHIFT, TRUNCATE, WALK, CODES, TEMPORAL, PIXELS, INSERT, DELIMITER, CREATOR, PRIVATE, PADDING) = range(17)
+(
+    KEEP,
+    REMOVE,
+    CONSTANT,
+    UID,
+    PATIENT,
+    PSEUDONYM,
+    SHIFT,
+    TRUNCATE,
+    WALK,
+    CODES,
+    TEMPORAL,
+    PIXELS,
+    INSERT,
+    DELIMITER,
+    CREATOR,
+    PRIVATE,
+    PADDING,
+) = range(17)
 """Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
 PADDING that zeros follow the data set."""
 
@@ -38,14 +56,31 @@ _CODES = {
 
 
 class Table:
-    """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of the sequence around them.
+    """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of what holds them.
 
-    ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing elsewhere.
+    ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing
+    elsewhere.
     """
 
-    __slots__ = ("_place", "_plan", "children", "constants", "encoding", "insertion", "item", "memo", "operations", "sequence", "sequence_end", "stage", "vrs")
+    __slots__ = (
+        "_place",
+        "_plan",
+        "children",
+        "constants",
+        "encoding",
+        "insertion",
+        "item",
+        "memo",
+        "operations",
+        "sequence",
+        "sequence_end",
+        "stage",
+        "vrs",
+    )
 
-    def __init__(self, plan: Plan, place: Place, encoding: Encoding, sequence: int = 0, stage: int | None = None) -> None:
+    def __init__(
+        self, plan: Plan, place: Place, encoding: Encoding, sequence: int = 0, stage: int | None = None
+    ) -> None:
         self._plan = plan
         self._place = place
         self.encoding = encoding

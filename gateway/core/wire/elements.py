@@ -1,7 +1,7 @@
-"""Data Element headers in the three encodings of PS3.5 Section 7.1, and a slow, careful reader for the few known elements.
+"""Data Element headers in the three encodings of PS3.5 Section 7.1, and a careful reader for a few elements.
 
-``key`` is the start of an element as it stands in the stream: tag and VR (6 bytes) or, with implicit VR, the tag (4 bytes).
-Reading past the end of the bytes raises IndexError or struct.error: the caller knows whether more can come.
+``key`` is the start of an element as it stands in the stream: tag and VR (6 bytes) or, with implicit VR, the tag (4
+bytes). Reading past the end of the bytes raises IndexError or struct.error: the caller knows whether more can come.
 """
 
 from collections.abc import Iterator
@@ -71,7 +71,7 @@ EXPLICIT_BE = Encoding(explicit=True, little=False, tags=Struct(">HH"), u16=Stru
 IMPLICIT_LE = Encoding(explicit=False, little=True, tags=Struct("<HH"), u16=Struct("<H"), u32=Struct("<I"))
 
 
-_LONG_VRS = frozenset(vr.code.encode() for vr in VRS.values() if vr.is_long)
+_IS_LONG = {vr.code.encode(): vr.is_long for vr in VRS.values()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +105,14 @@ def read_header(buf: bytes, pos: int, encoding: Encoding) -> Header:
 
 
 def element_value(buf: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
-    """Return where the value of an element starts and its length, with no look at what VR it is beyond that."""
+    """Return where the value of an element starts and its length; raises MalformedInput as ``read_header`` does."""
     if not encoding.explicit or buf[pos : pos + 2] in (b"\xfe\xff", b"\xff\xfe"):
         return pos + 8, encoding.u32.unpack_from(buf, pos + 4)[0]
-    if buf[pos + 4 : pos + 6] in _LONG_VRS:
+    is_long = _IS_LONG.get(buf[pos + 4 : pos + 6])
+    if is_long is None:
+        header = read_header(buf, pos, encoding)
+        return header.start, header.length
+    if is_long:
         return pos + 12, encoding.u32.unpack_from(buf, pos + 8)[0]
     return pos + 8, encoding.u16.unpack_from(buf, pos + 6)[0]
 
