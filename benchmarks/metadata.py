@@ -1,7 +1,7 @@
 """DICOM JSON metadata, de-identified as it streams, against a whole document through the standard library's ``json``.
 
-The peer is what one writes first: load the document, walk it with the same decisions, dump it. Every run is a process of
-its own, in turns. Run: ``python -m benchmarks.metadata``.
+The peer is what one writes first: load the document, walk it with the same decisions, dump it. Every run is a process
+of its own, in turns. Run: ``python -m benchmarks.metadata``.
 """
 
 import argparse
