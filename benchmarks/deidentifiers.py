@@ -2,10 +2,10 @@
 
 Runs as a script in the tool's own virtual environment, so it imports nothing of the project but in ``gateway``:
 
-    python deidentifiers.py TOOL --budget SECONDS --out FILE IN...
+    python deidentifiers.py TOOL --out FILE [--budget SECONDS] IN...
 
 prints the CPU seconds per instance (user and system, threads included) as JSON. The first file is not measured; the
-rest are, in turn, until the budget is spent.
+rest are, in turn, until the budget is spent. Without a budget it does each file once, for another tool to count.
 """
 
 import argparse
@@ -200,24 +200,29 @@ def measure(deidentify: Deidentify, sources: list[str], target: str, budget: flo
     deidentify(sources[0], target)
     spent = 0.0
     count = 0
-    while count == 0 or (spent < budget and count < len(sources) - 1):
-        source = sources[1 + count % max(len(sources) - 1, 1)] if len(sources) > 1 else sources[0]
+    for source in sources[1:]:
         before = time.process_time()
         deidentify(source, target)
         spent += time.process_time() - before
         count += 1
+        if spent > budget:
+            break
     return spent / count
 
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("tool", choices=TOOLS)
-    arguments.add_argument("--budget", type=float, default=0.4)
+    arguments.add_argument("--budget", type=float)
     arguments.add_argument("--out", required=True)
     arguments.add_argument("sources", nargs="+")
     given = arguments.parse_args()
     deidentify = TOOLS[given.tool]()
-    print(json.dumps({"seconds": measure(deidentify, given.sources, given.out, given.budget)}))
+    if given.budget is not None:
+        print(json.dumps({"seconds": measure(deidentify, given.sources, given.out, given.budget)}))
+        return
+    for source in given.sources:
+        deidentify(source, given.out)
 
 
 if __name__ == "__main__":

@@ -34,6 +34,7 @@ STUDY, SERIES, INSTANCE, SOP_CLASS, PATIENT_ID, ISSUER = (
     "00100020",
     "00100021",
 )
+BURNED_IN = "00280301"
 IDENTIFIERS = [("includefield", key) for key in (STUDY, PATIENT_ID, ISSUER)]
 MEMBER_TTL_S = 60
 REBUILD_PAUSE_S = 10
@@ -99,6 +100,7 @@ class Worklist:
     _instances: TTLCache[tuple[str, str], Mapping[str, Instance]] = field(
         default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S)
     )
+    _burned_in: TTLCache[Instance, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
     _rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rebuilt_at: float = float("-inf")
 
@@ -131,7 +133,7 @@ class Worklist:
             found = {self.engine.uid(one.instance): one async for one in self._series_instances(study, series)}
             known = self._instances[study, series] = found
         one = _found(known, released)
-        if self.engine.refuses(one.sop_class):
+        if self.engine.refuses(one.sop_class) or await self._is_burned_in(one):
             raise NotReleased
         return one
 
@@ -193,6 +195,16 @@ class Worklist:
 
     def _binding(self, released: bytes) -> bytes:
         return b"\0".join((self.name.encode(), self.engine.digest.encode(), released))
+
+    async def _is_burned_in(self, one: Instance) -> bool:
+        """Say whether the profile refuses an instance for what its own metadata says; pixels carry no such mark."""
+        if not self.engine.wants_burned_in:
+            return False
+        known = self._burned_in.get(one)
+        if known is None:
+            found = [text(elements, BURNED_IN) async for elements in read_json(self.origin, f"{one.path}/metadata")]
+            known = self._burned_in[one] = not found or self.engine.refuses(one.sop_class, found[0])
+        return known
 
     async def _study_source(self, released: str) -> str:
         if isinstance(self.engine, Passing) or self.engine.identity.retains_uids:

@@ -13,6 +13,7 @@ from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import format_tag, is_private
 
 DATE_VRS = frozenset({"DA", "TM", "DT"})
+FREE_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UR", "UT"})
 WALKED = frozenset({0x0040A730, 0x00700001})
 """Content Sequence and Graphic Annotation Sequence: code D keeps the tree, its concepts and numbers, and every leaf
 that can hold text, a name, a date or a UID has a rule of its own. Any other D sequence becomes dummies throughout."""
@@ -262,6 +263,8 @@ def _guard(decision: Decision, known: str | None, vr: str) -> Decision:
         return Decision(Action.EMPTY, "person name (VR)")
     if known == "SQ" and vr not in ("SQ", "UN"):
         return Decision(Action.REMOVE, "a sequence in disguise")
+    if vr in FREE_TEXT_VRS and known not in FREE_TEXT_VRS:
+        return Decision(Action.REMOVE, "free text where the standard has none")
     return decision
 
 

@@ -73,9 +73,9 @@ class Engine:
         vr = dictionary.vr_of(tag)
         return vr is not None and self.plan("").decide(tag, vr).action is Action.KEEP
 
-    def refuses(self, sop_class: str) -> bool:
-        """Say whether no object of a SOP Class passes the profile."""
-        return self.plan(sop_class).refuses(sop_class) is not None
+    def refuses(self, sop_class: str, burned_in: str = "") -> bool:
+        """Say whether an object of a SOP Class, with this Burned In Annotation, does not pass the profile."""
+        return self.plan(sop_class).refuses(sop_class, burned_in) is not None
 
 
 def _no_bulk(_uri: str) -> str:

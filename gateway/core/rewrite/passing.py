@@ -24,6 +24,7 @@ class Passing:
     """Releases every identifier. Only a worklist whose settings say ``identified: true`` gets one."""
 
     digest = "identified"
+    wants_burned_in = False
 
     def uid(self, source: str) -> str:
         """Return the UID itself."""
@@ -45,7 +46,7 @@ class Passing:
         """Say that the origin may be asked for any attribute of the standard."""
         return dictionary.vr_of(tag) is not None
 
-    def refuses(self, sop_class: str) -> bool:  # noqa: ARG002 - the Engine's signature
+    def refuses(self, sop_class: str, burned_in: str = "") -> bool:  # noqa: ARG002 - the Engine's signature
         """Say that every object passes."""
         return False
 
