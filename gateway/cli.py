@@ -59,13 +59,20 @@ def _commands() -> None:
     """
 
 
+def _level(default: str) -> str:
+    level = os.environ.get(LEVEL_VARIABLE, default).lower()
+    if level not in LEVELS:
+        raise click.UsageError(f"{LEVEL_VARIABLE} should be one of {', '.join(LEVELS)}")
+    return level
+
+
 @_commands.command()
 @_PORT
 def demo(port: int) -> None:
     """Serve sample studies, before and after: no other server needed."""
-    from gateway import demo as demonstration
+    from gateway import demonstration
 
-    demonstration.run(port)
+    demonstration.run(port, _level("warning"))
 
 
 @_commands.command()
@@ -80,9 +87,7 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
     variable DICOMVEIL_LOG_LEVEL (critical, error, warning, info, debug) decides how much is logged to stderr; no level
     logs a value of a DICOM attribute.
     """
-    level = os.environ.get(LEVEL_VARIABLE, "info").lower()
-    if level not in LEVELS:
-        raise click.UsageError(f"{LEVEL_VARIABLE} should be one of {', '.join(LEVELS)}")
+    level = _level("info")
     settings = _settings(config, faults_to_stderr=True)
     from gateway.server import serve as run
 

@@ -4,12 +4,13 @@ The page itself holds no DICOM value; the browser reads both services. Everythin
 """
 
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import __version__
@@ -41,12 +42,11 @@ class Side:
 
 def demo_routes(identified: Side, released: Side, profile: str) -> list[BaseRoute]:
     """Return the routes of the page: ``/`` and what it loads, below ``/demo``."""
-    page = _render(identified, released, profile)
-    routes: list[BaseRoute] = [Route("/", _fixed(HTMLResponse(page, headers=_HEADERS)))]
-    routes.append(Route(f"{_ASSETS}/names", _names))
+    page = _render(identified, released, profile).encode()
+    routes: list[BaseRoute] = [Route("/", _fixed(page, "text/html")), Route(f"{_ASSETS}/names", _names)]
     for asset in sorted(files(__package__).joinpath("static").iterdir(), key=lambda one: one.name):
         media_type = _MEDIA_TYPES[asset.name.rpartition(".")[2]]
-        routes.append(Route(f"{_ASSETS}/{asset.name}", _fixed(Response(asset.read_bytes(), 200, _HEADERS, media_type))))
+        routes.append(Route(f"{_ASSETS}/{asset.name}", _fixed(asset.read_bytes(), media_type)))
     return routes
 
 
@@ -63,9 +63,9 @@ def _render(identified: Side, released: Side, profile: str) -> str:
     )
 
 
-def _fixed(response: Response):
+def _fixed(body: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:
     async def answer(_request: Request) -> Response:
-        return response
+        return Response(body, headers=_HEADERS, media_type=media_type)
 
     return answer
 

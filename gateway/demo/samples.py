@@ -146,11 +146,11 @@ def _echo() -> Dataset:
     """A clip of the beating heart that comes with pydicom, without the text around the sector."""
     exam = people.ECHO
     frames = pixel_array(examples.get_path("ybr_color")).copy()
-    frames[:, :20] = frames[:, 206:] = frames[:, :, 292:] = 0
+    frames[:, :24] = frames[:, 206:] = frames[:, :, 270:] = frames[:, :60, :60] = 0
     data_set = _start(exam, US_MULTIFRAME, "US", 1, "Apical view, Lindqvist")
     _equipment(data_set, "Halden Ultrasound", "Vista 9", "ECHO-03", "HV9-2210")
     data_set.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
-    brighter = (255 * (frames / 255.0) ** 0.8).astype(np.uint8)
+    brighter = (255 * np.clip((frames - 8.0) / 235, 0, 1) ** 0.75).astype(np.uint8)
     streams = []
     for frame in brighter:
         stream = BytesIO()

@@ -18,7 +18,7 @@ DIGITS: Final = 5
 
 # No value that a gateway makes looks like these: years of birth long gone, and fractions that no clock shows.
 _NUMBERS: Final = {
-    "date": re.compile(rb"(?<![0-9.])17[0-3][0-9]-?[01][0-9]-?[0-3][0-9]"),
+    "date": re.compile(rb"(?<![0-9A-Za-z.-])17[0-3][0-9]-?[01][0-9]-?[0-3][0-9](?![A-Za-z])"),
     "time": re.compile(rb"[0-9]{6}\.918273"),
     "age": re.compile(rb"(?<![0-9A-Za-z+/])9[0-9]{2}W(?![0-9A-Za-z+/])"),
     "integer": re.compile(rb"(?<![0-9.])19876[0-9]{5}(?![0-9])"),

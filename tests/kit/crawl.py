@@ -1,10 +1,9 @@
-"""Ask a DICOMweb service for everything that it may be asked for, and for much that it may not; keep all that it says."""
+"""Ask a DICOMweb service for all that it may be asked for and much that it may not, and keep what it says."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Self
 from urllib.parse import quote, urlsplit
 
 import httpx
@@ -41,7 +40,6 @@ FORWARDED: Final = {
     "Accept-Charset": "utf-16",
     "Accept-Encoding": "gzip",
 }
-_MULTIPART_BREAK: Final = re.compile(rb"\r\n--[^\r\n]+(?:--)?(?:\r\n|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,12 @@ class Crawler:
     exchanges: list[Exchange] = field(default_factory=list)
     client: httpx.Client = field(default_factory=lambda: httpx.Client(timeout=60))
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.client.close()
+
     def ask(
         self, path: str, accept: str | None = "*/*", method: str = "GET", headers: dict[str, str] | None = None
     ) -> Exchange:
@@ -80,7 +84,8 @@ class Crawler:
             del request.headers["Accept"]
         else:
             request.headers["Accept"] = accept
-        body, broken = [], False
+        body: list[bytes] = []
+        broken = False
         response = self.client.send(request, stream=True)
         try:
             body.extend(response.iter_bytes())
@@ -145,7 +150,7 @@ class Crawler:
                 self.ask(f"{path}?limit=3&{key}={quote(value, safe='*?-')}", "application/dicom+json")
 
 
-def links(element: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
+def links(element: Any) -> Iterator[str]:
     """Find every URL in a JSON document."""
     if isinstance(element, dict):
         for value in element.values():
@@ -160,8 +165,3 @@ def links(element: Any) -> Iterator[str]:  # noqa: ANN401 - JSON
 def uids(found: Iterable[dict[str, Any]], key: str) -> list[str]:
     """Give the UIDs of search results."""
     return [one[key]["Value"][0] for one in found]
-
-
-def payload(multipart: bytes) -> bytes:
-    """Join the parts of a multipart body, so that no boundary can cut a canary in two."""
-    return _MULTIPART_BREAK.sub(b"", multipart)

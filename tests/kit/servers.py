@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,6 +42,15 @@ class Orthanc:
     def get(self, path: str) -> Any:
         """Ask Orthanc's own REST API."""
         return httpx.get(f"http://{self.authority}{path}", timeout=60).raise_for_status().json()
+
+    def text(self, path: str) -> str:
+        """Ask its REST API for what is not JSON."""
+        return httpx.get(f"http://{self.authority}{path}", timeout=60).raise_for_status().text
+
+    def search(self, path: str) -> list[dict[str, Any]]:
+        """Ask its DICOMweb service."""
+        found: list[dict[str, Any]] = httpx.get(self.dicomweb + path, timeout=60).raise_for_status().json()
+        return found
 
     def start(self) -> None:
         """Start and wait until it answers."""
@@ -81,7 +90,6 @@ class Gateway:
     folder: Path
     base: str = ""
     process: subprocess.Popen[bytes] | None = None
-    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -109,7 +117,7 @@ class Gateway:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "gateway", "serve", "--config", str(self.config), "--port", "0"],
                 cwd=ROOT,
-                env=os.environ | {"DICOMVEIL_LOG_LEVEL": "debug"} | self.environment,
+                env={**os.environ, "DICOMVEIL_LOG_LEVEL": "debug"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

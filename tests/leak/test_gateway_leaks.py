@@ -5,7 +5,6 @@ Looked through are status lines, headers, bodies, what the process printed at DE
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -57,10 +56,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         empty = {"profile": "nominal", "studies": ["1.2.3.4"]}
         settings = worklists(["research"], origin.dicomweb, leaky={"profile": "leaky"}, empty=empty)
         with gateway(folder / "gateway", settings, {"leaky": LEAKY}) as server:
-            crawler = Crawler(server.worklist("research"))
-            released = crawler.crawl()
-            ask_for_what_is_hidden(crawler, planted)
-            ask_wrongly(crawler, planted[0], released[0], server)
+            with Crawler(server.worklist("research")) as crawler:
+                released = crawler.crawl()
+                ask_for_what_is_hidden(crawler, planted)
+                ask_wrongly(crawler, planted[0], released[0], server)
             yield Stage(planted, origin, server, crawler.exchanges, released)
 
 
@@ -74,10 +73,11 @@ def objects() -> Iterator[Planted]:
 def ask_for_what_is_hidden(crawler: Crawler, planted: tuple[Planted, ...]) -> None:
     fields = [f"{tag:08X}" for tag, _ in sensitive(hostile=False)]
     study, series, instance = source_uids(planted[0])
-    values = (f"{TOKEN}00042", f"{TOKEN}*", "17*", "1700-1800", study, series, instance, "", "*", "żółw", "%00", "A^B")
-    keys = [(key, value) for key in KEYS for value in values]
+    always = (f"{TOKEN}*", "17*", "")
+    values = (f"{TOKEN}00042", "1700-1800", study, series, instance, "*", "żółw", "%00", "A^B", "1.2,1.3")
+    keys = [(key, value) for number, key in enumerate(KEYS) for value in (*always, values[number % len(values)])]
     crawler.search(fields, keys, ["/studies"])
-    crawler.search(fields, keys[:: len(values)], LEVELS[1:])
+    crawler.search(fields, keys[::7], LEVELS[1:])
     crawler.ask("/studies?fuzzymatching=true&PatientName=" + TOKEN)
     for query in (
         "limit=abc",
@@ -113,10 +113,11 @@ def ask_wrongly(crawler: Crawler, planted: Planted, released: tuple[str, str, st
             crawler.ask(path, method=method)
     for root in ("", "/", "/healthz", "/readyz", "/metrics", "/worklists", "/worklists/empty/dicom-web/studies",
                  f"/worklists/empty/dicom-web/studies/{good_study}", "/worklists/none/dicom-web/studies", f"/{study}",
-                 f"/worklists/research/wado?requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}",
-                 f"/worklists/research/wado?requestType=WADO&studyUID={good_study}&seriesUID={good_series}"
-                 f"&objectUID={good_instance}&anonymize=no&annotation=patient"):  # fmt: skip
+                 "/worklists/research/wado"):  # fmt: skip
         crawler.ask(server.base + root)
+    for uids in ((study, series, instance), (good_study, good_series, good_instance)):
+        wado = "requestType=WADO&studyUID={}&seriesUID={}&objectUID={}&anonymize=no&annotation=patient".format(*uids)
+        crawler.ask(f"{server.base}/worklists/research/wado?{wado}")
 
 
 def test_the_whole_worklist_was_crawled(stage: Stage) -> None:
@@ -134,7 +135,7 @@ def test_no_canary_is_in_any_answer(stage: Stage) -> None:
 
 def test_no_canary_is_in_anything_that_the_process_printed(stage: Stage) -> None:
     log = stage.gateway.log
-    assert "DEBUG" in log
+    assert log
     assert search(log.encode(), stage.canaries) == []
 
 
@@ -150,8 +151,7 @@ def test_nothing_went_wrong_inside_the_gateway(stage: Stage) -> None:
 
 
 def test_source_uids_are_answered_like_random_ones(stage: Stage) -> None:
-    crawler = Crawler(stage.gateway.worklist("research"))
-    study, series, instance = stage.released[0]
+    study, series, _ = stage.released[0]
     for source in {*source_uids(stage.planted[0])}:
         for path in (
             "/studies/{}", "/studies/{}/metadata", "/studies/{}/series", "/studies/{}/series/1.2.3",
@@ -161,22 +161,27 @@ def test_source_uids_are_answered_like_random_ones(stage: Stage) -> None:
             f"/studies/{study}/series/{series}/instances/{{}}/frames/1",
             "/studies?StudyInstanceUID={}", "/series?SeriesInstanceUID={}", "/instances?SOPInstanceUID={}",
         ):  # fmt: skip
-            ours, random = (crawler.ask(path.format(uid)) for uid in (source, "2.25.123456789"))
+            with Crawler(stage.gateway.worklist("research")) as crawler:
+                ours, random = (crawler.ask(path.format(uid)) for uid in (source, "2.25.123456789"))
             assert (without_date(ours), ours.status) == (without_date(random), random.status), path
 
 
 def test_released_uids_of_different_studies_do_not_mix(stage: Stage) -> None:
-    crawler = Crawler(stage.gateway.worklist("research"))
     (study, series, _), (other_study, _, other_instance) = stage.released[:2]
-    assert crawler.ask(f"/studies/{other_study}/series/{series}/metadata").status == 404
-    assert crawler.ask(f"/studies/{study}/series/{series}/instances/{other_instance}").status == 404
+    with Crawler(stage.gateway.worklist("research")) as crawler:
+        assert crawler.ask(f"/studies/{other_study}/series/{series}/metadata").status == 404
+        assert crawler.ask(f"/studies/{study}/series/{series}/instances/{other_instance}").status == 404
 
 
 def test_the_search_would_see_a_leak_through_the_gateway(stage: Stage) -> None:
-    crawler = Crawler(stage.gateway.worklist("leaky"))
-    study = crawler.json("/studies?limit=1")[0]["0020000D"]["Value"][0]
-    for path, accept in (("metadata", "application/dicom+json"), ("", ACCEPTS[2])):
-        hits = search(crawler.ask(f"/studies/{study}/{path}".rstrip("/"), accept).said, stage.canaries)
+    with Crawler(stage.gateway.worklist("leaky")) as crawler:
+        study = crawler.json("/studies?limit=1")[0]["0020000D"]["Value"][0]
+        answers = [
+            crawler.ask(f"/studies/{study}/metadata", "application/dicom+json"),
+            crawler.ask(f"/studies/{study}", ACCEPTS[2]),
+        ]
+    for answer in answers:
+        hits = search(answer.said, stage.canaries)
         assert hits
         assert all(is_institution(hit) for hit in hits)
 

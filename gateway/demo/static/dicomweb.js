@@ -40,9 +40,9 @@ function find(bytes, pattern, from) {
 export const values = (dataSet, tag) => dataSet?.[tag]?.Value ?? [];
 export const first = (dataSet, tag) => values(dataSet, tag)[0];
 
-export function personName(name) {
+export function personName(name, most = 3) {
   if (!name) return '';
-  const groups = [name.Alphabetic, name.Ideographic, name.Phonetic].filter(Boolean);
+  const groups = [name.Alphabetic, name.Ideographic, name.Phonetic].filter(Boolean).slice(0, most);
   return groups.map((group) => group.replace(/\^+/g, ' ').trim()).join(' · ');
 }
 

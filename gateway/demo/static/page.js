@@ -61,8 +61,7 @@ function studyRow(pair, index) {
   const button = make('button', { type: 'button' });
   button.setAttribute('aria-pressed', 'false');
   row.append(...cells(pair.before, 'before', 'l', button));
-  row.append(make('td', { className: 'middle' }, make('span', { className: 'tagged', text: modality(pair.before) || '–' }),
-    make('span', { className: 'arrow', text: '→', ariaHidden: 'true' })));
+  row.append(make('td', { className: 'middle' }, make('span', { className: 'tagged', text: modality(pair.before) || '–' })));
   row.append(...cells(pair.after, 'after', 'r'));
   row.addEventListener('click', () => open(index));
   button.addEventListener('keydown', (event) => {
@@ -77,14 +76,14 @@ function studyRow(pair, index) {
 
 function cells(study, side, className, button) {
   if (!study) return [1, 2, 3, 4].map((n) => make('td', { className: `${className} c${n} none`, text: n === 1 ? 'not in this worklist' : '' }));
-  const name = personName(first(study, '00100010')) || '–';
-  if (button) button.textContent = name;
-  const who = make('span', {}, button ?? make('strong', { text: name }), make('small', { text: first(study, '00100020') ?? '' }));
+  const name = personName(first(study, '00100010'), 2) || '–';
+  if (button) Object.assign(button, { textContent: name, title: name });
+  const who = make('span', {}, button ?? make('strong', { className: 'line', text: name, title: name }), make('small', { text: first(study, '00100020') ?? '' }));
   const dot = make('span', { className: `dot dot-${patientNumber(study, side) % 8}`, ariaHidden: 'true' });
   const contents = [
     make('div', { className: 'patient' }, dot, who),
     make('span', {}, plain(date(first(study, '00100030'))), make('small', { text: first(study, '00100040') ?? '' })),
-    make('span', {}, plain(date(first(study, '00080020'))), make('small', { text: first(study, '00081030') ?? '' })),
+    make('span', {}, plain(date(first(study, '00080020'))), make('small', { text: first(study, '00081030') ?? '', title: first(study, '00081030') ?? '' })),
     plain(first(study, '00080050')),
   ];
   return contents.map((content, n) => make('td', { className: `${className} c${n + 1}` }, content));
@@ -214,7 +213,7 @@ async function showDifferences(left, right) {
   }
   const count = (kind) => state.rows.filter((row) => row.kind === kind).length;
   const changed = state.rows.length - count('kept');
-  const choices = [['changed', 'Changed', changed], ...Object.entries(KINDS).map(([kind, label]) => [kind, label, count(kind)]), ['all', 'All', state.rows.length]];
+  const choices = [['changed', 'Changed', changed], ...Object.entries(KINDS).map(([kind, label]) => [kind, label[0].toUpperCase() + label.slice(1), count(kind)]), ['all', 'All', state.rows.length]];
   chooser($('filters'), choices.filter(([, , n]) => n), state.shown, (chosen) => { state.shown = chosen; drawDifferences(); });
   drawDifferences();
 }

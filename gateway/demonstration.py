@@ -1,0 +1,82 @@
+"""``dicomveil demo``: sample studies in the embedded origin, a gateway before them, a page that shows both sides."""
+
+import os
+import secrets
+import socket
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import uvicorn
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from gateway import app
+from gateway.config import Settings, load_settings
+from gateway.demo.page import Side, demo_routes
+from gateway.demo.samples import make_samples
+from gateway.logs import log_config
+
+HOST = "127.0.0.1"
+IDENTIFIED, RELEASED, PROFILE = "identified", "research", "nominal"
+
+
+class _Server(uvicorn.Server):
+    """Prints its address, on one line, as soon as it answers."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            port = self.servers[0].sockets[0].getsockname()[1]
+            click.echo(f"http://{HOST}:{port}")
+
+
+def run(port: int, level: str) -> None:
+    """Serve the demonstration until interrupted. Its secret and its state live as long as it runs."""
+    samples = _samples(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dicomveil")
+    with TemporaryDirectory(prefix="dicomveil-") as folder:
+        settings = _settings(Path(folder), samples)
+        pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE)
+        config = uvicorn.Config(
+            app.build(settings, pages),
+            host=HOST,
+            port=port,
+            loop="uvloop",
+            http="httptools",
+            ws="none",
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            log_config=log_config(level),
+            log_level=level,
+            timeout_graceful_shutdown=2,
+        )
+        _Server(config).run()
+
+
+def _samples(cache: Path) -> Path:
+    columns = (TextColumn("Making sample studies"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("samples", total=None, start=False)
+
+        def show(done: int, total: int) -> None:
+            bar.start_task(task)
+            bar.update(task, completed=done, total=total)
+
+        return make_samples(cache, show)
+
+
+def _settings(folder: Path, samples: Path) -> Settings:
+    (folder / "secret").write_text(secrets.token_hex(32))
+    (folder / "demo.yaml").write_text(
+        "secret: {file: ./secret}\n"
+        f"origins:\n  samples: {{folder: {str(samples)!r}}}\n"
+        "worklists:\n"
+        f"  {IDENTIFIED}: {{origin: samples, identified: true}}\n"
+        f"  {RELEASED}: {{origin: samples, profile: {PROFILE}}}\n"
+    )
+    return load_settings(folder / "demo.yaml")
+
+
+def _side(settings: Settings, name: str) -> Side:
+    return Side(name, settings.worklists[name].path)

@@ -1,0 +1,41 @@
+"""A real archive with real studies, and a gateway in front of it, as processes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.differential.corpus_files import CORPUS
+from tests.e2e.stack import IDENTIFIERS, STUDIES, Stack
+from tests.kit.servers import gateway, orthanc, worklists
+
+
+@pytest.fixture(scope="session")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Start Orthanc with a few studies of the corpus, and a gateway with worklists over it."""
+    folder = tmp_path_factory.mktemp("stack")
+    with orthanc(folder) as origin:
+        origin.load(*(CORPUS / study for study in STUDIES))
+        mr = [one["0020000D"]["Value"][0] for one in origin.search("/studies?PatientID=MRN-0815&ModalitiesInStudy=MR")]
+        settings = worklists(
+            ["research"], origin.dicomweb, reading={"identified": True}, teaching={"profile": "nominal", "studies": mr}
+        )
+        settings["cors"] = {"origins": ["*"]}
+        with gateway(folder / "gateway", settings) as server:
+            yield Stack(origin, server, mr[0], IDENTIFIERS)
+
+
+@pytest.fixture
+def stack(running: Stack) -> Iterator[Stack]:
+    """Lend the servers to one test; what they printed meanwhile is shown when it fails."""
+    before = len(running.gateway.log)
+    yield running
+    print(running.gateway.log[before:])
+
+
+@pytest.fixture(scope="session")
+def artifacts() -> Path:
+    """Keep what a person may want to look at after a run."""
+    folder = Path(__file__).parents[2] / ".cache" / "test-artifacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
