@@ -23,7 +23,7 @@ Deidentify = Callable[[str, str], None]
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 TABLE: Final = REPOSITORY / "scripts" / "standard" / "confidentiality_profile_attributes.csv"
-CHUNK_BYTES: Final = 256 * 1024
+CHUNK_BYTES: Final = 64 * 1024
 DUMMY: Final = {"DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": "000Y", "IS": "0", "DS": "0"}
 NOT_TEXT: Final = {"SQ", "OB", "OW", "UN", "FD", "FL", "US", "UL", "SS", "SL", "OB or OW"}
 

@@ -137,7 +137,9 @@ class SearchService:
         engine, seen = self._worklist.engine, 0
         async for source in candidates:
             sop_class = text(source, json_key(SOP_CLASS))
-            if not _is_addressable(source, search.level) or engine.refuses(sop_class):
+            if not _is_addressable(source, search.level):
+                continue
+            if search.level is Level.INSTANCE and engine.refuses(sop_class):
                 continue
             elements = engine.match(source, sop_class)
             _mend(elements, base, search.level)

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import re
+import warnings
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,7 +19,10 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import app
 from gateway.config import load_settings
+from gateway.core.pseudonym.keys import KeyRing
+from tests.kit.archive import Archive, serving
 
+SECRET: Final = bytes(range(32))
 BASE: Final = "http://gateway.example:8042"
 DICOM: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 OCTETS: Final = 'multipart/related; type="application/octet-stream"'
@@ -90,10 +95,9 @@ class Service:
 
     async def paths(self, query: str = "") -> list[str]:
         """Find the instances that match; their released paths."""
+        names = {"studies": "0020000D", "series": "0020000E", "instances": "00080018"}
         return [
-            "/studies/{0020000D}/series/{0020000E}/instances/{00080018}".format(
-                **{tag: one[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")}
-            )
+            "".join(f"/{name}/{one[tag]['Value'][0]}" for name, tag in names.items())
             for one in await self.results(f"/instances{query}")
         ]
 
@@ -116,7 +120,7 @@ class InProcess:
         request = self.client.build_request(method, path, headers=named)
         request.headers.pop("accept", None)
         if accept is not None:
-            request.headers["accept"] = accept
+            request.headers = httpx.Headers([*request.headers.raw, (b"Accept", accept.encode())])
         self.ended.clear()
         response = await self.client.send(request)
         return Answer(response.status_code, dict(response.headers), response.content, bool(self.ended))
@@ -151,6 +155,23 @@ async def in_process(
 
 
 @asynccontextmanager
+async def over(
+    archive: Archive, folder: Path, worklists: Mapping[str, Mapping[str, object]] | None = None, **more: object
+) -> AsyncIterator[InProcess]:
+    """Run the application over a scripted archive, with one worklist called ``research`` by default."""
+    async with serving(archive):
+        origins = {"archive": {"dicomweb": archive.base, "read_timeout_s": 20}}
+        async with in_process(folder / "gateway", origins, worklists or {"research": {}}, **more) as running:
+            yield running
+
+
+def released(path: str, domain: str = "research") -> str:
+    """Give the released path of an archive's path."""
+    keys = KeyRing(SECRET, domain)
+    return re.sub(r"[0-9]+(\.[0-9]+)+", lambda uid: keys.uid(uid[0]), path)
+
+
+@asynccontextmanager
 async def on_a_port(
     folder: Path,
     origins: Mapping[str, Mapping[str, object]],
@@ -181,7 +202,7 @@ def built(
 ) -> Starlette:
     """Write a settings file and build the application from it."""
     folder.mkdir(exist_ok=True)
-    (folder / "secret").write_bytes(bytes(range(32)))
+    (folder / "secret").write_bytes(SECRET)
     first = next(iter(origins))
     settings = {
         "secret": {"file": "secret"},
@@ -201,9 +222,10 @@ def sample_folder(folder: Path) -> dict[str, object]:
     """Write four studies made of shipped files and name them as an origin."""
     folder.mkdir()
     for file, study, series, instance, patient, name in _SAMPLES:
-        found = pydicom.dcmread(_SHIPPED / file)
-        found.StudyInstanceUID, found.SeriesInstanceUID = study, f"{study}.{series}"
-        found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = f"{study}.{series}.{instance}"
-        found.PatientID, found.PatientName, found.SeriesNumber, found.InstanceNumber = patient, name, series, instance
-        found.save_as(folder / f"{study}.{series}.{instance}.dcm")
+        with warnings.catch_warnings(action="ignore"):
+            found = pydicom.dcmread(_SHIPPED / file)
+            found.StudyInstanceUID, found.SeriesInstanceUID = study, f"{study}.{series}"
+            found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = f"{study}.{series}.{instance}"
+            found.PatientID, found.PatientName, found.SeriesNumber, found.InstanceNumber = patient, name, series, instance
+            found.save_as(folder / f"{study}.{series}.{instance}.dcm")
     return {"folder": str(folder)}

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from gateway.core import marked_yaml
 from gateway.core.errors import ConfigFault, ConfigFaults
 from gateway.core.profile.model import LETTERS, Action, Profile, Rule, Selector
+from gateway.core.profile.plan import DATE_VRS, TEXT_VRS
 from gateway.core.standard import dictionary, vr
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import is_private, parse_mask, parse_tag
@@ -26,8 +27,6 @@ AVAILABLE = frozenset(
 """Options that need no cleaner of text, graphics or pixels; the others are refused until there is one."""
 
 COMPOUND_CODES = frozenset({"X/Z", "X/D", "Z/D", "X/Z/D", "X/Z/U*"})
-DATE_VRS = frozenset({"DA", "TM", "DT"})
-TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 
 LINKING_UIDS = frozenset({0x0020000D, 0x0020000E, 0x00080018})
 """Study, Series and SOP Instance UID: the gateway resolves them, so only an option may decide about all three."""
@@ -39,7 +38,7 @@ OWN_TAGS = frozenset(
 _PRIVATE = re.compile(
     r"""\(\s*["'](?P<creator>[^"'\\]{1,64})["']\s*,\s*(?P<group>[0-9A-Fa-f]{4})\s*,\s*(?P<element>[0-9A-Fa-f]{2})\s*\)"""
 )
-_MASK = re.compile(r"\(?[0-9A-Fa-f]{2}[xX]{2},[0-9A-Fa-fxX]{4}\)?")
+_MASK = re.compile(r"\(?(50|60)[xX]{2},[0-9A-Fa-fxX]{4}\)?")
 _VALUES = {
     "DA": re.compile(r"\d{8}"),
     "TM": re.compile(r"\d{2}(\d{2}(\d{2}(\.\d{1,6})?)?)?"),
@@ -70,7 +69,7 @@ class _Profile(BaseModel):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,40}$")
     comment: str = ""
     enabled: bool = True
-    apply_masks: bool = False
+    apply_masks: bool | None = None
     based_on: str | None = None
     options: list[str] = []
     attributes: dict[str, _Attribute] = {}
@@ -124,7 +123,7 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None])
         name=authored.name,
         comment=authored.comment,
         enabled=authored.enabled,
-        apply_masks=authored.apply_masks,
+        apply_masks=below.apply_masks if authored.apply_masks is None else authored.apply_masks,
         options=frozenset(options),
         rules=(*rules, *(rule for rule in below.rules if rule.selector not in own)),
         images_only=below.images_only if authored.sop_classes is None else authored.sop_classes == "images",
@@ -142,6 +141,8 @@ def parse_selector(text: str) -> Selector:
         if dictionary.vr_of(tag) != "SQ":
             raise ValueError("only a sequence can stand before >")
     private = _PRIVATE.fullmatch(last)
+    if path and (private or _MASK.fullmatch(last)):
+        raise ValueError("a path ends in a tag or keyword")
     if private:
         group = int(private["group"], 16)
         if group % 2 == 0:
@@ -159,7 +160,7 @@ def _tag(text: str) -> int:
         try:
             tag = parse_tag(text)
         except ValueError:
-            raise ValueError("not a keyword or tag of the standard") from None
+            raise ValueError("not a keyword or tag of the standard, nor a mask (50xx,eeee) or (60xx,eeee)") from None
     if is_private(tag):
         raise ValueError('name a private attribute with its creator: ("CREATOR",gggg,ee)')
     if dictionary.vr_of(tag) is None:

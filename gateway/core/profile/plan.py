@@ -5,6 +5,7 @@ tag, then mask); PS3.15 Table E.1-1 with the options that are on; our decisions 
 private; unknown; anything else of the standard.
 """
 
+import re
 from dataclasses import dataclass
 
 from gateway.core.profile.model import LETTERS, Action, Profile, Rule
@@ -13,6 +14,7 @@ from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import format_tag, is_private
 
 DATE_VRS = frozenset({"DA", "TM", "DT"})
+TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 FREE_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UR", "UT"})
 WALKED = frozenset({0x0040A730, 0x00700001})
 """Content Sequence and Graphic Annotation Sequence: code D keeps the tree, its concepts and numbers, and every leaf
@@ -130,6 +132,9 @@ class Plan:
 
     def decide(self, tag: int, vr: str, place: Place = ROOT) -> Decision:
         """Decide about one attribute as it is encoded (``vr``; UN and implicit VR: the dictionary's is meant too)."""
+        return _fit(self._decide(tag, vr, place), vr)
+
+    def _decide(self, tag: int, vr: str, place: Place) -> Decision:
         fixed = _fixed(tag, place)
         if fixed:
             return fixed
@@ -150,9 +155,12 @@ class Plan:
         rule = self._private.get((creator, tag))
         if rule is None:
             return Decision(Action.REMOVE, "private (E.1-1)")
-        if vr == "UI" and rule.action is Action.KEEP and Option.RETAIN_UIDS not in self.profile.options:
+        meant = vr if vr != "UN" else dictionary.private_vr(tag, creator)
+        if meant is None or meant == "SQ":
+            return Decision(Action.REMOVE, "private items, or what may be items: not walked")
+        if meant == "UI" and rule.action is Action.KEEP and Option.RETAIN_UIDS not in self.profile.options:
             return Decision(Action.UID, f"UID (VR) under {rule.where}")
-        return Decision(rule.action or Action.REMOVE, rule.where, rule.value)
+        return _fit(Decision(rule.action or Action.REMOVE, rule.where, rule.value), vr)
 
     def refuses(self, sop_class: str, burned_in: str = "") -> str | None:
         """Say why an object of a SOP Class, with its Burned In Annotation, does not pass this profile, or None."""
@@ -251,6 +259,34 @@ def _hollow(known: str, vr: str) -> Decision:
 def _may_show_text(sop_class: str) -> bool:
     iod = iods.iod_of(sop_class)
     return iod is None or any(part in iod for part in TEXT_IODS)
+
+
+_FITTING = {
+    Action.UID: frozenset({"UI", "UN"}),
+    Action.SHIFT_DATE: DATE_VRS | {"UN"},
+    Action.TRUNCATE_DATE: DATE_VRS | {"UN"},
+    Action.PSEUDONYM: TEXT_VRS | {"UN"},
+}
+
+
+def _fit(decision: Decision, vr: str) -> Decision:
+    """Adapt a decision to the VR that the value is encoded in, whatever the standard says it should be."""
+    if decision.action is Action.REPLACE:
+        if vr == "UI":
+            return Decision(Action.UID, decision.reason)
+        if (
+            decision.value is not None
+            and vr not in TEXT_VRS | DATE_VRS | {"AS", "UN"}
+            and not _is_number(decision.value, vr)
+        ):
+            return Decision(Action.REPLACE, decision.reason)
+    if vr in _FITTING.get(decision.action, (vr,)):
+        return decision
+    return Decision(Action.REMOVE, f"{decision.reason}; not possible in VR {vr}")
+
+
+def _is_number(value: str, vr: str) -> bool:
+    return vr in ("DS", "IS") and re.fullmatch(r"[+-]?\d+" if vr == "IS" else r"[+-]?\d+(\.\d+)?", value) is not None
 
 
 def _guard(decision: Decision, known: str | None, vr: str) -> Decision:

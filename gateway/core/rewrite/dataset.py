@@ -6,6 +6,7 @@ by their bytes: functional groups repeat the same items for every frame. Cost is
 """
 
 import struct
+from collections.abc import Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.pseudonym.values import shift, truncate
@@ -31,6 +32,7 @@ from gateway.core.rewrite.tables import (
     WALK,
     Table,
 )
+from gateway.core.wire import charset
 from gateway.core.wire.elements import HEADER_BYTES, MAX_DEPTH, UNDEFINED, Encoding, Header, elements, items, skip_value
 
 STOPS = frozenset({INSERT, PIXELS, PADDING})
@@ -55,10 +57,13 @@ class DataSetWalker:
     offset of the buffer in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
-    def __init__(self, identity: Identity, patient: Patient, patient_id: bytes) -> None:
+    def __init__(
+        self, identity: Identity, patient: Patient, patient_id: bytes = b"", character_set: Sequence[str] = ()
+    ) -> None:
         self._identity = identity
         self._patient = patient
         self._patient_id = patient_id
+        self._character_set = character_set
         self._touched = 0
         self._creators: dict[int, str] = {}
         self.path: list[int] = []
@@ -290,10 +295,12 @@ class DataSetWalker:
             if table.stage is not None and tag == PATIENT_ID and raw.strip(b" \0") != self._patient_id:
                 raise MalformedInput("Patient ID twice or out of order", (tag,))
             return pad(self._patient.pseudonym, b" ")
-        values = raw.decode("latin-1").split("\\")
         if code == PSEUDONYM:
-            values = [self._identity.keys.value(tag, text) if (text := value.strip(" \0")) else "" for value in values]
-        elif code == SHIFT:
+            values = charset.decode(raw, self._character_set).split("\\")
+            values = [self._identity.pseudonym(tag, value) for value in values]
+            return pad("\\".join(values), b" ")
+        values = raw.decode("latin-1").split("\\")
+        if code == SHIFT:
             self._touched += 1
             values = [shift(table.vrs[key], value, self._patient.shift_days) for value in values]
         elif code == TRUNCATE:

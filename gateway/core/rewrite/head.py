@@ -8,6 +8,7 @@ import struct
 from dataclasses import dataclass
 
 from gateway.core.errors import MalformedInput
+from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.wire import charset
 from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_header, skip_value
 
@@ -27,6 +28,7 @@ class Head:
     study: str
     burned_in: str
     raw_patient_id: bytes = b""
+    character_set: tuple[str, ...] = ()
 
 
 def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
@@ -63,18 +65,19 @@ def _is_past(tag: int, found: dict[int, bytes], *, with_burned_in: bool) -> bool
 
 def _head(found: dict[int, bytes]) -> Head:
     for tag in (SOP_CLASS, SOP_INSTANCE):
-        if not found.get(tag, b"").strip(b" \0"):
-            raise MalformedInput("no value", (tag,))
-    terms = _ascii(found, SPECIFIC_CHARACTER_SET).split("\\")
+        if not 0 < len(found.get(tag, b"").strip(b" \0")) <= MAX_UID_LENGTH:
+            raise MalformedInput("no UID", (tag,))
+    terms = tuple(term.strip() for term in _ascii(found, SPECIFIC_CHARACTER_SET).split("\\"))
     raw = found.get(PATIENT_ID, b"").strip(b" \0")
     return Head(
         sop_class=_ascii(found, SOP_CLASS),
         sop_instance=_ascii(found, SOP_INSTANCE),
         issuer=charset.decode(found.get(ISSUER, b"").strip(b" \0"), terms),
-        patient_id=charset.decode(raw, terms),
+        patient_id="\\".join(value.strip(" \0") for value in charset.decode(raw, terms).split("\\")),
         study=_ascii(found, STUDY),
         burned_in=_ascii(found, BURNED_IN),
         raw_patient_id=raw,
+        character_set=terms,
     )
 
 

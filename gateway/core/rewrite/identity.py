@@ -31,6 +31,14 @@ class Identity:
             return source
         return self.keys.uid(source)
 
+    def pseudonym(self, tag: int, value: str) -> str:
+        """Return the pseudonym of one value of an attribute that does not name the patient; empty stays empty.
+
+        Empty component groups at the end of a person's name (PS3.5 Section 6.2.1.1) make no difference.
+        """
+        value = value.strip(" \0").rstrip("=")
+        return self.keys.value(tag, value) if value else ""
+
     def uid_bytes(self, raw: bytes) -> bytes | None:
         """Map an encoded UI value, padded and of any multiplicity; None when it stays as it is."""
         try:

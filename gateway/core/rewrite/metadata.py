@@ -4,8 +4,8 @@ A data set is a mapping of keys to raw JSON. What is kept is not parsed, its byt
 change and sequences are decoded. Sequences that do not name the patient are remembered by their bytes.
 """
 
+import re
 from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -18,7 +18,7 @@ from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, RO
 from gateway.core.pseudonym.values import shift, truncate
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.identity import Identity, Patient, pad
-from gateway.core.rewrite.tables import MAX_MEMO, PATIENT_TAGS
+from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO, PATIENT_TAGS
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS, dummy_bytes, dummy_json
@@ -34,6 +34,13 @@ Bulk = Callable[[str], str]
 _encode = msgspec.json.encode
 _T = TypeVar("_T")
 _KEEP = Decision(Action.KEEP, "")
+_KEY = re.compile(r"[0-9A-F]{8}")
+_VALUES = rb'"Value":\[(?:[^"{}\[\]\\]+|"[^"\\]*")*\]'
+_PLAIN = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
+"""An element without items, names, links, escapes or members that nobody knows: it may leave byte for byte."""
+_LOOKED_INTO = frozenset({b"SQ", b"UN"})
+MEMO_BYTES = 4096
+PLAIN_BYTES = 128
 
 
 class Element(msgspec.Struct, omit_defaults=True):
@@ -53,10 +60,31 @@ _decode_items = msgspec.json.Decoder(list[dict[str, Raw] | None]).decode
 class _Object:
     """What the elements of one object have in common. ``touched`` counts uses of the patient."""
 
-    plan: Plan
     patient: Patient
     bulk: Bulk
     touched: int = 0
+
+
+class _Spot:
+    """What is known of the data sets at one place under one plan: decisions, and what was met before."""
+
+    __slots__ = ("children", "decisions", "memo", "place", "plain", "plan", "removed")
+
+    def __init__(self, plan: Plan, place: Place) -> None:
+        self.plan = plan
+        self.place = place
+        self.removed: set[str] = set()
+        self.decisions: dict[tuple[str, bytes], Decision] = {}
+        self.plain: dict[bytes, bytes] = {}
+        self.memo: dict[tuple[str, bytes], bytes] = {}
+        self.children: dict[tuple[int, bool], _Spot] = {}
+
+    def remember(self, raw: bytes, vr: bytes | None) -> None:
+        """Remember the VR of a short plain element: a series repeats most of its elements in every instance."""
+        if vr is not None and len(raw) <= PLAIN_BYTES:
+            if len(self.plain) >= MAX_MEMO:
+                self.plain.clear()
+            self.plain[raw] = vr
 
 
 class MetadataRewriter:
@@ -65,8 +93,7 @@ class MetadataRewriter:
     def __init__(self, plan: Callable[[str], Plan], identity: Identity) -> None:
         self._plan = plan
         self._identity = identity
-        self._decisions: dict[tuple[Plan, Place, str, bytes], Decision] = {}
-        self._memo: dict[tuple[Plan, Place, bytes], bytes] = {}
+        self._spots: dict[tuple[Plan, Place], _Spot] = {}
 
     def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
         """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
@@ -94,44 +121,56 @@ class MetadataRewriter:
         patient = self._identity.patient(
             text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D")
         )
-        return self._data_set(elements, _Object(plan, patient, bulk), ROOT, 0)
+        return self._data_set(elements, _Object(patient, bulk), self._spot(plan, ROOT), 0)
 
-    def _data_set(self, elements: Elements, whole: _Object, place: Place, depth: int) -> dict[str, bytes]:
+    def _spot(self, plan: Plan, place: Place) -> _Spot:
+        found = self._spots.get((plan, place))
+        if found is None:
+            found = self._spots[plan, place] = _Spot(plan, place)
+        return found
+
+    def _data_set(self, elements: Elements, whole: _Object, spot: _Spot, depth: int) -> dict[str, bytes]:
         if depth > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH)
         out = {}
+        removed, decisions, plain_vr = spot.removed, spot.decisions, spot.plain
         for key, value in elements.items():
+            if key in removed:
+                continue
             raw = bytes(value)
-            vr = _vr(raw)
-            decision = self._decisions.get((whole.plan, place, key, vr)) or self._decide(
-                elements, whole.plan, place, key, vr
-            )
+            vr = plain_vr.get(raw)
+            plain = vr is not None
+            if vr is None:
+                found = _PLAIN.fullmatch(raw)
+                plain = found is not None
+                vr = found[1] or found[2] if found else _vr(raw)
+                spot.remember(raw, vr if plain else None)
+            decision = decisions.get((key, vr)) or self._decide(elements, spot, key, vr)
             if decision.action is Action.REMOVE:
                 continue
-            if decision.action is Action.KEEP and raw.find(b"{", 1) < 0 and b"URI" not in raw and vr != b"UN":
+            if decision.action is Action.KEEP and plain and vr not in _LOOKED_INTO:
                 out[key] = raw
                 continue
-            new = self._element(key, raw, decision, whole, place, depth)
+            new = spot.memo.get((key, raw)) or self._element(key, raw, decision, whole, spot, depth)
             if new is not None:
-                out[key.upper()] = new
+                out[key] = new
         return out
 
-    def _decide(self, elements: Elements, plan: Plan, place: Place, key: str, vr: bytes) -> Decision:
-        try:
-            tag = int(key, 16)
-        except ValueError:
-            tag = -1
-        if tag < 0 or len(key) != 8:
+    def _decide(self, elements: Elements, spot: _Spot, key: str, vr: bytes) -> Decision:
+        if not _KEY.fullmatch(key):
             raise MalformedInput("a key that is no tag")
+        tag, plan = int(key, 16), spot.plan
         encoded = vr.decode("latin-1")
         if encoded not in VRS:
             raise MalformedInput("a VR that PS3.5 does not define", (tag,))
         if is_private(tag) and plan.private_groups:
             return self._private(elements, plan, tag, encoded)
-        decision = plan.decide(tag, encoded, place)
-        if len(self._decisions) > 8 * MAX_MEMO:
-            self._decisions.clear()
-        self._decisions[plan, place, key, vr] = decision
+        decision = spot.decisions[key, vr] = plan.decide(tag, encoded, spot.place)
+        if plan.decide(tag, dictionary.vr_of(tag) or "UN", spot.place).action is Action.REMOVE:
+            spot.removed.add(key)  # whatever VR it comes in
+        if len(spot.decisions) > MAX_KEYS:
+            spot.decisions.clear()
+            spot.removed.clear()
         return decision
 
     def _private(self, elements: Elements, plan: Plan, tag: int, vr: str) -> Decision:
@@ -144,17 +183,24 @@ class MetadataRewriter:
         return Decision(Action.REMOVE, "") if vr == "SQ" and decision.action is Action.KEEP else decision
 
     def _element(
-        self, key: str, raw: bytes, decision: Decision, whole: _Object, place: Place, depth: int
+        self, key: str, raw: bytes, decision: Decision, whole: _Object, spot: _Spot, depth: int
     ) -> bytes | None:
+        """Rewrite one element; what does not depend on the patient or on links is remembered by its bytes."""
         tag = int(key, 16)
+        touched = whole.touched
         element = _parse(_decode_element, raw, tag)
-        meant = dictionary.vr_of(tag) or element.vr if element.vr == "UN" else element.vr
         if decision.action is Action.KEEP:
-            if meant == "SQ":
-                return self._sequence(
-                    raw, element, tag, whole, whole.plan.inside(place, tag, deep=decision.deep), depth
-                )
-            return self._kept(element, whole)
+            new = self._kept(element, tag, decision, whole, spot, depth)
+        else:
+            new = self._changed(element, tag, decision, whole)
+        if new is not None and whole.touched == touched and len(raw) <= MEMO_BYTES and b"URI" not in raw:
+            if len(spot.memo) >= MAX_MEMO:
+                spot.memo.clear()
+            spot.memo[key, raw] = new
+        return new
+
+    def _changed(self, element: Element, tag: int, decision: Decision, whole: _Object) -> bytes | None:
+        meant = _meant(element, tag)
         if decision.action is Action.EMPTY or (decision.action is Action.REPLACE and element.vr == "SQ"):
             return _encode({"vr": element.vr})
         if decision.action is Action.REPLACE:
@@ -167,44 +213,37 @@ class MetadataRewriter:
         values = [_string(value, tag) for value in element.Value]
         return self._json(element.vr, self._texts(tag, meant, values, decision, whole))
 
-    def _sequence(
-        self, raw: bytes, element: Element, tag: int, whole: _Object, inside: Place, depth: int
+    def _kept(
+        self, element: Element, tag: int, decision: Decision, whole: _Object, spot: _Spot, depth: int
     ) -> bytes | None:
+        if _meant(element, tag) == "SQ":
+            return self._sequence(element, tag, whole, self._child(spot, tag, decision), depth)
+        if element.BulkDataURI is not None:
+            whole.touched += 1
+            return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})
+        return _encode(element)
+
+    def _child(self, spot: _Spot, tag: int, decision: Decision) -> _Spot:
+        found = spot.children.get((tag, decision.deep))
+        if found is None:
+            inside = spot.plan.inside(spot.place, tag, deep=decision.deep)
+            found = spot.children[tag, decision.deep] = self._spot(spot.plan, inside)
+        return found
+
+    def _sequence(self, element: Element, tag: int, whole: _Object, inside: _Spot, depth: int) -> bytes | None:
         if element.vr == "UN" or element.BulkDataURI is not None or element.InlineBinary is not None:
             return None  # items that cannot be walked here do not leave
         if element.Value is None:
             return b'{"vr":"SQ"}'
-        memo = (whole.plan, inside, raw)
-        known = self._memo.get(memo)
-        if known is not None:
-            return known
-        touched = whole.touched
         items = _parse(_decode_items, b"[" + b",".join(map(bytes, element.Value)) + b"]", tag)
-        new = (
-            b'{"vr":"SQ","Value":['
-            + b",".join(encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items)
-            + b"]}"
-        )
-        if whole.touched == touched and b"URI" not in raw:
-            if len(self._memo) >= MAX_MEMO:
-                self._memo.clear()
-            self._memo[memo] = new
-        return new
-
-    def _kept(self, element: Element, whole: _Object) -> bytes:
-        if element.BulkDataURI is not None:
-            return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})
-        return _encode(element)
+        walked = (encode(self._data_set(item or {}, whole, inside, depth + 1)) for item in items)
+        return b'{"vr":"SQ","Value":[' + b",".join(walked) + b"]}"
 
     def _unknown_vr(self, element: Element, tag: int, meant: str, decision: Decision, whole: _Object) -> bytes | None:
         """A value in VR UN stands as InlineBinary; one that is elsewhere cannot be changed here and does not leave."""
         if element.InlineBinary is None:
             return _empty(element)
-        try:
-            raw = b64decode(element.InlineBinary, validate=True)
-        except Base64Error:
-            raise MalformedInput("InlineBinary is not base64", (tag,)) from None
-        values = [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
+        values = [value.strip(" \0") for value in _binary(element, tag).split("\\")]
         padding = VRS[meant].padding if meant in VRS else b" "
         new = pad("\\".join(self._texts(tag, meant, values, decision, whole)), padding)
         return _encode({"vr": "UN", "InlineBinary": b64encode(new).decode()})
@@ -216,7 +255,7 @@ class MetadataRewriter:
             if tag in PATIENT_TAGS:
                 whole.touched += 1
                 return [whole.patient.pseudonym]
-            return [self._identity.keys.value(tag, value) if value else "" for value in values]
+            return [self._identity.pseudonym(tag, value) for value in values]
         if decision.action is Action.SHIFT_DATE:
             whole.touched += 1
             return [shift(vr, value, whole.patient.shift_days) for value in values]
@@ -238,14 +277,15 @@ def encode(elements: Elements) -> bytes:
 
 
 def text(elements: Elements, key: str) -> str:
-    """Return the first value of an element as text without padding; empty when there is none."""
+    """Return an element as text without padding, several values joined by a backslash; empty when there is none."""
     raw = elements.get(key)
     if raw is None:
         return ""
-    element = _parse(_decode_element, bytes(raw), int(key, 16))
-    if element.InlineBinary is not None and element.vr == "UN":
-        return b64decode(element.InlineBinary).decode("latin-1").strip(" \0")
-    return _string(element.Value[0], int(key, 16)) if element.Value else ""
+    tag = int(key, 16)
+    element = _parse(_decode_element, bytes(raw), tag)
+    if element.InlineBinary is not None:
+        return _binary(element, tag).strip(" \0")
+    return "\\".join(_string(value, tag) for value in element.Value or ())
 
 
 def _parse(decoder: Callable[[bytes], _T], raw: bytes, tag: int | None) -> _T:
@@ -256,21 +296,29 @@ def _parse(decoder: Callable[[bytes], _T], raw: bytes, tag: int | None) -> _T:
 
 
 def _vr(raw: bytes) -> bytes:
-    """Read the VR where writers put it: first, or last."""
-    if raw[:7] == b'{"vr":"' and raw[9:10] == b'"':
-        return raw[7:9]
-    if raw[-10:-4] == b'"vr":"' and raw[-2:] == b'"}':
-        return raw[-4:-2]
     return _parse(_decode_element, raw, None).vr.encode("latin-1", "replace")
+
+
+def _binary(element: Element, tag: int) -> str:
+    """Return InlineBinary as text in which each character is a byte."""
+    try:
+        return b64decode(element.InlineBinary or "", validate=True).decode("latin-1")
+    except ValueError:
+        raise MalformedInput("InlineBinary is not base64", (tag,)) from None
 
 
 def _string(value: Raw, tag: int) -> str:
     found = _parse(msgspec.json.decode, bytes(value), tag)
     if isinstance(found, dict):
-        found = found.get("Alphabetic") or ""
+        groups = (found.get(group) or "" for group in ("Alphabetic", "Ideographic", "Phonetic"))
+        found = "=".join(map(str, groups)).rstrip("=")
     if isinstance(found, list):
         raise MalformedInput("a list within a value", (tag,))
     return "" if found is None else str(found).strip(" \0")
+
+
+def _meant(element: Element, tag: int) -> str:
+    return (dictionary.vr_of(tag) or "UN") if element.vr == "UN" else element.vr
 
 
 def _empty(element: Element) -> bytes | None:

@@ -43,7 +43,7 @@ class Part10Rewriter:
         self._data_set: DataSetRewriter | None = None
         self._inflater: zlib._Decompress | None = None
         self._deflater: zlib._Compress | None = None
-        self._inflated = 0
+        self._inflated = self._deflated = 0
         self._meta_sent = False
 
     @property
@@ -86,7 +86,7 @@ class Part10Rewriter:
         rest = self._data_set.close()
         if self._deflater is not None:
             rest = self._deflater.compress(rest) + self._deflater.flush()
-            rest += b"\0" * (len(rest) % 2)
+            rest += b"\0" * ((self._deflated + len(rest)) % 2)  # PS3.5 Section A.5: of even length
         return self._led(rest)
 
     def _led(self, body: bytes) -> bytes:
@@ -162,6 +162,7 @@ class Part10Rewriter:
             if self._inflated > self._limits.max_inflated_bytes:
                 raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
             out.append(self._deflater.compress(self._data_set.feed(plain)))
+            self._deflated += len(out[-1])
             data = self._inflater.unconsumed_tail
         return b"".join(out)
 

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from gateway.core.errors import MalformedInput
 from gateway.core.rewrite.metadata import Bulk, Elements, encode
 from gateway.core.standard import dictionary
 
@@ -65,5 +66,7 @@ def _link(element: dict[str, object], bulk: Bulk) -> None:
         element["BulkDataURI"] = bulk(uri)
     values = element.get("Value")
     for item in values if isinstance(values, list) and element.get("vr") == "SQ" else ():
-        for nested in (item or {}).values():
+        for nested in item.values() if isinstance(item, dict) else ():
+            if not isinstance(nested, dict):
+                raise MalformedInput("not the DICOM JSON Model")
             _link(nested, bulk)

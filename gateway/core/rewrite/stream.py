@@ -48,7 +48,7 @@ class DataSetRewriter:
         self._identity = identity
         self._encoding = encoding
         self._limits = limits
-        self._walker = DataSetWalker(identity, Patient("", 0), b"")
+        self._walker = DataSetWalker(identity, Patient("", 0))
         self._plan: Plan | None = None
         self._tables: tuple[Table, ...] = ()
         self._stage = 0
@@ -86,6 +86,8 @@ class DataSetRewriter:
 
     def close(self) -> bytes:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
+        if self.head and not b"".join(self._pending).strip(b"\0"):
+            self._pending = []  # fewer zeros after the data set than an element header has bytes
         out = self._advance(whole=True)
         if self._remaining or self._in_fragments:
             raise MalformedInput("the data ends inside an element", offset=self._base)
@@ -119,7 +121,7 @@ class DataSetRewriter:
         if reason:
             raise RefusedByProfile(reason)
         patient = self._identity.patient(head.issuer, head.patient_id, head.study)
-        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id)
+        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id, head.character_set)
         self.head = head
         return True
 
@@ -172,14 +174,15 @@ class DataSetRewriter:
         """Pass the offset table and the fragments of encapsulated Pixel Data (PS3.5 Section A.4)."""
         run = pos
         while len(buf) - pos >= 8:
-            header = read_header(buf, pos, self._encoding)
-            if header.tag == SEQUENCE_DELIMITER:
+            kind, start = buf[pos : pos + 4], pos + 8
+            length = self._encoding.u32.unpack_from(buf, pos + 4)[0]
+            if kind == self._encoding.tag(SEQUENCE_DELIMITER):
                 self._in_fragments = False
-                out.append(buf[run : header.start])
-                return header.start
-            if header.tag != ITEM or header.length == UNDEFINED:
+                out.append(buf[run:start])
+                return start
+            if kind != self._encoding.tag(ITEM) or length == UNDEFINED:
                 raise MalformedInput("a fragment was expected", (0x7FE00010,), self._base + pos)
-            pos = header.start + header.length
+            pos = start + length
             if pos >= len(buf):
                 out.append(buf[run:])
                 self._passing, self._remaining = True, pos - len(buf)

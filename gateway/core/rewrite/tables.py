@@ -63,6 +63,7 @@ class Table:
     """
 
     __slots__ = (
+        "_family",
         "_place",
         "_plan",
         "children",
@@ -89,6 +90,7 @@ class Table:
         self.insertion = _insertion(plan, encoding, stage)
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
+        self._family: dict[tuple[Place, Encoding, int], Table] = {}
         self.operations: dict[bytes, int] = {}
         self.constants: dict[bytes, bytes] = {}
         self.vrs: dict[bytes, str] = {}
@@ -101,7 +103,8 @@ class Table:
         Raises MalformedInput on a VR that PS3.5 does not define.
         """
         if len(self.operations) > MAX_KEYS:
-            self.operations.clear()
+            for remembered in (self.operations, self.vrs, self.constants, self.children):
+                remembered.clear()
         tag, vr = self.encoding.parse_key(key)
         if tag == 0 and vr == "\0\0" and self.stage is not None:
             operation = PADDING << 2
@@ -160,8 +163,6 @@ class Table:
             self.constants[key] = self._constant(key, form, vr, known, decision)
         if code == PSEUDONYM and tag in PATIENT_TAGS:
             return PATIENT
-        if code == UID and vr == "SQ":
-            return REMOVE
         return code
 
     def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
@@ -169,8 +170,16 @@ class Table:
             return KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
         place = self._plan.inside(self._place, tag, deep=decision.deep)
-        self.children[key] = Table(self._plan, place, inner, tag)
+        self.children[key] = self._shared(place, inner, tag)
         return WALK
+
+    def _shared(self, place: Place, encoding: Encoding, sequence: int) -> "Table":
+        """Places that no rule can tell apart share one table, however the sequences are nested."""
+        found = self._family.get((place, encoding, sequence))
+        if found is None:
+            found = self._family[place, encoding, sequence] = Table(self._plan, place, encoding, sequence)
+            found._family = self._family
+        return found
 
     def _constant(self, key: bytes, form: int, vr: str, known: str, decision: Decision) -> bytes:
         """The whole element. A dummy follows the VR it is written in; a value of the profile is text in any."""

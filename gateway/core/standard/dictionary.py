@@ -3,6 +3,7 @@
 from functools import cache
 
 from pydicom._dicom_dict import DicomDictionary, RepeatersDictionary
+from pydicom._private_dict import private_dictionaries
 from pydicom.datadict import keyword_dict, mask_match
 
 from gateway.core.standard._ps315_table import EXACT, MISSING
@@ -80,3 +81,10 @@ def _row(tag: int) -> _Row | None:
         pattern = mask_match(tag)
         known = RepeatersDictionary.get(pattern) if pattern else None
     return (known[0], known[1], known[2], known[4]) if known else _MISSING.get(tag)
+
+
+def private_vr(tag: int, creator: str) -> str | None:
+    """Give the VR of an element of a private block, ``tag`` being ``gggg00ee``; None where the block is not known."""
+    group, element = f"{tag >> 16:04X}", f"{tag & 0xFF:02X}"
+    known = private_dictionaries.get(creator, {}).get(f"{group}xx{element}")
+    return None if known is None else known[0]

@@ -13,6 +13,7 @@ from gateway.core.standard.vr import VRS
 
 UNDEFINED = 0xFFFFFFFF
 ITEM, ITEM_DELIMITER, SEQUENCE_DELIMITER = 0xFFFEE000, 0xFFFEE00D, 0xFFFEE0DD
+MAX_SHORT_BYTES = 0xFFFE
 MAX_DEPTH = 64
 """Sequences within sequences; real objects stay below 10."""
 
@@ -48,6 +49,8 @@ class Encoding:
     def element(self, key: bytes, form: int, value: bytes) -> bytes:
         """Encode a whole element."""
         if form == SHORT:
+            if len(value) > MAX_SHORT_BYTES:
+                raise MalformedInput("a value longer than its VR can be", (self.parse_key(key)[0],))
             return key + self.u16.pack(len(value)) + value
         if form == LONG:
             return key + b"\0\0" + self.u32.pack(len(value)) + value

@@ -106,6 +106,7 @@ async function open(index) {
     row.classList.toggle('open', n === index);
     row.querySelector('button').setAttribute('aria-pressed', String(n === index));
   });
+  $('pair').setAttribute('aria-busy', 'true');
   showCommands();
   const turn = (state.turn += 1);
   try {
@@ -148,6 +149,7 @@ async function show(at) {
     sides.forEach((draw) => draw());
     const [left, right] = await Promise.all([position.before, position.after].map((one) => (one ? metadata(one) : {})));
     if (turn === state.turn && !state.playing) await showDifferences(left, right);
+    if (turn === state.turn) $('pair').setAttribute('aria-busy', 'false');
   } catch (error) { failed(error, turn); }
 }
 
@@ -296,6 +298,7 @@ async function play() {
 function failed(error, turn) {
   if (turn !== undefined && turn !== state.turn) return;
   stop();
+  $('pair').setAttribute('aria-busy', 'false');
   $('status').textContent = `Could not read: ${error.message}`;
   $('status').classList.add('failed');
 }

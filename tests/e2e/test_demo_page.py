@@ -1,0 +1,168 @@
+"""The page of the demonstration in a real browser, on the embedded origin and a real gateway in this process."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import uvicorn
+from playwright.sync_api import Page, sync_playwright
+from pydicom import dcmread
+
+from gateway import app
+from gateway.config import load_settings
+from gateway.demo.page import Side, demo_routes
+from gateway.demo.samples import make_samples
+from tests.e2e.ohif_check import CHROMIUM
+
+pytestmark = [pytest.mark.browser, pytest.mark.e2e]
+
+START_S = 30
+
+
+@dataclass
+class Seen:
+    """An open page and whatever went wrong on it."""
+
+    page: Page
+    base: str
+    faults: list[str] = field(default_factory=list)
+    bodies: dict[str, bytes] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_samples(tmp_path_factory.mktemp("samples"))
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("demo")
+    (folder / "secret").write_bytes(bytes(range(32)))
+    (folder / "dicomveil.yaml").write_text(
+        f"""
+secret: {{file: {folder}/secret}}
+state: sqlite:///{folder}/state.db
+origins:
+  samples: {{folder: {samples}}}
+worklists:
+  identified: {{origin: samples, identified: true}}
+  research: {{origin: samples, profile: nominal}}
+"""
+    )
+    identified, research = (Side(name, f"/worklists/{name}/dicom-web") for name in ("identified", "research"))
+    built = app.build(load_settings(folder / "dicomveil.yaml"), demo_routes(identified, research, "nominal"))
+    listening = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(built, log_level="warning", ws="none"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + START_S
+    while not server.started:
+        assert thread.is_alive()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(START_S)
+    listening.close()
+
+
+@pytest.fixture
+def seen(base: str) -> Iterator[Seen]:
+    with sync_playwright() as playwright:
+        flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-dev-shm-usage"]
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+        page = browser.new_page(viewport={"width": 1400, "height": 900})
+        result = Seen(page, base)
+        page.on("pageerror", lambda error: result.faults.append(str(error)))
+        page.on("console", lambda line: result.faults.append(line.text) if line.type in ("error", "warning") else None)
+        page.on("requestfailed", lambda request: result.faults.append(request.url))
+        page.on(
+            "request",
+            lambda request: result.faults.append(request.url) if not request.url.startswith(("blob:", base)) else None,
+        )
+        page.on("response", lambda answer: result.faults.append(answer.url) if answer.status >= 400 else None)
+        page.goto(base)
+        page.wait_for_selector("#tags tr")
+        yield result
+        browser.close()
+
+
+def open_row(page: Page, index: int) -> None:
+    page.locator("#studies tr").nth(index).click()
+    page.locator("#studies tr.open").nth(0).wait_for()
+    page.locator("#pair[aria-busy=false]").wait_for()
+
+
+def test_both_lists_show_and_the_right_one_holds_no_identifier(seen: Seen, samples: Path) -> None:
+    rows = seen.page.locator("#studies tr")
+    assert rows.count() == 7
+    left, right = (" ".join(seen.page.locator(f"#studies td.{side}").all_inner_texts()) for side in "lr")
+    for path in sorted(samples.glob("*/*-001.dcm")):
+        data_set = dcmread(path)
+        assert str(data_set.PatientID) in left
+        for keyword in ("PatientID", "AccessionNumber", "StudyDescription"):
+            assert str(data_set[keyword].value) not in right
+        assert data_set.PatientName.family_name not in right
+    assert seen.faults == []
+
+
+def test_every_study_opens_with_the_same_picture_on_both_sides(seen: Seen) -> None:
+    shown = []
+    for index in range(7):
+        open_row(seen.page, index)
+        pictures = seen.page.evaluate(
+            """() => ['before', 'after'].map((side) => {
+                 const canvas = document.querySelector(`#pane-${side} canvas`);
+                 if (!canvas) return document.querySelector(`#pane-${side} .document`) ? 'document' : 'nothing';
+                 const data = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+                 let [sum, most] = [0, 0];
+                 for (let i = 0; i < data.length; i += 4) { sum += data[i]; most = Math.max(most, data[i]); }
+                 return `${canvas.width}x${canvas.height} ${sum} ${most > 150 ? 'bright' : 'dark'}`;
+               })"""
+        )
+        assert pictures[0] == pictures[1]
+        shown.append(pictures[0].split(" ")[0] + pictures[0][-6:])
+    assert shown == [
+        "256x256bright",
+        "320x240bright",
+        "256x256bright",
+        "documentcument",
+        "484x300bright",
+        "512x512bright",
+        "640x480bright",
+    ]
+    assert seen.faults == []
+
+
+def test_differences_say_what_happened_to_each_attribute(seen: Seen) -> None:
+    happened = {
+        row.locator("td").nth(1).inner_text(): row.locator(".chip").inner_text()
+        for row in seen.page.locator("#tags tr:has(.depth-0)").all()
+    }
+    assert happened["PatientName"] == happened["PatientID"] == "pseudonym"
+    assert happened["SOPInstanceUID"] == happened["StudyInstanceUID"] == "new UID"
+    assert happened["InstitutionName"] == "removed"
+    assert "Modality" not in happened
+    seen.page.get_by_role("button", name="Kept").click()
+    assert "Modality" in seen.page.locator("#tags").inner_text()
+
+
+def test_the_arrow_keys_open_the_next_study_and_commands_follow_it(seen: Seen) -> None:
+    seen.page.locator("#studies button").first.focus()
+    seen.page.keyboard.press("ArrowDown")
+    assert seen.page.locator("#studies tr").nth(1).get_attribute("class") == "open"
+    commands = seen.page.locator("#commands").inner_text()
+    assert f"{seen.base}/worklists/research/dicom-web/studies/2.25." in commands
+    for client, part in (("Python", "DICOMwebClient("), ("OHIF", "qidoRoot")):
+        seen.page.get_by_role("button", name=client).click()
+        assert part in seen.page.locator("#commands").inner_text()
+    assert seen.faults == []
+
+
+def test_a_narrow_window_needs_no_sideways_scrolling(seen: Seen) -> None:
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    assert seen.page.evaluate("document.documentElement.scrollWidth") == 390

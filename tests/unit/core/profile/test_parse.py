@@ -1,0 +1,342 @@
+"""Profile text in, Profile out; or every fault at once, each with its line."""
+
+import pytest
+
+from gateway.core.errors import ConfigFaults
+from gateway.core.profile.model import Action, Profile, Rule, Selector
+from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, parse_profile, parse_selector
+from gateway.core.standard.ps315 import Option
+from gateway.core.standard.tags import parse_mask
+from tests.kit.engine import PROFILES, profile
+
+BASE = Profile(
+    "base",
+    apply_masks=True,
+    images_only=True,
+    options=frozenset({Option.RETAIN_UIDS}),
+    rules=(
+        Rule(Selector(0x00100010), Action.PSEUDONYM, where="base.yaml:4"),
+        Rule(Selector(0x00100020), Action.PSEUDONYM, where="base.yaml:5"),
+    ),
+)
+
+
+def find(name: str) -> Profile | None:
+    return BASE if name == "base" else None
+
+
+def parse(text: str) -> Profile:
+    return parse_profile("name: p\n" + text, "p.yaml", find)
+
+
+def rule(line: str) -> Rule:
+    (only,) = parse(f"attributes:\n  {line}\n").rules
+    return only
+
+
+def faults(text: str) -> list[str]:
+    with pytest.raises(ConfigFaults) as caught:
+        parse_profile(text, "p.yaml", find)
+    return [str(fault) for fault in caught.value.faults]
+
+
+def fault(line: str) -> str:
+    (only,) = faults(f"name: p\nattributes:\n  {line}\n")
+    where, _, what = only.partition(": attributes: ")
+    assert where == "p.yaml:3"
+    return what
+
+
+def test_a_profile_with_everything_is_read() -> None:
+    read = parse(
+        "comment: for researchers\n"
+        "enabled: false\n"
+        "apply_masks: true\n"
+        "sop_classes: images\n"
+        "options: [retain_device_identity, retain_longitudinal_modified_dates]\n"
+        "unlisted: {private: remove, unknown: remove, standard: keep}\n"
+        "attributes:\n"
+        "  PatientID: {action: pseudonym}\n"
+        "  InstitutionName: {action: replace, value: SITE-1}\n"
+        "  StudyDescription: {disabled: true}\n"
+        "  DeviceSerialNumber: {action: X/Z/D}\n"
+    )
+    assert read == Profile(
+        "p",
+        comment="for researchers",
+        enabled=False,
+        apply_masks=True,
+        images_only=True,
+        options=frozenset({Option.RETAIN_DEVICE_IDENTITY, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES}),
+        rules=(
+            Rule(Selector(0x00100020), Action.PSEUDONYM),
+            Rule(Selector(0x00080080), Action.REPLACE, value="SITE-1"),
+            Rule(Selector(0x00081030), Action.KEEP, disabled=True),
+            Rule(Selector(0x00181000), None, code="X/Z/D"),
+        ),
+    )
+    assert [each.where for each in read.rules] == ["p.yaml:9", "p.yaml:10", "p.yaml:11", "p.yaml:12"]
+
+
+def test_a_name_alone_is_a_profile() -> None:
+    assert parse("") == Profile("p")
+
+
+@pytest.mark.parametrize("name", sorted(file.stem for file in PROFILES.glob("*.yaml")))
+def test_every_shipped_profile_is_read_under_the_name_of_its_file(name: str) -> None:
+    assert profile(name).name == name
+
+
+def test_what_a_profile_says_itself_comes_first_and_replaces_what_its_base_says() -> None:
+    read = parse("based_on: base\noptions: [retain_device_identity]\nattributes:\n  PatientID: {action: empty}\n")
+    assert read.rules == (Rule(Selector(0x00100020), Action.EMPTY), BASE.rules[0])
+    assert read.options == {Option.RETAIN_UIDS, Option.RETAIN_DEVICE_IDENTITY}
+
+
+@pytest.mark.parametrize(
+    ("said", "images_only"), [("", True), ("sop_classes: all\n", False), ("sop_classes: images\n", True)]
+)
+def test_the_restriction_to_images_is_inherited_unless_said_otherwise(said: str, images_only: bool) -> None:
+    assert parse("based_on: base\n" + said).images_only is images_only
+
+
+@pytest.mark.parametrize(
+    ("said", "applied"), [("", True), ("apply_masks: false\n", False), ("apply_masks: true\n", True)]
+)
+def test_masks_are_inherited_unless_said_otherwise(said: str, applied: bool) -> None:
+    assert parse("based_on: base\n" + said).apply_masks is applied
+
+
+@pytest.mark.parametrize(
+    ("text", "selector"),
+    [
+        ("PatientID", Selector(0x00100020)),
+        ("0010,0020", Selector(0x00100020)),
+        ("(0010,0020)", Selector(0x00100020)),
+        ("00100020", Selector(0x00100020)),
+        (" PatientID ", Selector(0x00100020)),
+        ("60xx,3000", Selector(0x60003000, mask=parse_mask("60xx,3000"))),
+        ("(50XX,xxxx)", Selector(0x50000000, mask=parse_mask("50xx,xxxx"))),
+        ('("ACME 1.1",0029,1A)', Selector(0x0029001A, creator="ACME 1.1")),
+        ("( 'ACME' , 0029 , 1a )", Selector(0x0029001A, creator="ACME")),
+        ('("ACME  ",0029,1A)', Selector(0x0029001A, creator="ACME")),
+        ("ContentSequence > PersonName", Selector(0x0040A123, path=(0x0040A730,))),
+        ("0040,A730>(0040,A730) > PersonName", Selector(0x0040A123, path=(0x0040A730, 0x0040A730))),
+    ],
+)
+def test_an_attribute_can_be_named_in_many_ways(text: str, selector: Selector) -> None:
+    assert parse_selector(text) == selector
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("PatientIdentifier", "not a keyword or tag of the standard"),
+        ('ContentSequence > ("ACME",0029,10)', "a path ends in a tag or keyword"),
+        ("ContentSequence > (60xx,3000)", "a path ends in a tag or keyword"),
+        ("(00xx,000D)", "not a keyword or tag of the standard, nor a mask"),  # would cover Study Instance UID
+        ("(00xx,xxxx)", "not a keyword or tag of the standard, nor a mask"),
+        ("(51xx,3000)", "not a keyword or tag of the standard, nor a mask"),
+        ("0010,00", "not a keyword or tag of the standard"),
+        ("60xx,300", "not a keyword or tag of the standard"),
+        ("(60xx,3000", "not a tag mask"),
+        ("0010,00FF", "not a tag of the standard"),
+        ("0029,1010", "name a private attribute with its creator"),
+        ("0029,0010", "name a private attribute with its creator"),
+        ('("ACME",0028,10)', "a private block has an odd group"),
+        ("PatientID > PersonName", "only a sequence can stand before >"),
+        ("0029,1010 > PersonName", "name a private attribute with its creator"),
+        ("Nothing > PersonName", "not a keyword or tag of the standard"),
+        ("FFFE,E000", "not a tag of the standard"),
+    ],
+)
+def test_what_names_no_attribute_is_a_fault(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        parse_selector(text)
+
+
+@pytest.mark.parametrize("text", ["", ">", "ContentSequence > "])
+@pytest.mark.xfail(strict=True, reason="pydicom's dictionary knows an attribute without keyword")
+def test_nothing_is_no_keyword(text: str) -> None:
+    with pytest.raises(ValueError, match="not a keyword"):
+        parse_selector(text)
+
+
+@pytest.mark.parametrize(
+    ("written", "action"),
+    [
+        (each.value, each)
+        for each in Action
+        if each not in (Action.UID, Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN)
+    ]
+    + [("X", Action.REMOVE), ("Z", Action.EMPTY), ("D", Action.REPLACE), ("K", Action.KEEP)],
+)
+def test_an_action_is_a_word_or_a_letter_of_the_standard(written: str, action: Action) -> None:
+    assert rule(f"InstitutionName: {{action: {written}}}") == Rule(Selector(0x00080080), action)
+
+
+@pytest.mark.parametrize("code", sorted(COMPOUND_CODES))
+def test_a_compound_code_is_settled_later(code: str) -> None:
+    assert rule(f"InstitutionName: {{action: {code}}}") == Rule(Selector(0x00080080), None, code=code)
+
+
+@pytest.mark.parametrize(
+    ("line", "action"),
+    [
+        ("StudyDate: {action: shift_date}", Action.SHIFT_DATE),
+        ("StudyTime: {action: truncate_date}", Action.TRUNCATE_DATE),
+        ("AcquisitionDateTime: {action: clean}", Action.CLEAN),
+        ("AcquisitionDateTime: {action: C}", Action.CLEAN),
+        ("DeviceUID: {action: uid}", Action.UID),
+        ("DeviceUID: {action: U}", Action.UID),
+        ("PatientName: {action: pseudonym}", Action.PSEUDONYM),
+        ('("ACME",0029,10): {action: keep}', Action.KEEP),
+        ("60xx,3000: {action: remove}", Action.REMOVE),
+        ("ContentSequence: {action: replace}", Action.REPLACE),
+    ],
+)
+def test_an_action_is_allowed_where_its_vr_allows_it(line: str, action: Action) -> None:
+    assert rule(line).action is action
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("PatientName: {}", "PatientName: give an action, or disabled: true"),
+        ("PatientName: {action: hide}", "PatientName: unknown action 'hide'; there are remove, empty, replace"),
+        ("PatientName: {action: REMOVE}", "PatientName: unknown action 'REMOVE'"),
+        ("PatientName: {action: X/Y}", "PatientName: unknown action 'X/Y'"),
+        ("PatientName: {action: remove, value: A}", "PatientName: only replace takes a value"),
+        ("PatientName: {action: X/Z, value: A}", "PatientName: only replace takes a value"),
+        ("PatientName: {action: shift_date}", "PatientName: shift_date is for dates and times (DA, TM, DT)"),
+        ("PatientName: {action: truncate_date}", "PatientName: truncate_date is for dates and times (DA, TM, DT)"),
+        ("60xx,3000: {action: shift_date}", "60xx,3000: shift_date is for dates and times (DA, TM, DT)"),
+        ("PatientName: {action: clean}", "PatientName: clean of anything but dates is not available yet"),
+        ("PatientName: {action: uid}", "PatientName: uid is for UIDs (UI)"),
+        ("StudyDate: {action: pseudonym}", "StudyDate: pseudonym is for names, identifiers and other text"),
+        ('("ACME",0029,10): {action: pseudonym}', '("ACME",0029,10): pseudonym is for names'),
+        ('("ACME",0029,10): {action: replace, value: A}', '("ACME",0029,10): replace with a value is for text'),
+        ("60xx,3000: {action: replace, value: A}", "60xx,3000: replace with a value is for text"),
+        ("DeviceUID: {action: replace, value: 1.2.3}", "DeviceUID: replace with a value is for text"),
+        ("ContentSequence: {action: replace, value: A}", "ContentSequence: replace with a value is for text"),
+        ("Rows: {action: replace, value: 1}", "Rows: replace with a value is for text, dates and numbers as text"),
+        ("PatientName: {action: replace, value: Müller}", "PatientName: the value must be printable ASCII"),
+        ('PatientName: {action: replace, value: "A\\tB"}', "PatientName: the value must be printable ASCII"),
+        ('PatientName: {action: replace, value: "A\\\\B"}', "PatientName: the value must be a single one"),
+        ("AccessionNumber: {action: replace, value: 12345678901234567}", "AccessionNumber: the value is longer"),
+        ("StudyDate: {action: replace, value: 1990-01-01}", "StudyDate: the value is longer than VR DA allows (8)"),
+        ("StudyDate: {action: replace, value: 1990}", "StudyDate: the value is not valid for VR DA"),
+        ("StudyTime: {action: replace, value: noon}", "StudyTime: the value is not valid for VR TM"),
+        ("AcquisitionDateTime: {action: replace, value: now}", "AcquisitionDateTime: the value is not valid for VR DT"),
+        ("PatientAge: {action: replace, value: 42}", "PatientAge: the value is not valid for VR AS"),
+        ("PatientSex: {action: replace, value: male}", "PatientSex: the value is not valid for VR CS"),
+        ("PatientWeight: {action: replace, value: light}", "PatientWeight: the value is not valid for VR DS"),
+        ("SeriesNumber: {action: replace, value: 1.5}", "SeriesNumber: the value is not valid for VR IS"),
+        ("SOPInstanceUID: {action: keep}", "SOPInstanceUID: decided by the option retain_uids alone"),
+        ("StudyInstanceUID: {disabled: true}", "StudyInstanceUID: decided by the option retain_uids alone"),
+        ("ContentSequence > SeriesInstanceUID: {action: keep}", "ContentSequence > SeriesInstanceUID: decided by"),
+        ("SOPClassUID: {action: remove}", "SOPClassUID: the engine sets this attribute itself"),
+        ("PixelData: {action: remove}", "PixelData: the engine sets this attribute itself"),
+        ("DeidentificationMethod: {action: keep}", "DeidentificationMethod: the engine sets this attribute itself"),
+        ("TransferSyntaxUID: {action: keep}", "TransferSyntaxUID: the engine sets this attribute itself"),
+        ("0008,0000: {action: keep}", "0008,0000: the engine sets this attribute itself"),
+        ("Nobody: {action: keep}", "Nobody: not a keyword or tag of the standard"),
+    ],
+)
+def test_a_detail_that_cannot_be_carried_out_is_a_fault(line: str, why: str) -> None:
+    assert fault(line).startswith(why)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "PatientName: {action: replace, value: ANON^YMOUS}",
+        'PatientName: {action: replace, value: ""}',
+        'PatientID: {action: replace, value: "000000"}',
+        "StudyDate: {action: replace, value: 19900101}",
+        "StudyTime: {action: replace, value: 12}",
+        "StudyTime: {action: replace, value: 115959.123}",
+        "AcquisitionDateTime: {action: replace, value: 199001011200}",
+        "PatientAge: {action: replace, value: 042Y}",
+        "PatientSex: {action: replace, value: O}",
+        "PatientWeight: {action: replace, value: -70.5}",
+        "SeriesNumber: {action: replace, value: 7}",
+        "RetrieveURL: {action: replace, value: urn:x}",
+    ],
+)
+def test_a_value_that_fits_its_vr_is_taken_as_written(line: str) -> None:
+    assert rule(line).action is Action.REPLACE
+
+
+def test_every_available_option_is_taken_and_the_others_are_refused() -> None:
+    for option in Option:
+        text = f"name: p\noptions: [{option.value}]\n"
+        if option in AVAILABLE:
+            assert parse_profile(text, "p.yaml", find).options == {option}
+        else:
+            assert faults(text) == [f"p.yaml:2: options: {option.value} is not available yet"]
+
+
+def test_full_and_modified_dates_exclude_each_other_also_when_one_is_inherited() -> None:
+    dates = Profile("base", options=frozenset({Option.RETAIN_LONGITUDINAL_FULL_DATES}))
+    why = "options: full dates and modified dates exclude each other"
+    both = "options: [retain_longitudinal_full_dates, retain_longitudinal_modified_dates]\n"
+    assert faults("name: p\n" + both) == [f"p.yaml:2: {why}"]
+    with pytest.raises(ConfigFaults, match=why):
+        parse_profile(
+            "name: p\nbased_on: b\noptions: [retain_longitudinal_modified_dates]\n", "p.yaml", lambda _: dates
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "name: Research\n",
+        "name: -a\n",
+        "name: ''\n",
+        "comment: no name\n",
+        "name: p\nprivate: keep\n",
+        "name: p\nunlisted: {private: keep}\n",
+        "name: p\nunlisted: {unknown: keep}\n",
+        "name: p\nunlisted: {standard: remove}\n",
+        "name: p\nsop_classes: reports\n",
+        "name: p\nenabled: perhaps\n",
+        "name: p\nattributes: {PatientName: remove}\n",
+        "name: p\nattributes: {PatientName: {action: remove, because: law}}\n",
+        "name: p\noptions: retain_uids\n",
+        "name: p\nname: q\n",
+        "",
+        "- name\n",
+        "name: [\n",
+    ],
+)
+def test_a_text_of_another_form_is_refused(text: str) -> None:
+    assert all(fault.startswith("p.yaml:") for fault in faults(text))
+
+
+def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
+    text = (
+        "name: p\n"
+        "based_on: nothing\n"
+        "options:\n"
+        "  - retain_everything\n"
+        "  - retain_uids\n"
+        "  - clean_graphics\n"
+        "attributes:\n"
+        "  PatientName: {action: remove}\n"
+        "  PatientNam: {action: remove}\n"
+        "  (0010,0010): {action: empty}\n"
+        "  PatientID:\n"
+        "    action: shift_date\n"
+    )
+    first, second, *rest = faults(text)
+    assert first == "p.yaml:2: based_on: no profile named 'nothing'"
+    assert second.startswith(
+        "p.yaml:4: options: unknown option 'retain_everything'; there are retain_device_identity, "
+    )
+    assert rest == [
+        "p.yaml:6: options: clean_graphics is not available yet",
+        "p.yaml:9: attributes: PatientNam: not a keyword or tag of the standard, nor a mask (50xx,eeee) or (60xx,eeee)",
+        "p.yaml:10: attributes: (0010,0010): the same attribute as in p.yaml:8",
+        "p.yaml:11: attributes: PatientID: shift_date is for dates and times (DA, TM, DT)",
+    ]
