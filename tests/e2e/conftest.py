@@ -17,9 +17,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     with orthanc(folder) as origin:
         origin.load(*(CORPUS / study for study in STUDIES))
         mr = [one["0020000D"]["Value"][0] for one in origin.search("/studies?PatientID=MRN-0815&ModalitiesInStudy=MR")]
-        settings = worklists(
-            ["research"], origin.dicomweb, reading={"identified": True}, teaching={"profile": "nominal", "studies": mr}
-        )
+        teaching = {"profile": "nominal", "studies": mr, "domain": "research"}
+        settings = worklists(["research"], origin.dicomweb, reading={"identified": True}, teaching=teaching)
         settings["cors"] = {"origins": ["*"]}
         with gateway(folder / "gateway", settings) as server:
             yield Stack(origin, server, mr[0], IDENTIFIERS)

@@ -1,26 +1,21 @@
-"""The page of the demonstration in a real browser, on the embedded origin and a real gateway in this process."""
+"""The page of the demonstration in a real browser, served by the command itself."""
 
-import socket
-import threading
-import time
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 from pydicom import dcmread
 
-from gateway import app
-from gateway.config import load_settings
-from gateway.demo.page import Side, demo_routes
 from gateway.demo.samples import make_samples
 from tests.e2e.ohif_check import CHROMIUM
+from tests.kit.servers import ROOT
 
 pytestmark = [pytest.mark.browser, pytest.mark.e2e]
-
-START_S = 30
 
 
 @dataclass
@@ -30,65 +25,57 @@ class Seen:
     page: Page
     base: str
     faults: list[str] = field(default_factory=list)
-    bodies: dict[str, bytes] = field(default_factory=dict)
 
 
 @pytest.fixture(scope="module")
-def samples(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_samples(tmp_path_factory.mktemp("samples"))
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory, samples: Path) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("demo")
-    (folder / "secret").write_bytes(bytes(range(32)))
-    (folder / "dicomveil.yaml").write_text(
-        f"""
-secret: {{file: {folder}/secret}}
-state: sqlite:///{folder}/state.db
-origins:
-  samples: {{folder: {samples}}}
-worklists:
-  identified: {{origin: samples, identified: true}}
-  research: {{origin: samples, profile: nominal}}
-"""
-    )
-    identified, research = (Side(name, f"/worklists/{name}/dicom-web") for name in ("identified", "research"))
-    built = app.build(load_settings(folder / "dicomveil.yaml"), demo_routes(identified, research, "nominal"))
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(built, log_level="warning", ws="none"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + START_S
-    while not server.started:
-        assert thread.is_alive()
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-    server.should_exit = True
-    thread.join(START_S)
-    listening.close()
+def samples(cache: Path) -> Path:
+    return make_samples(cache / "dicomveil")
 
 
-@pytest.fixture
-def seen(base: str) -> Iterator[Seen]:
+@pytest.fixture(scope="module")
+def base(cache: Path, samples: Path) -> Iterator[str]:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gateway", "demo", "--port", "0"],
+        cwd=ROOT,
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout
+        yield process.stdout.readline().strip()
+        process.terminate()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-quic", "--disable-background-networking", "--disable-dev-shm-usage"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
-        page = browser.new_page(viewport={"width": 1400, "height": 900})
-        result = Seen(page, base)
-        page.on("pageerror", lambda error: result.faults.append(str(error)))
-        page.on("console", lambda line: result.faults.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("requestfailed", lambda request: result.faults.append(request.url))
-        page.on(
-            "request",
-            lambda request: result.faults.append(request.url) if not request.url.startswith(("blob:", base)) else None,
-        )
-        page.on("response", lambda answer: result.faults.append(answer.url) if answer.status >= 400 else None)
-        page.goto(base)
-        page.wait_for_selector("#tags tr")
-        yield result
+        yield browser
         browser.close()
+
+
+@pytest.fixture
+def seen(browser: Browser, base: str) -> Iterator[Seen]:
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    result = Seen(page, base)
+    page.on("pageerror", lambda error: result.faults.append(str(error)))
+    page.on("console", lambda line: result.faults.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("requestfailed", lambda request: result.faults.append(request.url))
+    page.on(
+        "request",
+        lambda request: result.faults.append(request.url) if not request.url.startswith(("blob:", base)) else None,
+    )
+    page.on("response", lambda answer: result.faults.append(answer.url) if answer.status >= 400 else None)
+    page.goto(base)
+    page.wait_for_selector("#tags tr")
+    yield result
+    page.close()
 
 
 def open_row(page: Page, index: int) -> None:

@@ -158,7 +158,7 @@ def pixels(instances: dict[int, Dataset]) -> dict[int, bytes]:
     return {at: one.PixelData for at, one in instances.items()}
 
 
-def first(element: Json, key: str) -> Any:  # noqa: ANN401 - JSON
+def first(element: Json, key: str) -> Any:
     value = element[key]["Value"][0]
     return value["Alphabetic"] if isinstance(value, dict) else value
 

@@ -147,11 +147,19 @@ async def in_process(
         await application(scope | {"server": ("127.0.0.1", 8042)}, receive, sending)
 
     transport = httpx.ASGITransport(watched, client=client)
-    async with (
-        application.router.lifespan_context(application),
-        httpx.AsyncClient(transport=transport, base_url=BASE) as asking,
-    ):
+    async with started(application), httpx.AsyncClient(transport=transport, base_url=BASE) as asking:
         yield InProcess(asking, application, ended)
+
+
+@asynccontextmanager
+async def started(application: Starlette) -> AsyncIterator[None]:
+    """Start and stop as a server does: what goes wrong in between is not the application's."""
+    lifespan = application.router.lifespan_context(application)
+    await lifespan.__aenter__()
+    try:
+        yield
+    finally:
+        await lifespan.__aexit__(None, None, None)
 
 
 @asynccontextmanager

@@ -174,7 +174,7 @@ def _hollow(source: Dataset, case: _Case) -> Dataset:
         if not isinstance(value, bytes):
             hollow[tag] = ("SQ", [_hollow(item, case) for item in value])
         else:
-            hollow[tag] = (vr, _leaf("D", tag, vr, value, case) if value else b"")
+            hollow[tag] = (vr, _leaf("D", tag, vr, value, case))
     return build(hollow)
 
 

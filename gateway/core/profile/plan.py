@@ -139,6 +139,8 @@ class Plan:
         if fixed:
             return fixed
         known = dictionary.vr_of(tag)
+        if place.deep and known is not None:
+            return _hollow(known, vr)
         rule = self._rule(tag, place)
         if rule is not None:
             return self._ruled(rule, tag, known or vr, place)
@@ -146,8 +148,6 @@ class Plan:
             return Decision(Action.REMOVE, "private (E.1-1)")
         if known is None:
             return Decision(Action.REMOVE, "unlisted: unknown")
-        if place.deep:
-            return _hollow(known, vr)
         return _guard(self._listed(tag, place) or self._unlisted(tag), known, vr)
 
     def private_rule(self, creator: str, tag: int, vr: str) -> Decision:

@@ -27,7 +27,9 @@ DICOM = "application/dicom"
         ),
         (
             'multipart/related; transfer-syntax=*; type="application/dicom; transfer-syntax=1.2"',
-            [Accepted(DICOM, multipart=True, transfer_syntax="*", quality=1)],  # the outer one is what Table 8.7.3-5 has
+            [
+                Accepted(DICOM, multipart=True, transfer_syntax="*", quality=1)
+            ],  # the outer one is what Table 8.7.3-5 has
         ),
         ("multipart/related", [Accepted("*/*", multipart=True, transfer_syntax=None, quality=1)]),
         (
