@@ -21,7 +21,12 @@ class Streamed:
     """
 
     def __init__(
-        self, body: AsyncIterator[bytes], media_type: str, headers: dict[str, str] | None = None, *, empty: int = 200
+        self,
+        body: AsyncIterator[bytes] | AsyncIterator[bytes | memoryview],
+        media_type: str,
+        headers: dict[str, str] | None = None,
+        *,
+        empty: int = 200,
     ) -> None:
         self._body = body
         self._empty = empty

@@ -10,11 +10,20 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable, NotReleased, OriginFailed, RefusedByProfile
+from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.metadata import Bulk, Elements, text
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.passing import PassingPart10
 from gateway.core.wire.accept import Accepted, parse_accept
-from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartStart, content_type, random_boundary
+from gateway.core.wire.multipart import (
+    Event,
+    MultipartWriter,
+    PartChunk,
+    PartEnd,
+    PartStart,
+    content_type,
+    random_boundary,
+)
 from gateway.routes.exchange import Streamed
 from gateway.routes.links import Links
 from gateway.routes.parts import open_parts
@@ -22,6 +31,7 @@ from gateway.worklists.origin_json import JSON, JSON_TYPES, read_json
 from gateway.worklists.worklist import Instance, Worklist
 
 FLUSH_BYTES = 65_536
+LARGE_BYTES = 32_768
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 FRAME_TYPES = frozenset(
@@ -163,36 +173,45 @@ class RetrieveService:
         uid = self._worklist.engine.uid
         return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
 
-    async def _rewritten(self, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[bytes]:
+    async def _rewritten(self, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[Piece]:
         """De-identify part by part; a part that the profile refuses is not there. Without a writer: one bare object."""
         released = 0
         rewriter: Part10Rewriter | PassingPart10 | None = None
-        lead = b""
+        lead: list[Piece] = []
         async for event in events:
-            if isinstance(event, PartChunk):
-                if rewriter is None:
-                    continue
-                try:
-                    out = rewriter.feed(event.data)
-                except RefusedByProfile:
-                    rewriter = None
-                    continue
-                if out:
-                    yield lead + out if lead else out
-                    lead = b""
-            elif isinstance(event, PartStart):
+            if isinstance(event, PartStart):
                 rewriter = self._worklist.engine.part10()
-                lead = writer.part({"Content-Type": DICOM}) if writer else b""
-            elif rewriter is not None:
-                yield lead + rewriter.close()
+                lead = [writer.part({"Content-Type": DICOM})] if writer else []
+                continue
+            if rewriter is None:
+                continue
+            try:
+                pieces = rewriter.pieces(event.data) if isinstance(event, PartChunk) else rewriter.last_pieces()
+            except RefusedByProfile:
+                rewriter = None
+                continue
+            if pieces:
+                for piece in _joined(lead + pieces):
+                    yield piece
+                lead = []
+            if isinstance(event, PartEnd):
+                rewriter = None
                 released += 1
-                lead = b""
                 if writer is None:
                     return
         if not released:
             raise NotReleased
         if writer:
             yield writer.end()
+
+
+def _joined(pieces: list[Piece]) -> list[Piece]:
+    """Join what is small; a large last piece, pixel data, goes by itself and is not copied."""
+    if len(pieces) == 1:
+        return pieces
+    if len(pieces[-1]) < LARGE_BYTES:
+        return [b"".join(pieces)]
+    return [b"".join(pieces[:-1]), pieces[-1]]
 
 
 async def _copied(

@@ -145,8 +145,10 @@ async def in_process(
             await send(message)
 
         await application(scope | {"server": ("127.0.0.1", 8042)}, receive, sending)
+        if not ended:  # a server closes the connection; here the client would wait
+            await send({"type": "http.response.body"})
 
-    transport = httpx.ASGITransport(watched, client=client)
+    transport = httpx.ASGITransport(watched, client=client, raise_app_exceptions=False)
     async with started(application), httpx.AsyncClient(transport=transport, base_url=BASE) as asking:
         yield InProcess(asking, application, ended)
 

@@ -42,6 +42,10 @@ COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shif
 """What the report calls the operation codes that change a value, by code."""
 
 
+Piece = bytes | memoryview
+"""Bytes that leave; a view saves a copy of pixel data."""
+
+
 class Short(Exception):
     """The bytes end inside an element; ``upto`` is the position that is needed, 0 if that is not known."""
 
@@ -74,7 +78,7 @@ class DataSetWalker:
         self.temporal = ""
 
     def walk(  # noqa: C901, PLR0912, PLR0915 - one loop: a kept element costs no call
-        self, buf: bytes, start: int, end: int, table: Table, out: list[bytes], *, closed: bool, open_item: bool = False
+        self, buf: bytes, start: int, end: int, table: Table, out: list[Piece], *, closed: bool, open_item: bool = False
     ) -> int:
         """Walk from ``start``, append changed bytes to ``out`` and return the position after the last element.
 
@@ -225,7 +229,7 @@ class DataSetWalker:
                     raise self.malformed("an item was expected", pos)
                 pos += 8
                 break
-            out: list[bytes] = []
+            out: list[Piece] = []
             if length == UNDEFINED:
                 tail = self.walk(buf, pos + 8, end, table, out, closed=closed, open_item=True)
                 if tail >= end:

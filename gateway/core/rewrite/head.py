@@ -31,14 +31,14 @@ class Head:
     character_set: tuple[str, ...] = ()
 
 
-def read_head(buf: bytes, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
-    """Read the head out of the beginning of a data set, or return None when more bytes are needed.
+def read_head(buf: bytes, pos: int, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
+    """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
 
     ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10
     Section 7.1).
     """
     found: dict[int, bytes] = {}
-    pos, size, tags = 0, len(buf), encoding.tags.unpack_from
+    size, tags = len(buf), encoding.tags.unpack_from
     try:
         while pos < size:
             group, element = tags(buf, pos)

@@ -9,7 +9,7 @@ import zlib
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.plan import MEDIA_DIRECTORY
-from gateway.core.rewrite.dataset import COUNTED
+from gateway.core.rewrite.dataset import COUNTED, Piece
 from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.identity import Identity, pad
 from gateway.core.rewrite.stream import DataSetRewriter, Limits, Planner
@@ -67,34 +67,43 @@ class Part10Rewriter:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the source object and return what may leave now."""
-        if self._meta_sent and self._inflater is None and self._data_set is not None:
-            return self._data_set.feed(data)
-        if self._data_set is None:
-            self._start += data
-            at = self._read_meta()
-            if at is None:
-                return b""
-            data, self._start = self._start[at:], b""
-        return self._led(self._through(data))
+        return b"".join(self.pieces(data))
 
     def close(self) -> bytes:
         """Say that the object ends here and return the rest."""
+        return b"".join(self.last_pieces())
+
+    def pieces(self, data: bytes) -> list[Piece]:
+        """Do what ``feed`` does without joining: pixel data comes out as it went in."""
+        if self._meta_sent and self._inflater is None and self._data_set is not None:
+            return self._data_set.feed(data)
+        at = 0
+        if self._data_set is None:
+            self._start += data
+            found = self._read_meta()
+            if found is None:
+                return []
+            data, self._start, at = self._start, b"", found
+        return self._led(self._through(data, at))
+
+    def last_pieces(self) -> list[Piece]:
+        """Do what ``close`` does without joining."""
         if self._data_set is None:
             raise MalformedInput("not a DICOM Part 10 object, or cut before its data set", offset=len(self._start))
         if self._inflater is not None and not self._inflater.eof:
             raise MalformedInput("the deflated data set is cut")
         rest = self._data_set.close()
         if self._deflater is not None:
-            rest = self._deflater.compress(rest) + self._deflater.flush()
-            rest += b"\0" * ((self._deflated + len(rest)) % 2)  # PS3.5 Section A.5: of even length
+            deflated = self._deflater.compress(b"".join(rest)) + self._deflater.flush()
+            rest = [deflated, b"\0" * ((self._deflated + len(deflated)) % 2)]  # PS3.5 Section A.5: of even length
         return self._led(rest)
 
-    def _led(self, body: bytes) -> bytes:
+    def _led(self, body: list[Piece]) -> list[Piece]:
         """Put preamble and File Meta Information before the first bytes."""
         if self._meta_sent or self.head is None or self._syntax is None:
             return body
         self._meta_sent = True
-        return self._meta(self.head, self._syntax.uid) + body
+        return [self._meta(self.head, self._syntax.uid), *body]
 
     def _read_meta(self) -> int | None:
         """Find the Transfer Syntax and where the data set starts, or return None when more bytes are needed."""
@@ -147,12 +156,13 @@ class Part10Rewriter:
             raise MalformedInput("no value", (0x00020010,))
         return uid, pos
 
-    def _through(self, data: bytes) -> bytes:
+    def _through(self, data: bytes, at: int) -> list[Piece]:
         if self._data_set is None:
-            return b""
+            return []
         if self._inflater is None or self._deflater is None:
-            return self._data_set.feed(data)
-        out = []
+            return self._data_set.feed(data, at)
+        out: list[Piece] = []
+        data = data[at:]
         while data and not self._inflater.eof:
             try:
                 plain = self._inflater.decompress(data, INFLATE_STEP_BYTES)
@@ -161,10 +171,10 @@ class Part10Rewriter:
             self._inflated += len(plain)
             if self._inflated > self._limits.max_inflated_bytes:
                 raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
-            out.append(self._deflater.compress(self._data_set.feed(plain)))
+            out.append(self._deflater.compress(b"".join(self._data_set.feed(plain))))
             self._deflated += len(out[-1])
             data = self._inflater.unconsumed_tail
-        return b"".join(out)
+        return out
 
     def _meta(self, head: Head, syntax: str) -> bytes:
         source = pad(head.sop_instance, b"\0")

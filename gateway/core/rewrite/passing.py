@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.core.errors import MalformedInput
+from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.metadata import Bulk, Elements, encode
 from gateway.core.standard import dictionary
 
@@ -12,13 +13,13 @@ class PassingPart10:
 
     report: dict[str, int] = {}  # noqa: RUF012 - never changed: nothing is counted
 
-    def feed(self, data: bytes) -> bytes:
+    def pieces(self, data: bytes) -> list[Piece]:
         """Return the bytes."""
-        return data
+        return [data]
 
-    def close(self) -> bytes:
+    def last_pieces(self) -> list[Piece]:
         """Return nothing more."""
-        return b""
+        return []
 
 
 class Passing:

@@ -10,7 +10,7 @@ from typing import Protocol
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
-from gateway.core.rewrite.dataset import DataSetWalker, Short
+from gateway.core.rewrite.dataset import DataSetWalker, Piece, Short
 from gateway.core.rewrite.head import Head, read_head
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, Table
@@ -53,7 +53,7 @@ class DataSetRewriter:
         self._tables: tuple[Table, ...] = ()
         self._stage = 0
         self._pending: list[bytes] = []
-        self._held = self._need = self._remaining = 0
+        self._held = self._need = self._remaining = self._start = 0
         self._base = base
         self._passing = self._in_fragments = self._ended = False
         self.head: Head | None = None
@@ -63,28 +63,32 @@ class DataSetRewriter:
         """Changed values by operation code."""
         return self._walker.counts
 
-    def feed(self, data: bytes) -> bytes:
-        """Take the next bytes of the source data set and return what may leave now."""
+    def feed(self, data: bytes, start: int = 0) -> list[Piece]:
+        """Take the next bytes of the source data set, from ``start``, and return what may leave now, in order."""
         if self._ended:
-            self._padding(data, 0)
-            return b""
+            self._padding(data, start)
+            return []
         if self._remaining:
-            beyond = len(data) - self._remaining
+            beyond = len(data) - start - self._remaining
             if beyond <= 0:
                 self._remaining = -beyond
-                self._base += len(data)
-                return data if self._passing else b""
+                self._base += len(data) - start
+                return [data[start:]] if self._passing else []
             rest, self._remaining = self._remaining, 0
             self._base += rest
-            return (data[:rest] if self._passing else b"") + self.feed(data[rest:])
+            ahead: list[Piece] = [data[start : start + rest]] if self._passing else []
+            return ahead + self.feed(data[start + rest :])
+        if start and self._pending:
+            data, start = data[start:], 0
+        self._start = start
         self._pending.append(data)
-        self._held += len(data)
+        self._held += len(data) - start
         limit = self._limits.max_element_bytes if self.head else self._limits.max_head_bytes
         if max(self._held if self._need else 0, self._need) > limit:
             raise LimitExceeded("bytes of what must be held whole", limit, offset=self._base)
-        return self._advance(whole=False) if self._held >= self._need else b""
+        return self._advance(whole=False) if self._held >= self._need else []
 
-    def close(self) -> bytes:
+    def close(self) -> list[Piece]:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
         if self.head and not b"".join(self._pending).strip(b"\0"):
             self._pending = []  # fewer zeros after the data set than an element header has bytes
@@ -92,28 +96,29 @@ class DataSetRewriter:
         if self._remaining or self._in_fragments:
             raise MalformedInput("the data ends inside an element", offset=self._base)
         while self._stage < len(STAGES) - 1:
-            out += self._insertion()
+            out.append(self._insertion())
         return out
 
-    def _advance(self, *, whole: bool) -> bytes:
+    def _advance(self, *, whole: bool) -> list[Piece]:
         buf = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
+        pos, self._start = self._start, 0
         self._pending, self._held, self._need = [], 0, 0
-        if self.head is None and not self._begin(buf, whole=whole):
-            self._hold(buf, 2 * len(buf))
-            return b""
-        out: list[bytes] = []
-        pos = 0
+        if self.head is None and not self._begin(buf, pos, whole=whole):
+            self._hold(buf[pos:], 2 * (len(buf) - pos))
+            return []
+        out: list[Piece] = []
+        self._base -= pos
         while pos < len(buf):
             pos = self._fragments(buf, pos, out) if self._in_fragments else self._elements(buf, pos, out, whole=whole)
         self._base += len(buf) - self._held
-        return b"".join(out)
+        return out
 
     def _hold(self, rest: bytes, need: int) -> None:
         if rest:
             self._pending, self._held, self._need = [rest], len(rest), need
 
-    def _begin(self, buf: bytes, *, whole: bool) -> bool:
-        head = read_head(buf, self._encoding, whole=whole, with_burned_in=self._planner.wants_burned_in)
+    def _begin(self, buf: bytes, pos: int, *, whole: bool) -> bool:
+        head = read_head(buf, pos, self._encoding, whole=whole, with_burned_in=self._planner.wants_burned_in)
         if head is None:
             return False
         self._plan, self._tables = self._planner.tables(head.sop_class, self._encoding)
@@ -125,7 +130,7 @@ class DataSetRewriter:
         self.head = head
         return True
 
-    def _elements(self, buf: bytes, pos: int, out: list[bytes], *, whole: bool) -> int:
+    def _elements(self, buf: bytes, pos: int, out: list[Piece], *, whole: bool) -> int:
         walker = self._walker
         walker.path.clear()
         walker.base = self._base
@@ -156,7 +161,7 @@ class DataSetRewriter:
             raise MalformedInput("bytes after the data set", offset=self._base + pos)
         return len(buf)
 
-    def _pixels(self, buf: bytes, pos: int, out: list[bytes]) -> int:
+    def _pixels(self, buf: bytes, pos: int, out: list[Piece]) -> int:
         header = read_header(buf, pos, self._encoding)
         if header.length == UNDEFINED:
             if not self._encoding.explicit or header.vr not in ("OB", "OW", "UN"):
@@ -165,12 +170,12 @@ class DataSetRewriter:
             after = header.start
         else:
             after = header.start + header.length
-        out.append(buf[pos:after])
+        out.append(memoryview(buf)[pos:after])  # not copied: it may be most of the buffer
         self._passing = True
         self._remaining = max(0, after - len(buf))
         return min(after, len(buf))
 
-    def _fragments(self, buf: bytes, pos: int, out: list[bytes]) -> int:
+    def _fragments(self, buf: bytes, pos: int, out: list[Piece]) -> int:
         """Pass the offset table and the fragments of encapsulated Pixel Data (PS3.5 Section A.4)."""
         run = pos
         while len(buf) - pos >= 8:
@@ -184,7 +189,7 @@ class DataSetRewriter:
                 raise MalformedInput("a fragment was expected", (0x7FE00010,), self._base + pos)
             pos = start + length
             if pos >= len(buf):
-                out.append(buf[run:])
+                out.append(memoryview(buf)[run:])
                 self._passing, self._remaining = True, pos - len(buf)
                 return len(buf)
         out.append(buf[run:pos])

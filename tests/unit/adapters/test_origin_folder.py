@@ -335,6 +335,21 @@ async def test_lossy_pixels_that_cannot_be_decoded_go_out_as_stored(serve: Calla
     assert pydicom.dcmread(BytesIO(body)).file_meta.TransferSyntaxUID == "1.2.840.10008.1.2.4.51"
 
 
+async def test_instances_that_cannot_be_sent_as_asked_are_left_out_of_a_study(
+    serve: Callable[..., Client], tmp_path: Path
+) -> None:
+    client = serve("CT_small.dcm")
+    lossless = pydicom.dcmread(SHIPPED / "test_files" / "SC_rgb_jpeg_gdcm.dcm")
+    lossless.StudyInstanceUID = pydicom.dcmread(SHIPPED / "test_files" / "CT_small.dcm").StudyInstanceUID
+    lossless.save_as(tmp_path / "lossless.dcm")
+    (found,) = (await client.get("/studies")).json
+    answer = await client.get(f"/studies/{found['0020000D']['Value'][0]}")
+    assert found["00201208"]["Value"] == [2]
+    assert answer.status == 206
+    ((_, body),) = answer.parts()
+    assert pydicom.dcmread(BytesIO(body)).Modality == "CT"
+
+
 @pytest.mark.parametrize(
     "accept",
     [
@@ -374,7 +389,8 @@ async def test_metadata_are_the_data_set_and_their_links_lead_to_the_values(
         answer = await client.get(f"{resource}/metadata", "", "application/dicom+json")
         (found,) = answer.json
         links = list(_links(found))
-        assert "".join(found) == "".join(sorted(found))
+        assert list(found) == sorted(found)
+        assert found.get("00080005", {"Value": ["ISO_IR 192"]})["Value"] == ["ISO_IR 192"]
         bulk = {}
         for link in links:
             target = urljoin(f"{resource}/metadata", link)
@@ -415,6 +431,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, pydicom.valuerep.DSfloat | float):
         return pytest.approx(float(value)) if value is not None else None
     return str(value) if value not in (None, "") else None
+
+
+async def test_long_text_cannot_be_read_as_bulk_although_it_stays_in_its_file(serve: Callable[..., Client]) -> None:
+    client = serve("examples_ybr_color.dcm")
+    assert (await client.get(await client.instance_path() + "/bulk/00191050")).status == 404
 
 
 async def test_only_binary_values_can_be_read_as_bulk(serve: Callable[..., Client]) -> None:
@@ -488,7 +509,9 @@ async def test_frames_of_single_bits_are_cut_between_bytes(tmp_path: Path) -> No
     client = Client(FolderOrigin(tmp_path, "samples"))
     parts = (await client.get(await client.instance_path() + "/frames/1,2,3,4")).parts()
     for frame, (_, body) in zip(bits, parts, strict=True):
-        assert np.array_equal(np.unpackbits(np.frombuffer(body, np.uint8), bitorder="little")[:9].reshape(3, 3), frame)
+        found = np.unpackbits(np.frombuffer(body, np.uint8), bitorder="little")
+        assert np.array_equal(found[:9].reshape(3, 3), frame)
+        assert not found[9:].any()
 
 
 # The folder

@@ -128,7 +128,7 @@ def test_whatever_vr_a_listed_attribute_comes_in_its_action_fits_and_does_not_ke
         for vr in VRS:
             done = plan.decide(number, vr).action
             assert vr in FITTING.get(done, VRS)
-            assert done is not Action.KEEP or dictionary.vr_of(number) == "SQ" or (plan.profile.options and vr == "UN")
+            assert done is not Action.KEEP or dictionary.vr_of(number) == "SQ"
 
 
 @pytest.mark.parametrize(
@@ -152,6 +152,14 @@ def test_a_compound_code_settles_by_the_place_in_the_iod() -> None:
     # At another place nothing is known of its Type.
     elsewhere = ("SharedFunctionalGroupsSequence", "ReferringPhysicianIdentificationSequence")
     assert action(plan, "InstitutionName", *elsewhere) is Action.REMOVE
+
+
+def test_a_reference_sequence_that_must_stay_keeps_its_items_with_new_uids() -> None:
+    plan = make(iod="rt-physician-intent")
+    path = ("RTPhysicianIntentSequence", "RTPhysicianIntentInputInstanceSequence")
+    here = plan.inside(plan.inside(ROOT, tag(path[0]), deep=False), tag(path[1]), deep=False)
+    decision = plan.decide(tag("ReferencedStudySequence"), "SQ", here)
+    assert (decision.action, decision.deep) == (Action.KEEP, False)
 
 
 @pytest.mark.parametrize(
@@ -295,7 +303,7 @@ def test_places_that_no_rule_tells_apart_are_one() -> None:
         ("ConceptCodeSequence", "LO", Action.REMOVE),  # a sequence in disguise
         ("DeidentificationMethod", "LO", Action.REMOVE),
         ("PrivateDataElementCharacteristicsSequence", "SQ", Action.REMOVE),
-        ("PatientID", "LO", Action.PSEUDONYM),  # what the profile says holds here too
+        ("PatientID", "LO", Action.REPLACE),  # whatever the profile says elsewhere
     ],
 )
 def test_inside_a_sequence_of_dummies_the_shape_stays_and_every_leaf_goes(keyword: str, vr: str, done: Action) -> None:
