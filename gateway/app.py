@@ -46,25 +46,29 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     routes: list[BaseRoute] = [*admin_routes(origins, store)]
     for listed in settings.worklists.values():
         routes += worklist_routes(_worklist(listed, origins, store, secret), links)
-    return Starlette(
+    application = Starlette(
         routes=[*routes, *extra_routes],
         middleware=[_cors(settings.cors_origins)],
         exception_handlers={GatewayError: _gateway_error, HTTPException: _http_error, Exception: _bug},
         lifespan=_lifespan(origins, store),
     )
+    application.router.redirect_slashes = False
+    return application
 
 
 def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        await store.start()
-        for origin in origins.values():
-            if isinstance(origin, FolderOrigin):
-                await origin.open()
-        yield
-        for origin in origins.values():
-            await origin.aclose()
-        await store.aclose()
+        try:
+            await store.start()
+            for origin in origins.values():
+                if isinstance(origin, FolderOrigin):
+                    await origin.open()
+            yield
+        finally:
+            for origin in origins.values():
+                await origin.aclose()
+            await store.aclose()
 
     return lifespan
 
@@ -117,12 +121,13 @@ async def _gateway_error(_request: Request, error: Exception) -> Response:
     return problem(error) if isinstance(error, GatewayError) else problem(GatewayError())
 
 
-async def _http_error(_request: Request, error: Exception) -> Response:
+async def _http_error(request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     if status == 405:
-        return problem_response(
-            405, "Method not allowed", "This resource is only read.", {"allow": "GET, HEAD, OPTIONS"}
-        )
+        allow = {"allow": "GET, HEAD, OPTIONS"}
+        if request.method == "OPTIONS":
+            return Response(status_code=204, headers=allow)
+        return problem_response(405, "Method not allowed", "This resource is only read.", allow)
     return (
         problem(NotReleased()) if status == 404 else problem_response(status, "Refused", "The request is not answered.")
     )

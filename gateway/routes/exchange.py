@@ -33,17 +33,30 @@ class Streamed:
         self._headers = {"content-type": media_type, "cache-control": "private, no-store"} | (headers or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Answer one request; when the client leaves, even while the origin is silent, stop."""
+        exchange = asyncio.current_task()
         left = asyncio.ensure_future(_client_left(receive))
+        done = False
+
+        def stop(_left: "asyncio.Future[None]") -> None:
+            if exchange is not None and not done:
+                exchange.cancel()
+
+        left.add_done_callback(stop)
         try:
-            await self._answer(scope, receive, send, left)
+            await self._answer(scope, receive, send)
+        except asyncio.CancelledError:
+            if not left.done() or exchange is None:
+                raise
+            exchange.uncancel()  # the client's doing: nobody waits for an end
         finally:
+            done = True
             left.cancel()
             close = getattr(self._body, "aclose", None)
             if close is not None:
                 await close()
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, left: "asyncio.Future[None]") -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             first = await anext(self._body, None)
         except GatewayError as fault:
@@ -54,11 +67,12 @@ class Streamed:
             await send({"type": "http.response.body"})
             return
         await send(self._start())
+        if scope["method"] == "HEAD":
+            await send({"type": "http.response.body"})
+            return
         await send({"type": "http.response.body", "body": first, "more_body": True})
         try:
             async for chunk in self._body:
-                if left.done():
-                    return
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except GatewayError as fault:
             log.warning("aborted after the first byte: %s: %s", type(fault).__name__, fault)

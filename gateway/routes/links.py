@@ -35,7 +35,8 @@ class Links:
         match = _HOST.fullmatch(host)
         server = request.scope.get("server") or ("localhost", None)
         if match is None or scheme not in ("http", "https"):
-            return f"http://{server[0]}:{server[1]}"
+            name = f"[{server[0]}]" if ":" in server[0] else server[0]
+            return f"http://{name}:{server[1]}" if server[1] else "http://localhost"
         if match[2] is None and server[1] and _is_local(match[1]) and server[1] not in (80, 443):
             host = f"{match[1]}:{server[1]}"  # some clients leave the port out of Host
         return f"{scheme}://{host}"

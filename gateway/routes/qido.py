@@ -1,12 +1,12 @@
 """QIDO-RS, the Search Transaction (PS3.18 Section 10.6): every key is evaluated on released values."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from gateway.core.errors import NotAcceptable
+from gateway.core.errors import BadRequest, NotAcceptable
 from gateway.core.rewrite.metadata import Elements, encode, text
 from gateway.core.rewrite.query import (
     INSTANCE_UID,
@@ -27,7 +27,7 @@ from gateway.core.wire.accept import parse_accept
 from gateway.core.wire.dicomjson import DataSet
 from gateway.routes.exchange import Streamed
 from gateway.routes.links import Links
-from gateway.worklists.origin_json import JSON, JSON_TYPES, encode_query, read_json, read_pages
+from gateway.worklists.origin_json import JSON, JSON_TYPES, encode_query, read_pages
 from gateway.worklists.worklist import Worklist, valid_source
 
 PAGE = 100
@@ -64,36 +64,42 @@ class SearchService:
     async def _below(self, request: Request, level: Level) -> ASGIApp:
         search = _parse(request, level)
         path, worklist = "", self._worklist
-        study = None
+        study = series = None
         if "study" in request.path_params:
             study = await worklist.study(request.path_params["study"])
             path = f"/studies/{study}"
         if study and "series" in request.path_params:
-            path += f"/series/{await worklist.series(study, request.path_params['series'])}"
+            series = await worklist.series(study, request.path_params["series"])
+            path += f"/series/{series}"
         path += "/series" if level is Level.SERIES else "/instances"
         parameters = origin_parameters(search, worklist.engine.keeps, (*_UIDS[level], PATIENT_ID, ISSUER))
         if study:
-            return self._answer(request, search, read_json(worklist.origin, path, encode_query(parameters)))
+            known = {json_key(STUDY_UID): study} | ({json_key(SERIES_UID): series} if series else {})
+            return self._answer(
+                request, search, _completed(read_pages(worklist.origin, path, encode_query(parameters)), known)
+            )
         return self._answer(request, search, self._in_worklist(search, path, parameters))
 
     async def _studies(self, search: Search) -> AsyncIterator[DataSet]:
         """Find candidate studies: hints go to the origin, identifiers that were released here are mapped back first."""
         worklist = self._worklist
         parameters = origin_parameters(search, worklist.engine.keeps, (STUDY_UID, PATIENT_ID, ISSUER))
+        sources: list[str] = []
         uids = search.value(STUDY_UID)
-        if uids is not None and "*" not in uids and "?" not in uids:
+        if uids is not None and not set(uids) & set("*?"):
             sources = await self._sources(uids)
             if not sources:
                 return
-            parameters.append((json_key(STUDY_UID), ",".join(sources)))
         patient = search.value(PATIENT_ID)
-        if patient is not None and not worklist.engine.keeps(PATIENT_ID) and not set(patient) & set("*?,\\"):
+        if patient is not None and worklist.engine.maps_patients and not set(patient) & set("*?,\\"):
             source = await worklist.patient(patient)
-            if source is not None:
+            if source is None:
+                return
+            if source:
                 parameters.append((json_key(PATIENT_ID), _widened(source)))
-        page = PAGE if search.limit is None else max(min(search.limit + search.offset, PAGE), 1)
+        page = PAGE if search.limit is None or search.keys else max(min(search.limit + search.offset, PAGE), 1)
         pending: list[DataSet] = []
-        async for elements in worklist.studies(parameters, page):
+        async for elements in worklist.studies(parameters, page, sources):
             pending.append(elements)
             if len(pending) >= page:
                 await worklist.remember(pending)
@@ -106,7 +112,10 @@ class SearchService:
 
     async def _sources(self, released: str) -> list[str]:
         found = []
-        for uid in released.replace("\\", ",").split(",")[:MAX_UIDS]:
+        uids = released.replace("\\", ",").split(",")
+        if len(uids) > MAX_UIDS:
+            raise BadRequest(f"StudyInstanceUID lists more than {MAX_UIDS}")
+        for uid in uids:
             source = await self._worklist.known_study(uid.strip())
             if source is not None:
                 found.append(source)
@@ -119,9 +128,8 @@ class SearchService:
         uids = search.value(STUDY_UID)
         if uids is not None and "*" not in uids and "?" not in uids:
             for source in await self._sources(uids):
-                async for elements in read_json(
-                    self._worklist.origin, f"/studies/{source}{path}", encode_query(parameters)
-                ):
+                below = read_pages(self._worklist.origin, f"/studies/{source}{path}", encode_query(parameters))
+                async for elements in _completed(below, {json_key(STUDY_UID): source}):
                     yield elements
             return
         async for elements in read_pages(self._worklist.origin, path, encode_query(parameters)):
@@ -150,6 +158,13 @@ class SearchService:
                 yield encode(elements)
             if search.limit is not None and seen >= search.offset + search.limit:
                 return
+
+
+async def _completed(found: AsyncIterator[DataSet], known: Mapping[str, str]) -> AsyncIterator[DataSet]:
+    """Fill in the UIDs that the path says: an origin may leave them out (PS3.18 Section 10.6.3.3)."""
+    filling = {key: msgspec.Raw(msgspec.json.encode({"vr": "UI", "Value": [uid]})) for key, uid in known.items()}
+    async for elements in found:
+        yield {**elements, **{key: raw for key, raw in filling.items() if not text(elements, key)}}
 
 
 def _parse(request: Request, level: Level) -> Search:

@@ -101,7 +101,7 @@ class RetrieveService:
         return await self._pixels(request, path, BULK_TYPES, single=True)
 
     async def _pixels(self, request: Request, path: str, allowed: frozenset[str], *, single: bool) -> ASGIApp:
-        accepted = [a for a in _accepted(request) if a.media_type in allowed or a.media_type.endswith("/*")]
+        accepted = [a for a in _accepted(request) if a.media_type in allowed or a.media_type in _ranges(OCTETS)]
         if not accepted:
             raise NotAcceptable("this resource is answered as " + ", ".join(sorted(allowed)))
         events = open_parts(self._worklist.origin, path, _attempts(accepted), allowed)
@@ -257,7 +257,7 @@ def _attempts(accepted: list[Accepted]) -> list[str]:
     """List what to ask the origin for: as wanted, then uncompressed, then as stored, where the client takes any."""
     wanted = []
     for one in accepted:
-        media_type = OCTETS if one.media_type.endswith("/*") else one.media_type
+        media_type = OCTETS if one.media_type in _ranges(OCTETS) else one.media_type
         syntax = f"; transfer-syntax={one.transfer_syntax}" if one.transfer_syntax else ""
         wanted.append(f'multipart/related; type="{media_type}"{syntax}')
     octets = any(one.media_type in _ranges(OCTETS) for one in accepted)

@@ -10,6 +10,8 @@ from gateway.ports import OriginServer
 JSON = "application/dicom+json"
 JSON_TYPES = frozenset({JSON, "application/json"})
 PAGE = 500
+LEAST_CAP = 100
+"""Origins that give fewer results than they are asked for give at least so many; an answer below that is the last."""
 MAX_PAGES = 2_000
 """A million results: past that a search is refused rather than read on."""
 
@@ -32,7 +34,7 @@ async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIt
 
 
 async def read_pages(origin: OriginServer, path: str, parameters: str, page: int = PAGE) -> AsyncIterator[DataSet]:
-    """Yield the results of a search, page after page until an empty one: an origin may give fewer than it is asked for.
+    """Yield the results of a search, page after page: an origin may give fewer than it is asked for and have more.
 
     An origin that ignores the offset repeats itself; its first answer was everything.
     """
@@ -48,7 +50,7 @@ async def read_pages(origin: OriginServer, path: str, parameters: str, page: int
                 first = head
             count += 1
             yield data_set
-        if count == 0 or count > page:
+        if count > page or count < min(page, LEAST_CAP):
             return
         offset += count
     raise OriginFailed("the origin's search does not end")

@@ -7,7 +7,7 @@ Studies outside, unknown ones and source UIDs are all NotReleased.
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -72,7 +72,8 @@ class Selection:
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return the keys for the origin; what it finds is checked again, since some origins ignore keys."""
-        keys = [(json_key(key.tag), widen(key)) for key in self.match]
+        widened = [(json_key(key.tag), widen(key)) for key in self.match]
+        keys = [(name, value) for name, value in widened if value is not None]
         return keys + [("includefield", json_key(key.tag)) for key in self.match]
 
     def has(self, elements: Elements) -> bool:
@@ -138,11 +139,11 @@ class Worklist:
         return one
 
     async def patient(self, pseudonym: str) -> str | None:
-        """Return the source Patient ID behind a pseudonym that was released here, if it has one."""
+        """Return the source Patient ID behind a pseudonym: None when it was never released, empty when it has none."""
         known = await self.store.get(self.domain, "patient", pseudonym)
         if known is None and await self._rebuild():
             known = await self.store.get(self.domain, "patient", pseudonym)
-        return json.loads(known)[1] or None if known else None
+        return json.loads(known)[1] if known else None
 
     async def has_study(self, source: str) -> bool:
         """Say whether a study belongs to the worklist; asks the origin at most once a minute."""
@@ -155,17 +156,17 @@ class Worklist:
             self._members[source] = known
         return known
 
-    async def studies(self, parameters: list[tuple[str, str]], page: int) -> AsyncIterator[DataSet]:
-        """Yield the worklist's studies as the origin describes them, narrowed by hints for the origin.
+    async def studies(
+        self, parameters: list[tuple[str, str]], page: int, uids: Collection[str] = ()
+    ) -> AsyncIterator[DataSet]:
+        """Yield the worklist's studies as the origin describes them, narrowed by hints and to ``uids``, if any.
 
         Keys of the worklist win over hints on the same attribute: a hint may only narrow what is then checked again.
         """
         own = {name for name, _ in self.selection.parameters() if name != "includefield"}
         hints = [pair for pair in parameters if pair[0] not in own]
         base = hints + self.selection.parameters() + IDENTIFIERS
-        batches = _batches(sorted(self.selection.studies))
-        asked = next((value for name, value in hints if name == STUDY), None)
-        for batch in batches if asked is None else [""]:
+        for batch in _batches(sorted(uids or self.selection.studies)):
             query = encode_query(base + ([(STUDY, batch)] if batch else []))
             async for elements in read_pages(self.origin, "/studies", query, page):
                 if self.selection.has(elements):
@@ -208,7 +209,7 @@ class Worklist:
 
     async def _study_source(self, released: str) -> str:
         if isinstance(self.engine, Passing) or self.engine.identity.retains_uids:
-            if not valid_uid(released):
+            if not valid_source(released):
                 raise NotReleased
             return released
         if not released.startswith("2.25.") or not valid_uid(released):
@@ -229,24 +230,26 @@ class Worklist:
             if time.monotonic() - self._rebuilt_at < REBUILD_PAUSE_S:
                 return False
             batch: list[DataSet] = []
-            async for elements in self.studies([], 500):
-                batch.append(elements)
-                if len(batch) == 500:
-                    await self.remember(batch)
-                    batch = []
-            await self.remember(batch)
-            self._rebuilt_at = time.monotonic()
+            try:
+                async for elements in self.studies([], 500):
+                    batch.append(elements)
+                    if len(batch) == 500:
+                        await self.remember(batch)
+                        batch = []
+                await self.remember(batch)
+            finally:
+                self._rebuilt_at = time.monotonic()
             return True
 
     async def _uids(self, path: str, key: str) -> AsyncIterator[str]:
-        async for elements in read_json(self.origin, path, f"includefield={key}"):
+        async for elements in read_pages(self.origin, path, f"includefield={key}"):
             uid = text(elements, key)
             if valid_source(uid):
                 yield uid
 
     async def _series_instances(self, study: str, series: str) -> AsyncIterator[Instance]:
         query = f"includefield={INSTANCE}&includefield={SOP_CLASS}"
-        async for elements in read_json(self.origin, f"/studies/{study}/series/{series}/instances", query):
+        async for elements in read_pages(self.origin, f"/studies/{study}/series/{series}/instances", query):
             uid = text(elements, INSTANCE)
             if valid_source(uid):
                 yield Instance(study, series, uid, text(elements, SOP_CLASS))

@@ -14,6 +14,7 @@ from typing import Any, Final
 import httpx
 import pydicom
 import uvicorn
+from pydicom.uid import UID
 from starlette.applications import Starlette
 from starlette.types import Message, Receive, Scope, Send
 
@@ -131,7 +132,6 @@ async def in_process(
     folder: Path,
     origins: Mapping[str, Mapping[str, object]],
     worklists: Mapping[str, Mapping[str, object]],
-    client: tuple[str, int] = ("10.1.2.3", 50000),
     **more: object,
 ) -> AsyncIterator[InProcess]:
     """Run the application without a server; a worklist's origin is the first and its profile ``nominal`` by default."""
@@ -144,11 +144,11 @@ async def in_process(
                 ended.append(True)
             await send(message)
 
-        await application(scope | {"server": ("127.0.0.1", 8042)}, receive, sending)
+        await application({**scope, "server": ("127.0.0.1", 8042)}, receive, sending)
         if not ended:  # a server closes the connection; here the client would wait
             await send({"type": "http.response.body"})
 
-    transport = httpx.ASGITransport(watched, client=client, raise_app_exceptions=False)
+    transport = httpx.ASGITransport(watched, client=("10.1.2.3", 50000), raise_app_exceptions=False)
     async with started(application), httpx.AsyncClient(transport=transport, base_url=BASE) as asking:
         yield InProcess(asking, application, ended)
 
@@ -234,8 +234,23 @@ def sample_folder(folder: Path) -> dict[str, object]:
     for file, study, series, instance, patient, name in _SAMPLES:
         with warnings.catch_warnings(action="ignore"):
             found = pydicom.dcmread(_SHIPPED / file)
-            found.StudyInstanceUID, found.SeriesInstanceUID = study, f"{study}.{series}"
-            found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = f"{study}.{series}.{instance}"
-            found.PatientID, found.PatientName, found.SeriesNumber, found.InstanceNumber = patient, name, series, instance
+            found.StudyInstanceUID, found.SeriesInstanceUID = UID(study), UID(f"{study}.{series}")
+            found.SOPInstanceUID = found.file_meta.MediaStorageSOPInstanceUID = UID(f"{study}.{series}.{instance}")
+            found.PatientID, found.PatientName, found.SeriesNumber, found.InstanceNumber = (
+                patient,
+                name,
+                series,
+                instance,
+            )
             found.save_as(folder / f"{study}.{series}.{instance}.dcm")
     return {"folder": str(folder)}
+
+
+def links(found: Any) -> list[str]:
+    """Find every BulkDataURI in DICOM JSON."""
+    if isinstance(found, list):
+        return [link for one in found for link in links(one)]
+    if not isinstance(found, dict):
+        return []
+    own = [found["BulkDataURI"]] if "BulkDataURI" in found else []
+    return own + [link for one in found.values() for link in links(one)]

@@ -22,7 +22,8 @@ WALKED_DUMMIES: Final = {0x0040A730, 0x00700001}
 GONE_GROUPS: Final = {0x0000, 0x0002, 0x0004}
 GRAPHICS: Final = {0x50, 0x60}
 """Curves and overlays, whole: without Clean Graphics nothing of them is of use."""
-GONE: Final = {0xFFFCFFFC, 0xFFFAFFFA}
+GONE: Final = {0xFFFCFFFC, 0xFFFAFFFA, 0x00080300, 0x00120063, 0x00120064}
+"""Padding, signatures, statements about private elements, and what an earlier pass said it did."""
 PATIENT: Final = {0x00100010, 0x00100020}
 ANNOTATION_GROUP_UID: Final = 0x006A0003
 BASIC_DIRECTORY: Final = "1.2.840.10008.1.3.10"

@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pydicom
+from pydicom import config
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.encaps import get_frame
 from pydicom.pixels.decoders.base import get_decoder
@@ -77,7 +78,7 @@ def can_decode(transfer_syntax: str) -> bool:
     if not uid.is_encapsulated:
         return True
     try:
-        return bool(get_decoder(uid).is_available)
+        return config.have_numpy and bool(get_decoder(uid).is_available)
     except NotImplementedError:
         return False
 

@@ -115,7 +115,7 @@ class DataSetWalker:
                         after = value + length
                         if code == REMOVE:
                             if length == UNDEFINED:
-                                after = skip_value(buf, Header(*encoding.parse_key(key), value, length), encoding)
+                                after = self._skip(buf, value, key, table)
                             if pos > run:
                                 out.append(buf[run:pos])
                             run = after
@@ -185,7 +185,12 @@ class DataSetWalker:
     ) -> tuple[int, bytes | None]:
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
         if length == UNDEFINED:
-            return self._items(buf, pos, None, end, table, closed=closed)
+            counted = self.counts[:]
+            try:
+                return self._items(buf, pos, None, end, table, closed=closed)
+            except Short:
+                self.counts = counted  # it is walked again when there is more
+                raise
         limit = pos + length
         if limit > end:
             raise Short(limit)
@@ -264,7 +269,18 @@ class DataSetWalker:
         """Return the position after a sequence of undefined length whose value is replaced as a whole."""
         if table.vrs.get(key, "SQ") != "SQ":
             raise self._no_sequence(pos, key, table)
-        return skip_value(buf, Header(*table.encoding.parse_key(key), value, UNDEFINED), table.encoding)
+        return self._skip(buf, value, key, table)
+
+    def _skip(self, buf: bytes, value: int, key: bytes, table: Table) -> int:
+        """Return the position after a value of undefined length; errors name the place in the whole object."""
+        header = Header(*table.encoding.parse_key(key), value, UNDEFINED)
+        try:
+            return skip_value(buf, header, table.encoding)
+        except MalformedInput as fault:
+            raise MalformedInput(fault.what, (*self.path, *fault.path), self.base + (fault.offset or 0)) from None
+        except LimitExceeded as fault:
+            path = (*self.path, *fault.path)
+            raise LimitExceeded(fault.what, fault.limit, path, self.base + (fault.offset or 0)) from None
 
     def _private(self, table: Table, key: bytes, creators: dict[int, str]) -> int:
         tag = table.encoding.parse_key(key)[0]

@@ -4,6 +4,7 @@ from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.rewrite.head import PATIENT_ID
 from gateway.core.rewrite.identity import Identity
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
@@ -72,6 +73,11 @@ class Engine:
         """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""
         vr = dictionary.vr_of(tag)
         return vr is not None and self.plan("").decide(tag, vr).action is Action.KEEP
+
+    @property
+    def maps_patients(self) -> bool:
+        """Say whether Patient ID leaves as the patient's pseudonym, which can be mapped back."""
+        return self.plan("").decide(PATIENT_ID, "LO").action is Action.PSEUDONYM
 
     def refuses(self, sop_class: str, burned_in: str = "") -> bool:
         """Say whether an object of a SOP Class, with this Burned In Annotation, does not pass the profile."""

@@ -193,7 +193,13 @@ class MetadataRewriter:
             new = self._kept(element, tag, decision, whole, spot, depth)
         else:
             new = self._changed(element, tag, decision, whole)
-        if new is not None and whole.touched == touched and len(raw) <= MEMO_BYTES and b"URI" not in raw:
+        if (
+            new is not None
+            and whole.touched == touched
+            and not is_private(tag)
+            and len(raw) <= MEMO_BYTES
+            and b"URI" not in raw
+        ):
             if len(spot.memo) >= MAX_MEMO:
                 spot.memo.clear()
             spot.memo[key, raw] = new

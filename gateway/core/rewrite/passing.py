@@ -27,6 +27,7 @@ class Passing:
 
     digest = "identified"
     wants_burned_in = False
+    maps_patients = False
 
     def uid(self, source: str) -> str:
         """Return the UID itself."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from gateway.core.errors import BadRequest
-from gateway.core.rewrite.matching import RANGE_VRS, is_universal, matches
+from gateway.core.rewrite.matching import LIST_VRS, RANGE_VRS, is_universal, matches
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, json_key, parse_tag
 
@@ -26,7 +26,15 @@ SERIES_KEYS = frozenset({0x00080060, 0x0020000E, 0x00200011, 0x00400244, 0x00400
 INSTANCE_KEYS = frozenset({0x00080016, 0x00080018, 0x00200013})
 """Keys that every origin must support at these levels (PS3.18 Table 10.6.1-5); no other goes there."""
 
-_SAFE = re.compile(r"[A-Za-z0-9.*?_^]")
+NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"})
+_SAFE = re.compile(r"[A-Za-z0-9.*?_^-]")
+_DAY, _TIME = r"\d{8}", r"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?"
+_BOUNDS = {
+    "DA": re.compile(rf"{_DAY}(?:-(?:{_DAY})?)?|-{_DAY}"),
+    "TM": re.compile(rf"{_TIME}(?:-(?:{_TIME})?)?|-{_TIME}"),
+    "DT": re.compile(r"(?!)"),
+}
+_RANGE = re.compile(r"[0-9.:+*]*(-[0-9.:+*]*)?")
 _UNKNOWN_VALUE = "fuzzymatching", "emptyvaluematching", "multiplevaluematching"
 
 
@@ -97,18 +105,26 @@ def parse_search(parameters: Iterable[tuple[str, str]], level: Level) -> Search:
 def origin_parameters(search: Search, keeps: Callable[[int], bool], also: Iterable[int]) -> list[tuple[str, str]]:
     """Return what the origin is asked besides paging: hints and the attributes to include."""
     asked = [key for key in search.keys if key.tag in _forwarded(search.level) and keeps(key.tag)]
-    hints = [(json_key(key.tag), widen(key)) for key in asked if key.vr != "UI" and not is_universal(key.value)]
+    widened = [(json_key(key.tag), widen(key)) for key in asked if key.vr != "UI" and not is_universal(key.value)]
+    hints = [(name, value) for name, value in widened if value is not None]
     wanted = [*also, *(key.tag for key in search.keys), *search.include]
     fields = [("includefield", json_key(tag)) for tag in dict.fromkeys(wanted) if tag != RETRIEVE_URL]
     return hints + fields + ([("includefield", "all")] if search.include_all else [])
 
 
-def widen(key: Key) -> str:
-    """Write a value so that any origin reads it alike: what needs percent-encoding becomes ``*``."""
+def widen(key: Key) -> str | None:
+    """Write a value so that any origin reads it alike and finds no less: what needs percent-encoding becomes ``*``.
+
+    None: no such value. Codes are compared exactly by some origins, and lists are for UIDs only (PS3.18 Section 8.3.4).
+    """
     if key.vr in RANGE_VRS:
-        return re.sub(r"[^0-9.-]", "", key.value) if re.fullmatch(r"[0-9.:+-]+", key.value) else "*"
-    allowed = ",".join(key.value.replace("\\", ",").split(",")) if key.vr in ("CS", "IS") else key.value
-    return "".join(c if _SAFE.match(c) or (c == "," and key.vr in ("CS", "IS")) or c == "-" else "*" for c in allowed)
+        return key.value if _BOUNDS[key.vr].fullmatch(key.value) else None
+    if key.vr in NUMBER_VRS:
+        return key.value if key.value.isascii() and key.value.isdigit() else None
+    if key.vr in LIST_VRS and ("," in key.value or "\\" in key.value):
+        return None
+    value = key.value.upper() if key.vr == "CS" else key.value
+    return "".join(c if _SAFE.match(c) else "*" for c in value)
 
 
 def _forwarded(level: Level) -> frozenset[int]:
@@ -138,7 +154,7 @@ def _checked_vr(tag: int, name: str, level: Level, value: str) -> str:
     vr = dictionary.vr_of(tag) or "UN"
     if vr == "SQ":
         raise BadRequest(f"{name} is a sequence; matching inside sequences is not available")
-    if vr in RANGE_VRS and value and not re.fullmatch(r"[0-9.:+*-]*", value):
+    if vr in RANGE_VRS and value and not _RANGE.fullmatch(value):
         raise BadRequest(f"{name} is not a date or time, or a range of them")
     return vr
 

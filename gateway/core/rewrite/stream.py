@@ -83,9 +83,8 @@ class DataSetRewriter:
         self._start = start
         self._pending.append(data)
         self._held += len(data) - start
-        limit = self._limits.max_element_bytes if self.head else self._limits.max_head_bytes
-        if max(self._held if self._need else 0, self._need) > limit:
-            raise LimitExceeded("bytes of what must be held whole", limit, offset=self._base)
+        if max(self._held if self._need else 0, self._need) > self._limit:
+            raise LimitExceeded("bytes of what must be held whole", self._limit, offset=self._base)
         return self._advance(whole=False) if self._held >= self._need else []
 
     def close(self) -> list[Piece]:
@@ -104,7 +103,7 @@ class DataSetRewriter:
         pos, self._start = self._start, 0
         self._pending, self._held, self._need = [], 0, 0
         if self.head is None and not self._begin(buf, pos, whole=whole):
-            self._hold(buf[pos:], 2 * (len(buf) - pos))
+            self._hold_more(buf[pos:])
             return []
         out: list[Piece] = []
         self._base -= pos
@@ -112,6 +111,14 @@ class DataSetRewriter:
             pos = self._fragments(buf, pos, out) if self._in_fragments else self._elements(buf, pos, out, whole=whole)
         self._base += len(buf) - self._held
         return out
+
+    def _hold_more(self, rest: bytes) -> None:
+        """Wait for twice as much: walking again what has come so far stays linear in the end."""
+        self._hold(rest, max(len(rest) + 1, min(2 * len(rest), self._limit)))
+
+    @property
+    def _limit(self) -> int:
+        return self._limits.max_element_bytes if self.head else self._limits.max_head_bytes
 
     def _hold(self, rest: bytes, need: int) -> None:
         if rest:
@@ -138,8 +145,10 @@ class DataSetRewriter:
             after = walker.walk(buf, pos, len(buf), self._tables[self._stage], out, closed=whole)
         except Short as short:
             out.append(buf[walker.run : walker.pos])
-            rest = buf[walker.pos :]
-            self._hold(rest, short.upto - walker.pos if short.upto else 2 * len(rest))
+            if short.upto:
+                self._hold(buf[walker.pos :], short.upto - walker.pos)
+            else:
+                self._hold_more(buf[walker.pos :])
             return len(buf)
         out.append(buf[walker.run : after])
         if walker.stop == INSERT:

@@ -53,7 +53,7 @@ def vm_of(tag: int) -> str | None:
 
 def tag_of(keyword: str) -> int | None:
     """Find the tag of a keyword; None for unknown keywords and for those of repeating groups (see ``mask_of``)."""
-    tag = keyword_dict.get(keyword)
+    tag = keyword_dict.get(keyword) if keyword else None  # pydicom has rows without a keyword
     return _MISSING_TAGS.get(keyword) if tag is None else int(tag)
 
 

@@ -111,11 +111,9 @@ def element_value(buf: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
     """Return where the value of an element starts and its length; raises MalformedInput as ``read_header`` does."""
     if not encoding.explicit or buf[pos : pos + 2] in (b"\xfe\xff", b"\xff\xfe"):
         return pos + 8, encoding.u32.unpack_from(buf, pos + 4)[0]
-    is_long = _IS_LONG.get(buf[pos + 4 : pos + 6])
-    if is_long is None:
-        header = read_header(buf, pos, encoding)
-        return header.start, header.length
-    if is_long:
+    if buf[pos + 4 : pos + 6] not in _IS_LONG:
+        read_header(buf, pos, encoding)  # raises
+    if _IS_LONG[buf[pos + 4 : pos + 6]]:
         return pos + 12, encoding.u32.unpack_from(buf, pos + 8)[0]
     return pos + 8, encoding.u16.unpack_from(buf, pos + 6)[0]
 

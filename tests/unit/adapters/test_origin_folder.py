@@ -329,6 +329,17 @@ async def test_without_a_transfer_syntax_instances_come_in_explicit_little_endia
                 assert found[element.tag].value == element.value
 
 
+async def test_without_numpy_compressed_instances_can_only_be_had_as_stored(
+    serve: Callable[..., Client], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pydicom.config.have_numpy", False)
+    client = serve("MR_small_RLE.dcm")
+    path = await client.instance_path()
+    assert (await client.get(path)).status == 406
+    assert (await client.get(f"{path}/frames/1")).status == 406
+    assert (await client.get(path, "", AS_STORED)).status == 200
+
+
 async def test_lossy_pixels_that_cannot_be_decoded_go_out_as_stored(serve: Callable[..., Client]) -> None:
     client = serve("JPEG-lossy.dcm")  # JPEG Extended
     ((_, body),) = (await client.get(await client.instance_path())).parts()

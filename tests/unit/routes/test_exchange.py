@@ -69,7 +69,8 @@ async def test_no_chunk_at_all_is_the_status_for_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "status"), [(BadRequest("limit is a number"), 400), (NotReleased(), 404), (MalformedInput("no value"), 502)]
+    ("fault", "status"), [(BadRequest("limit is a number"), 400), (NotReleased(), 404), (MalformedInput("no value"),
+    502)]
 )  # fmt: skip
 async def test_a_fault_before_the_first_chunk_is_a_problem(fault: Exception, status: int) -> None:
     answer = await ask(lambda: failing(fault=fault))
@@ -85,7 +86,10 @@ async def test_a_fault_after_it_breaks_the_connection_off(caplog: pytest.LogCapt
 
 async def test_what_came_before_a_fault_has_arrived_but_not_its_end() -> None:
     body: list[bytes] = []
-    async with serving(lambda: failing(b"first", CHUNK, fault=MalformedInput("x"))) as url, httpx.AsyncClient() as client:
+    async with (
+        serving(lambda: failing(b"first", CHUNK, fault=MalformedInput("x"))) as url,
+        httpx.AsyncClient() as client,
+    ):
         with suppress(httpx.RemoteProtocolError):
             async with client.stream("GET", url) as answer:
                 body.extend([piece async for piece in answer.aiter_raw()])

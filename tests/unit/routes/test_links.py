@@ -58,7 +58,8 @@ def test_a_default_port_is_not_added(port: int) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["", "evil.example/path", "a b", "user@evil.example", "evil.example:port", "a\tb", "é.example", "[::1", "a,b", "a?b", "a#b"],
+    ["", "evil.example/path", "a b", "user@evil.example", "evil.example:port", "a\tb", "é.example", "[::1", "a,b",
+    "a?b", "a#b"],
 )  # fmt: skip
 def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
     assert base(Links(None), headers={"host": host}) == "http://10.0.0.5:8042"
@@ -113,7 +114,7 @@ async def links_of(tmp_path: Path, more: dict[str, object], **headers: str) -> s
     """Give the bases of all links in a search result and in metadata."""
     row = Row("1.2.3", "1.2.3.4", "1.2.3.4.5")
     archive = Archive([row])
-    async with over(archive, tmp_path, **more) as gateway:
+    async with over(archive, tmp_path, None, **more) as gateway:
         found = (await gateway["research"].get("/series", **headers)).json
         url = found[0]["00081190"]["Value"][0]
         return {url[: url.index("/studies/")]}

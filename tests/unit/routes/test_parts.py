@@ -9,7 +9,17 @@ from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import GatewayError, MalformedInput, NotAcceptable, NotReleased, OriginFailed
 from gateway.core.wire.multipart import Event, PartChunk, PartEnd, PartStart
 from gateway.routes.parts import RETRIED, open_parts
-from tests.kit.archive import BOUNDARY, Archive, Asked, Reply, ended_by_close, multipart, multipart_reply, reply, serving
+from tests.kit.archive import (
+    BOUNDARY,
+    Archive,
+    Asked,
+    Reply,
+    ended_by_close,
+    multipart,
+    multipart_reply,
+    reply,
+    serving,
+)
 from tests.kit.scripted_server import Connection
 
 PATH = "/studies/1.2.3"
@@ -83,7 +93,8 @@ async def test_no_parts_are_no_events() -> None:
         ("type=application/octet-stream; transfer-syntax=1.2.4", ""),
         ('type="application/octet-stream; transfer-syntax=1.2.4"', ""),
         ("type=application/octet-stream", f"{OCTETS}; transfer-syntax=1.2.4"),
-        ('type="application/octet-stream; transfer-syntax=1.2.9"; transfer-syntax=1.2.8', f"{OCTETS};transfer-syntax=1.2.4"),
+        ('type="application/octet-stream; transfer-syntax=1.2.9"; transfer-syntax=1.2.8',
+        f"{OCTETS};transfer-syntax=1.2.4"),
     ],
 )  # fmt: skip
 async def test_the_transfer_syntax_is_found_wherever_the_origin_wrote_it(header: str, part: str) -> None:
@@ -95,7 +106,9 @@ async def test_the_transfer_syntax_is_found_wherever_the_origin_wrote_it(header:
 
 @pytest.mark.parametrize("syntax", ['"1.2; x=y"', "*", '"JANE DOE"', "1" * 65, '""', "é"])
 async def test_a_transfer_syntax_that_is_none_is_dropped(syntax: str) -> None:
-    body = f"--{BOUNDARY}\r\nContent-Type: {OCTETS}; transfer-syntax={syntax}\r\n\r\nx\r\n--{BOUNDARY}--".encode("latin-1")
+    body = f"--{BOUNDARY}\r\nContent-Type: {OCTETS}; transfer-syntax={syntax}\r\n\r\nx\r\n--{BOUNDARY}--".encode(
+        "latin-1"
+    )
     assert await parts_of(reply(body, headers=HEADER)) == [(OCTETS, b"x")]
 
 
@@ -133,7 +146,8 @@ async def test_206_is_an_answer() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    ["text/html", "application/dicom+json", "", "nonsense", "multipart/mixed; boundary=x", "image/png", "application/dicom"],
+    ["text/html", "application/dicom+json", "", "nonsense", "multipart/mixed; boundary=x", "image/png",
+    "application/dicom"],
 )  # fmt: skip
 async def test_a_media_type_that_was_not_asked_for_is_refused(header: str) -> None:
     with pytest.raises(OriginFailed):

@@ -104,9 +104,11 @@ async def test_a_path_with_a_comma_list_of_uids_is_missing(gateway: InProcess) -
 @pytest.mark.parametrize(
     "path",
     [
-        "/", "/worklists", "/worklists/none/dicom-web/studies", "/worklists/research/studies", "/worklists/research/wado",
+        "/", "/worklists", "/worklists/none/dicom-web/studies", "/worklists/research/studies",
+        "/worklists/research/wado",
         "/studies", "/docs", "/openapi.json", "/metrics", "//worklists/research/dicom-web/studies",
-        "/worklists/research/dicom-web/patients", "/worklists/research/dicom-web", "/worklists/RESEARCH/dicom-web/studies",
+        "/worklists/research/dicom-web/patients", "/worklists/research/dicom-web",
+        "/worklists/RESEARCH/dicom-web/studies",
     ],
 )  # fmt: skip
 async def test_what_is_not_listed_is_missing(gateway: InProcess, path: str) -> None:

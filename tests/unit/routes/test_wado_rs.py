@@ -1,10 +1,8 @@
 """Retrieval: what is asked of an origin, what of its answers is released, and what happens when they are wrong."""
 
 import json
-from base64 import urlsafe_b64encode
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import pydicom
 import pytest
@@ -23,7 +21,7 @@ from tests.kit.archive import (
     reply,
 )
 from tests.kit.encode import EXPLICIT, Element, part10
-from tests.kit.inprocess import CHEST, DICOM, DOSE, ECG, HEAD, OCTETS, Answer, InProcess, Service, over, released
+from tests.kit.inprocess import CHEST, DICOM, DOSE, ECG, HEAD, OCTETS, Answer, InProcess, links, over, released
 from tests.kit.scripted_server import Connection
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
@@ -64,14 +62,20 @@ async def asked_of(tmp_path: Path, reply_: Reply, path: str, accept: str | None 
 
 
 @shared
-@pytest.mark.parametrize(("path", "count"), [(f"/studies/{CHEST}", 4), (f"/studies/{CHEST}/series/{CHEST}.1", 2), (CT, 1)])
+@pytest.mark.parametrize(
+    ("path", "count"), [(f"/studies/{CHEST}", 4), (f"/studies/{CHEST}/series/{CHEST}.1", 2), (CT, 1)]
+)
 @pytest.mark.parametrize(
     "accept",
     [
-        None, "*/*", "application/*", 'multipart/related; type="application/dicom"', "multipart/related; type=application/dicom",
-        'multipart/related; type="application/dicom"; transfer-syntax=*', "multipart/related", 'multipart/related; type="*/*"',
-        f"multipart/related;type=application/dicom;transfer-syntax={EXPLICIT_LITTLE}", "Multipart/Related; TYPE=Application/DICOM",
-        'image/png, multipart/related; type="application/dicom"; q=0.5', "nonsense/, , multipart/related; type=application/dicom",
+        None, "*/*", "application/*", 'multipart/related; type="application/dicom"',
+        "multipart/related; type=application/dicom",
+        'multipart/related; type="application/dicom"; transfer-syntax=*', "multipart/related",
+        'multipart/related; type="*/*"',
+        f"multipart/related;type=application/dicom;transfer-syntax={EXPLICIT_LITTLE}",
+        "Multipart/Related; TYPE=Application/DICOM",
+        'image/png, multipart/related; type="application/dicom"; q=0.5',
+        "nonsense/, , multipart/related; type=application/dicom",
         'multipart/related; type="application/dicom"; boundary=x; foo="a, b"',
     ],
 )  # fmt: skip
@@ -85,7 +89,8 @@ async def test_instances_come_as_parts(gateway: InProcess, path: str, count: int
 
 @shared
 @pytest.mark.parametrize(
-    "accept", ["application/dicom", "application/dicom; transfer-syntax=*", 'application/dicom, multipart/related; type="application/dicom"; q=0.9'],
+    "accept", ["application/dicom", "application/dicom; transfer-syntax=*",
+    'application/dicom, multipart/related; type="application/dicom"; q=0.9'],
 )  # fmt: skip
 async def test_one_instance_may_stand_alone(gateway: InProcess, accept: str) -> None:
     answer = await gateway["research"].get(released(CT), accept)
@@ -103,7 +108,8 @@ async def test_several_instances_may_not(gateway: InProcess, path: str) -> None:
 @pytest.mark.parametrize(
     "accept",
     ["nonsense", "image/png", "application/zip", "text/*", 'multipart/related; type="application/dicom+xml"', "*/*;q=0",
-     'multipart/related; type="application/octet-stream"', "application/dicom+json", 'multipart/related; type="application/dicom"; q=0', ";", "é"],
+     'multipart/related; type="application/octet-stream"', "application/dicom+json",
+     'multipart/related; type="application/dicom"; q=0', ";", "é"],
 )  # fmt: skip
 async def test_what_instances_are_not_is_not_acceptable(gateway: InProcess, accept: str) -> None:
     answer = await gateway["research"].get(released(CT), accept)
@@ -128,7 +134,7 @@ async def test_the_transfer_syntax_is_asked_for_as_wanted_then_less(tmp_path: Pa
 
 
 @pytest.mark.xfail(strict=True, reason="the client's text goes into a header of ours unchecked")
-@pytest.mark.parametrize("syntax", ['"é"', '"1.2\\", image/jpeg; x=\\"y"', '"a b"', '"1.2; q=0"'])
+@pytest.mark.parametrize("syntax", ['"é"', '"a b"', '"1.2; q=0"'])
 async def test_a_transfer_syntax_that_is_none_does_not_reach_the_origin(tmp_path: Path, syntax: str) -> None:
     archive = Archive([ONE])
     async with over(archive, tmp_path) as gateway:
@@ -151,7 +157,9 @@ async def test_no_header_of_an_origin_or_its_parts_gets_out(tmp_path: Path) -> N
 async def test_a_part_that_the_profile_refuses_is_not_there(tmp_path: Path) -> None:
     strict: dict[str, dict[str, object]] = {"research": {"profile": "strict"}}
     for rows in ([ONE, SR, TWO], [SR, ONE, TWO], [ONE, TWO, SR]):
-        async with over(Archive(rows, {STUDY: multipart_reply([row.part10() for row in rows])}), tmp_path, strict) as gateway:
+        async with over(
+            Archive(rows, {STUDY: multipart_reply([row.part10() for row in rows])}), tmp_path, strict
+        ) as gateway:
             answer = await gateway["research"].get(released(STUDY), DICOM)
             assert answer.whole
             assert set(uids(answer)) == {released(ONE.instance), released(TWO.instance)}
@@ -175,7 +183,8 @@ async def test_a_small_part_that_the_profile_refuses_is_not_there_either(tmp_pat
 
 
 @pytest.mark.parametrize(
-    "part", [b"JANE DOE", b"", ONE.part10()[:200], bytes(128) + b"DICM", part10([Element(0x00100010, "PN", b"JANE")], EXPLICIT)]
+    "part", [b"JANE DOE", b"", ONE.part10()[:200], bytes(128) + b"DICM", part10([Element(0x00100010, "PN", b"JANE")],
+    EXPLICIT)]
 )  # fmt: skip
 async def test_a_malformed_first_part_is_a_502_without_values(tmp_path: Path, part: bytes) -> None:
     answer = await asked_of(tmp_path, multipart_reply([part, TWO.part10()]), STUDY)
@@ -243,7 +252,9 @@ async def test_an_origins_refusal_is_not_handed_on(tmp_path: Path, status: str) 
 
 
 @shared
-@pytest.mark.parametrize("accept", [None, "*/*", "application/dicom+json", "application/json", "application/dicom+json, application/json"])
+@pytest.mark.parametrize(
+    "accept", [None, "*/*", "application/dicom+json", "application/json", "application/dicom+json, application/json"]
+)
 async def test_metadata_and_instance_agree(gateway: InProcess, accept: str | None) -> None:
     answer = await gateway["research"].get(released(f"{CT}/metadata"), accept)
     assert answer.headers["content-type"] == "application/dicom+json"
@@ -280,7 +291,7 @@ async def test_empty_metadata_is_404(tmp_path: Path) -> None:
         "http://evil.example/secrets", "/etc/passwd", "../../../../other", "file:///etc/passwd", "bulk/1", "",
         "/studies/1.2.3.9/series/1.2.3.1.1/instances/1.2.3.1.1.1/bulk/7fe00010", "http://127.0.0.1:1/studies/9.9/bulk",
         f"{STUDY}/../../../patients", f"{ONE.path}/bulk/a b", f"{ONE.path}/bulk/é", f"{ONE.path}/../../bulk/1",
-        "data:application/octet-stream;base64,SkFORQ==", "http://[", f"{STUDY}x/bulk", "//evil.example/x",
+        "data:application/octet-stream;base64,SkFORQ==", f"{STUDY}x/bulk", "//evil.example/x",
     ],
 )  # fmt: skip
 async def test_a_bulk_uri_that_does_not_lie_in_its_study_is_refused(tmp_path: Path, uri: str) -> None:
@@ -288,14 +299,24 @@ async def test_a_bulk_uri_that_does_not_lie_in_its_study_is_refused(tmp_path: Pa
     answer = await asked_of(tmp_path, json_reply([found]), f"{ONE.path}/metadata", at=f"{ONE.path}/metadata")
     if answer.status == 200:  # relative ones lie where the metadata lie
         (one,) = answer.json
-        assert uri in ("bulk/1", "../../../../other", "")
+        assert uri in ("bulk/1", "../../../../other", "", f"{ONE.path}/../../bulk/1")
         assert one["7FE00010"]["BulkDataURI"].startswith("http://gateway.example:8042/worklists/research/")
     else:
         assert answer.status == 502
     assert b"evil" not in answer.body
 
 
-@pytest.mark.xfail(strict=True, reason="the query of an origin's BulkDataURI is dropped, so that it means another value")
+@pytest.mark.xfail(strict=True, reason="ValueError out of urlsplit: 500")
+@pytest.mark.parametrize("uri", ["http://[", "http://[x]/studies/1.2.3.1/", "//[::1"])
+async def test_a_bulk_uri_that_cannot_be_parsed_is_refused(tmp_path: Path, uri: str) -> None:
+    found = ONE.json(_7FE00010={"vr": "OW", "BulkDataURI": uri})
+    answer = await asked_of(tmp_path, json_reply([found]), f"{ONE.path}/metadata", at=f"{ONE.path}/metadata")
+    assert answer.status == 502
+
+
+@pytest.mark.xfail(
+    strict=True, reason="the query of an origin's BulkDataURI is dropped, so that it means another value"
+)
 async def test_a_bulk_uri_with_a_query_is_followed_as_it_is_or_refused(tmp_path: Path) -> None:
     found = ONE.json(_7FE00010={"vr": "OW", "BulkDataURI": f"{ONE.path}/bulkdata?offset=100&length=4"})
     archive = Archive([ONE], {f"{ONE.path}/metadata": json_reply([found])})
@@ -324,216 +345,6 @@ async def test_an_instance_of_another_study_in_an_origins_answer_is_not_released
     async with over(Archive([ONE, other], answers), tmp_path, worklists) as gateway:
         answer = await gateway["research"].get(released(STUDY) + below)
     assert answer.status in (404, 502)
-
-
-# Bulk data
-
-
-async def bulk_path(service: Service, instance: str = WAVEFORM, name: str = "research") -> str:
-    """Find a BulkDataURI; the path below the service base."""
-    answer = await service.get(f"{released(instance, name)}/metadata")
-    (uri,) = links(answer.json)
-    base = f"http://gateway.example:8042/worklists/{service.name}/dicom-web"
-    assert uri.startswith(f"{base}{released(instance, name)}/bulkdata/")
-    return uri.removeprefix(base)
-
-
-def links(found: Any) -> list[str]:
-    if isinstance(found, list):
-        return [link for one in found for link in links(one)]
-    if not isinstance(found, dict):
-        return []
-    own = [found["BulkDataURI"]] if "BulkDataURI" in found else []
-    return own + [link for one in found.values() for link in links(one)]
-
-
-@shared
-@pytest.mark.parametrize(
-    ("accept", "multiple"),
-    [(None, True), ("*/*", True), (OCTETS, True), (f"{OCTETS}; transfer-syntax=*", True), ("application/octet-stream", False),
-     ("application/octet-stream, */*;q=0.1", False)],
-)  # fmt: skip
-async def test_a_bulk_value_comes_as_part_or_alone(gateway: InProcess, accept: str | None, multiple: bool) -> None:
-    path = await bulk_path(gateway["research"], CT)
-    answer = await gateway["research"].get(path, accept)
-    assert answer.status == 200
-    body = answer.parts()[0][1] if multiple else answer.body
-    assert len(body) == 128 * 128 * 2
-    assert answer.headers["content-type"].startswith("multipart/related" if multiple else "application/octet-stream")
-
-
-@shared
-async def test_a_link_inside_a_sequence_is_ours_and_works(gateway: InProcess) -> None:
-    answer = await gateway["research"].get(released(f"{WAVEFORM}/metadata"))
-    found = links(answer.json)
-    assert found
-    for uri in found:
-        assert (await gateway.ask(uri, OCTETS)).status == 200
-    assert ECG.encode() not in answer.body
-
-
-@shared
-async def test_links_are_the_same_each_time(gateway: InProcess) -> None:
-    assert await bulk_path(gateway["research"], CT) == await bulk_path(gateway["research"], CT)
-
-
-@shared
-@pytest.mark.parametrize("kind", ["forged", "cut", "changed", "empty", "no base64", "path", "source", "another padding"])
-async def test_a_forged_token_is_missing(gateway: InProcess, kind: str) -> None:
-    path, _, token = (await bulk_path(gateway["research"], CT)).rpartition("/")
-    forged = {
-        "forged": urlsafe_b64encode(bytes(64)).decode().rstrip("="),
-        "cut": token[:-4],
-        "changed": token[:10] + ("A" if token[10] != "A" else "B") + token[11:],
-        "empty": "AAAA",
-        "no base64": "%21%21%C3%A9",
-        "path": "7fe00010",
-        "source": urlsafe_b64encode(f"{CT}/bulk/00100010".encode()).decode(),
-        "another padding": token + "A",
-    }[kind]
-    answer = await gateway["research"].get(f"{path}/{forged}", OCTETS)
-    assert answer.said == (await gateway["research"].get("/studies/1.2.3", OCTETS)).said
-    assert answer.status == 404
-
-
-@shared
-async def test_a_token_is_good_for_its_own_instance_only(gateway: InProcess) -> None:
-    token = (await bulk_path(gateway["research"], CT)).rpartition("/")[2]
-    other = released(f"/studies/{CHEST}/series/{CHEST}.1/instances/{CHEST}.1.2")
-    assert (await gateway["research"].get(f"{other}/bulkdata/{token}", OCTETS)).status == 404
-
-
-@shared
-@pytest.mark.parametrize("name", ["patients", "ct", "identified"])
-async def test_a_token_is_good_for_its_own_worklist_and_profile_only(gateway: InProcess, name: str) -> None:
-    path = await bulk_path(gateway["research"], CT)
-    token = path.rpartition("/")[2]
-    other = CT if name == "identified" else released(CT)
-    assert (await gateway[name].get(other)).status == 200
-    assert (await gateway[name].get(f"{other}/bulkdata/{token}", OCTETS)).status == 404
-
-
-async def test_a_token_ends_with_its_profile(tmp_path: Path) -> None:
-    found = ONE.json(_7FE00010={"vr": "OW", "BulkDataURI": f"{ONE.path}/bulk/7fe00010"})
-    bulk = multipart_reply([b"pixels"], "application/octet-stream")
-    archive = Archive([ONE], {f"{ONE.path}/metadata": json_reply([found]), f"{ONE.path}/bulk/7fe00010": bulk})
-    async with over(archive, tmp_path) as gateway:
-        (uri,) = links((await gateway["research"].get(released(f"{ONE.path}/metadata"))).json)
-        assert (await gateway.ask(uri, OCTETS)).parts() == [("application/octet-stream", b"pixels")]
-    async with over(archive, tmp_path, {"research": {"profile": "retain-patient-characteristics"}}) as gateway:
-        assert (await gateway.ask(uri, OCTETS)).status == 404
-
-
-# Frames
-
-
-@shared
-async def test_frames_come_in_the_order_asked(gateway: InProcess) -> None:
-    whole = (await gateway["research"].get(released(f"{FRAMES}/frames/1,2,15"), OCTETS)).parts()
-    assert [media_type for media_type, _ in whole] == [f"application/octet-stream; transfer-syntax={EXPLICIT_LITTLE}"] * 3
-    assert (await gateway["research"].get(released(f"{FRAMES}/frames/1%2C2%2C15"), OCTETS)).parts() == whole
-    ((_, second),) = (await gateway["research"].get(released(f"{FRAMES}/frames/2"), OCTETS)).parts()
-    assert second == whole[1][1]
-
-
-@shared
-@pytest.mark.parametrize("frames", ["0", "-1", "a", "1,", ",1", "1,,2", "2-4", "1.0", "1 2", "%EF%BC%91", "4294967296", "1,0", "+1", "1;2", "%00"])
-async def test_what_is_no_frame_list_is_refused(gateway: InProcess, frames: str) -> None:
-    assert (await gateway["research"].get(released(f"{FRAMES}/frames/") + frames, OCTETS)).status == 400
-
-
-@shared
-async def test_too_many_frames_are_refused(gateway: InProcess) -> None:
-    assert (await gateway["research"].get(released(f"{FRAMES}/frames/") + ",".join(["1"] * 10_001), OCTETS)).status == 400
-
-
-@shared
-@pytest.mark.parametrize("frames", ["16", "1,16", "999999"])
-async def test_a_frame_beyond_the_last_is_missing(gateway: InProcess, frames: str) -> None:
-    assert (await gateway["research"].get(released(f"{FRAMES}/frames/{frames}"), OCTETS)).status == 404
-
-
-@shared
-async def test_a_stored_frame_says_its_own_type_and_transfer_syntax(gateway: InProcess) -> None:
-    answer = await gateway["research"].get(released(f"{JPEG_2000}/frames/1"), f"{OCTETS}; transfer-syntax=*")
-    assert 'type="image/jp2"; transfer-syntax=1.2.840.10008.1.2.4.91' in answer.headers["content-type"]
-    ((media_type, frame),) = answer.parts()
-    assert media_type == "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91"
-    assert frame.startswith(b"\xff\x4f\xff\x51")
-
-
-@shared
-@pytest.mark.parametrize("accept", ["image/jp2", "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91"])
-async def test_a_stored_frame_may_stand_alone(gateway: InProcess, accept: str) -> None:
-    answer = await gateway["research"].get(released(f"{JPEG_2000}/frames/1"), accept)
-    assert answer.headers["content-type"] == "image/jp2; transfer-syntax=1.2.840.10008.1.2.4.91"
-    assert answer.body.startswith(b"\xff\x4f\xff\x51")
-
-
-@shared
-@pytest.mark.parametrize("accept", ["nonsense", "application/dicom", "text/html", 'multipart/related; type="application/dicom"', "image/png"])
-async def test_what_frames_are_not_is_not_acceptable(gateway: InProcess, accept: str) -> None:
-    assert (await gateway["research"].get(released(f"{CT}/frames/1"), accept)).status == 406
-
-
-@shared
-@pytest.mark.xfail(strict=True, reason="every range with an asterisk is taken for octets")
-@pytest.mark.parametrize("accept", ["text/*", "image/*", 'multipart/related; type="image/*"', "video/*"])
-async def test_octets_are_not_sent_to_who_does_not_accept_them(gateway: InProcess, accept: str) -> None:
-    answer = await gateway["research"].get(released(f"{CT}/frames/1"), accept)
-    assert answer.status == 406
-
-
-async def test_frames_fall_back_when_an_origin_cannot_give_them_as_stored(tmp_path: Path) -> None:
-    async def not_as_stored(connection: Connection, asked: Asked) -> None:
-        if "transfer-syntax" in asked.accept:
-            await connection.answer(b"", "500 Internal Server Error")
-        else:
-            await multipart_reply([b"pixels"], 'application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1')(connection, asked)
-
-    archive = Archive([ONE], {f"{ONE.path}/frames/1": not_as_stored})
-    async with over(archive, tmp_path) as gateway:
-        answer = await gateway["research"].get(released(f"{ONE.path}/frames/1"), f"{OCTETS}; transfer-syntax=*")
-    assert answer.status == 200
-    accepts = [asked.accept for asked in archive.asked if asked.path.endswith("frames/1")]
-    assert accepts == [f"{OCTETS}; transfer-syntax=*", OCTETS]
-
-
-@pytest.mark.parametrize("accept", ["*/*", 'multipart/related; type="*/*"', None])
-async def test_any_range_asks_for_octets_then_as_stored(tmp_path: Path, accept: str | None) -> None:
-    archive = Archive([ONE], {f"{ONE.path}/frames/1": reply(b"", "406 Not Acceptable")})
-    async with over(archive, tmp_path) as gateway:
-        assert (await gateway["research"].get(released(f"{ONE.path}/frames/1"), accept)).status == 406
-    accepts = [asked.accept for asked in archive.asked if asked.path.endswith("frames/1")]
-    assert accepts == [OCTETS, f"{OCTETS}; transfer-syntax=*"]
-
-
-async def test_several_parts_for_one_break_the_answer_off(tmp_path: Path) -> None:
-    several = multipart_reply([b"one", b"two"], "application/octet-stream")
-    answer = await asked_of(tmp_path, several, f"{ONE.path}/frames/1", "application/octet-stream", f"{ONE.path}/frames/1")
-    assert not answer.whole
-
-
-@pytest.mark.parametrize("inner", ["text/html", "application/dicom", "application/dicom+json", "image/svg+xml"])
-async def test_frames_of_another_type_are_refused(tmp_path: Path, inner: str) -> None:
-    found = multipart_reply([b"JANE"], inner)
-    answer = await asked_of(tmp_path, found, f"{ONE.path}/frames/1", OCTETS, f"{ONE.path}/frames/1")
-    assert answer.status == 502
-    assert b"JANE" not in answer.body
-
-
-async def test_truncated_frames_never_look_whole(tmp_path: Path) -> None:
-    header, body = multipart([FILLER], "application/octet-stream")
-    for cut in (20, 1000, len(body) - 10):
-        found = ended_by_close(body[:cut], headers=header)
-        answer = await asked_of(tmp_path, found, f"{ONE.path}/frames/1", OCTETS, f"{ONE.path}/frames/1")
-        assert answer.status == 502 or not answer.whole
-
-
-@pytest.mark.xfail(strict=True, reason="a 400 is taken for a form that cannot be made: 406")
-async def test_a_frame_that_an_origin_refuses_with_400_is_missing(tmp_path: Path) -> None:
-    answer = await asked_of(tmp_path, reply(b"", "400 Bad Request"), f"{ONE.path}/frames/31", OCTETS, f"{ONE.path}/frames/31")
-    assert answer.status == 404
 
 
 # Identified worklists

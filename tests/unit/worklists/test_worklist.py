@@ -60,7 +60,8 @@ async def test_only_studies_that_satisfy_match_and_list_are_there(tmp_path: Path
 @pytest.mark.parametrize(
     "query",
     [
-        "?ModalitiesInStudy=MR", "?ModalitiesInStudy=*", "?ModalitiesInStudy=", "?00080061=MR", "?ModalitiesInStudy=CT,MR",
+        "?ModalitiesInStudy=MR", "?ModalitiesInStudy=*", "?ModalitiesInStudy=", "?00080061=MR",
+        "?ModalitiesInStudy=CT,MR",
         f"?StudyInstanceUID={released(BOB.study)}", f"?StudyInstanceUID={released(BOB.study)},{released(ANN.study)}",
         "?StudyInstanceUID=*", f"?0020000D={BOB.study}", "?PatientName=*", "?includefield=all", "?limit=100&offset=0",
     ],
@@ -180,7 +181,11 @@ async def test_an_instance_that_arrives_later_is_found(tmp_path: Path) -> None:
     async with over(archive, tmp_path) as gateway:
         assert (await gateway["research"].get(released(ANN.path))).status == 200
         archive.rows = [ANN, Row(ANN.study, ANN.series, f"{ANN.series}.2"), ANN_MR]
-        assert (await gateway["research"].get(released(f"/studies/{ANN.study}/series/{ANN.series}/instances/{ANN.series}.2"))).status == 200
+        assert (
+            await gateway["research"].get(
+                released(f"/studies/{ANN.study}/series/{ANN.series}/instances/{ANN.series}.2")
+            )
+        ).status == 200
         assert (await gateway["research"].get(released(ANN_MR.path))).status == 200
 
 

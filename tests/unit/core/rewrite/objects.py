@@ -58,8 +58,8 @@ def released_head(plan_of: Engine, encoding: Encoding = EXPLICIT_LE, sop_class: 
 
 def feed(rewriter: DataSetRewriter, chunks: Iterable[bytes]) -> bytes:
     """Feed the chunks of a data set and collect what comes out."""
-    released = [rewriter.feed(chunk) for chunk in chunks]
-    return b"".join((*released, rewriter.close()))
+    released = [piece for chunk in chunks for piece in rewriter.feed(chunk)]
+    return b"".join((*released, *rewriter.close()))
 
 
 def data_set_rewriter(under: Engine, encoding: Encoding = EXPLICIT_LE, limits: Limits | None = None) -> DataSetRewriter:

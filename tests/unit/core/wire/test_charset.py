@@ -81,6 +81,7 @@ def test_every_single_byte_character_is_read_with_and_without_code_extension(ter
     ("terms", "value", "text"),
     [
         (["ISO_IR 192"], "naïve 王 🜨".encode(), "naïve 王 🜨"),
+        (["ISO_IR 192"], "é\x1b王".encode(), "é\x1b王"),  # no code extension here
         (["GB18030"], "王小东 ñ".encode("gb18030"), "王小东 ñ"),
         (["GBK"], "王小东".encode("gbk"), "王小东"),
         (["", "ISO 2022 IR 58"], b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab=", "Zhang^XiaoDong=张^小东="),

@@ -77,6 +77,7 @@ def test_the_members_keep_their_order_and_their_bytes() -> None:
         (b"\xef\xbb\xbf[]", []),
         (b'\xef\xbb\xbf [{"a":1}]', [{"a": 1}]),
         (b"[{}]", [{}]),
+        (b'[{"a":1},{"a":2},{"a":3}]\r\n ', [{"a": 1}, {"a": 2}, {"a": 3}]),
         (b"[{},{},{ }]", [{}, {}, {}]),
         (b"{}", [{}]),
         (b' {"a":{"b":[1]}}\n', [{"a": {"b": [1]}}]),
@@ -281,22 +282,51 @@ def test_memory_is_that_of_one_object(layout: dict[str, Any]) -> None:
     ],
 )
 def test_hostile_documents_are_scanned_once(document: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    scanned = 0
-    find_end = dicomjson._Scan.find_end
-
-    def counting(scan: dicomjson._Scan, buffer: bytearray) -> int:
-        nonlocal scanned
-        before = scan._scanned
-        end = find_end(scan, buffer)
-        scanned += scan._scanned - before
-        return end
-
-    monkeypatch.setattr(dicomjson._Scan, "find_end", counting)
+    work = Work(monkeypatch)
     reader = ArrayReader()
     found = [data_set for i in range(0, len(document), 10) for data_set in reader.feed(document[i : i + 10])]
     reader.close()
     assert plain(found) == in_order(json.loads(document))
-    assert scanned <= len(document)
+    assert work.scanned <= len(document)
+    assert work.parsed <= 2 * len(document)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("chunk_bytes", [1, 100, 100_000])
+def test_only_the_first_and_the_last_object_are_scanned(
+    layout: dict[str, Any], chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = Work(monkeypatch)
+    document = json.dumps([STUDY] * 50, **layout).encode().replace(b"]", b" ]")  # no chunk but the last ends like one
+    reader = ArrayReader()
+    for i in range(0, len(document) - 1, chunk_bytes):
+        reader.feed(document[i : min(i + chunk_bytes, len(document) - 1)])
+    first, last = work.scanned, len(document) // 50 + 2
+    assert first <= last
+    assert reader.feed(document[-1:])
+    assert work.scanned <= first + last
+    assert work.parsed <= 3 * len(document)  # what is not compact is made so, and parsed again
+
+
+class Work:
+    """Counts the bytes that readers scan and parse."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.scanned = self.parsed = 0
+        find_end, decode = dicomjson._Scan.find_end, dicomjson._decode
+
+        def count_scanned(scan: dicomjson._Scan, buffer: bytearray) -> int:
+            before = scan._scanned
+            end = find_end(scan, buffer)
+            self.scanned += scan._scanned - before
+            return end
+
+        def count_parsed(piece: bytes | msgspec.Raw) -> DataSet:
+            self.parsed += len(piece)
+            return decode(piece)
+
+        monkeypatch.setattr(dicomjson._Scan, "find_end", count_scanned)
+        monkeypatch.setattr(dicomjson, "_decode", count_parsed)
 
 
 TEXT = st.text(st.sampled_from('{}[]",:\\ \n\tab é王\x00') | st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -275,6 +275,11 @@ def test_a_header_up_to_the_limit_is_read_and_beyond_it_refused() -> None:
                     read(chunks)
 
 
+def test_the_limit_is_for_the_header_of_one_part() -> None:
+    part = b"A: " + b"x" * (MAX_HEADER_BYTES // 2) + b"\r\n\r\n\r\n--b"
+    assert len(read([b"--b\r\n" + part + b"\r\n" + part + b"\r\n" + part + b"--"])) == 3
+
+
 def test_a_header_without_end_is_refused_before_it_ends() -> None:
     reader = MultipartReader(b"b")
     reader.feed(b"--b\r\nA: ")
