@@ -74,11 +74,10 @@ def _code(code: Code) -> Sequence:
     return Sequence([item])
 
 
-def _item(relation: str, value_type: str, concept: Code | None) -> Dataset:
+def _item(relation: str, value_type: str, concept: Code) -> Dataset:
     item = Dataset()
     item.RelationshipType, item.ValueType = relation, value_type
-    if concept is not None:
-        item.ConceptNameCodeSequence = _code(concept)
+    item.ConceptNameCodeSequence = _code(concept)
     return item
 
 
@@ -109,7 +108,7 @@ def _number(value: str, meaning: str, number: str) -> Dataset:
 
 
 def _image(image: tuple[str, str]) -> Dataset:
-    item, reference = _item("CONTAINS", "IMAGE", None), Dataset()
+    item, reference = _item("CONTAINS", "IMAGE", Code("121112", "DCM", "Source of Measurement")), Dataset()
     reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = image
     item.ReferencedSOPSequence = Sequence([reference])
     return item

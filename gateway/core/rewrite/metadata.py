@@ -38,9 +38,11 @@ _KEY = re.compile(r"[0-9A-F]{8}")
 _VALUES = rb'"Value":\[(?:[^"{}\[\]\\]+|"[^"\\]*")*\]'
 _PLAIN = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
 """An element without items, names, links, escapes or members that nobody knows: it may leave byte for byte."""
+_STRING = rb'"Value":\["([ -!#-\[\]-~]+)"\]'
+_SINGLE = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb',"vr":"[A-Z]{2}"\}')
+"""An element with one value, printable ASCII without escapes."""
 _LOOKED_INTO = frozenset({b"SQ", b"UN"})
-MEMO_BYTES = 4096
-PLAIN_BYTES = 128
+MEMO_BYTES = 2048
 
 
 class Element(msgspec.Struct, omit_defaults=True):
@@ -58,7 +60,7 @@ _decode_items = msgspec.json.Decoder(list[dict[str, Raw] | None]).decode
 
 @dataclass(slots=True)
 class _Object:
-    """What the elements of one object have in common. ``touched`` counts uses of the patient."""
+    """What the elements of one object have in common. ``touched`` counts uses of the patient and of links."""
 
     patient: Patient
     bulk: Bulk
@@ -68,23 +70,21 @@ class _Object:
 class _Spot:
     """What is known of the data sets at one place under one plan: decisions, and what was met before."""
 
-    __slots__ = ("children", "decisions", "memo", "place", "plain", "plan", "removed")
+    __slots__ = ("children", "decisions", "known", "place", "plan", "removed")
 
     def __init__(self, plan: Plan, place: Place) -> None:
         self.plan = plan
         self.place = place
         self.removed: set[str] = set()
         self.decisions: dict[tuple[str, bytes], Decision] = {}
-        self.plain: dict[bytes, bytes] = {}
-        self.memo: dict[tuple[str, bytes], bytes] = {}
+        self.known: dict[tuple[str, bytes], bytes] = {}
         self.children: dict[tuple[int, bool], _Spot] = {}
 
-    def remember(self, raw: bytes, vr: bytes | None) -> None:
-        """Remember the VR of a short plain element: a series repeats most of its elements in every instance."""
-        if vr is not None and len(raw) <= PLAIN_BYTES:
-            if len(self.plain) >= MAX_MEMO:
-                self.plain.clear()
-            self.plain[raw] = vr
+    def remember(self, key: str, raw: bytes, new: bytes) -> None:
+        """Remember what became of an element: a series repeats most of its elements in every instance."""
+        if len(self.known) >= MAX_MEMO:
+            self.known.clear()
+        self.known[key, raw] = new
 
 
 class MetadataRewriter:
@@ -133,27 +133,17 @@ class MetadataRewriter:
         if depth > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH)
         out = {}
-        removed, decisions, plain_vr = spot.removed, spot.decisions, spot.plain
+        removed, known = spot.removed, spot.known
         for key, value in elements.items():
             if key in removed:
                 continue
             raw = bytes(value)
-            vr = plain_vr.get(raw)
-            plain = vr is not None
-            if vr is None:
-                found = _PLAIN.fullmatch(raw)
-                plain = found is not None
-                vr = found[1] or found[2] if found else _vr(raw)
-                spot.remember(raw, vr if plain else None)
-            decision = decisions.get((key, vr)) or self._decide(elements, spot, key, vr)
-            if decision.action is Action.REMOVE:
-                continue
-            if decision.action is Action.KEEP and plain and vr not in _LOOKED_INTO:
-                out[key] = raw
-                continue
-            new = spot.memo.get((key, raw)) or self._element(key, raw, decision, whole, spot, depth)
-            if new is not None:
-                out[key] = new
+            new = known.get((key, raw))
+            if new is None:
+                new = self._element(elements, key, raw, whole, spot, depth)
+                if new is None:
+                    continue
+            out[key] = new
         return out
 
     def _decide(self, elements: Elements, spot: _Spot, key: str, vr: bytes) -> Decision:
@@ -183,26 +173,23 @@ class MetadataRewriter:
         return Decision(Action.REMOVE, "") if vr == "SQ" and decision.action is Action.KEEP else decision
 
     def _element(
-        self, key: str, raw: bytes, decision: Decision, whole: _Object, spot: _Spot, depth: int
+        self, elements: Elements, key: str, raw: bytes, whole: _Object, spot: _Spot, depth: int
     ) -> bytes | None:
-        """Rewrite one element; what does not depend on the patient or on links is remembered by its bytes."""
-        tag = int(key, 16)
-        touched = whole.touched
-        element = _parse(_decode_element, raw, tag)
-        if decision.action is Action.KEEP:
-            new = self._kept(element, tag, decision, whole, spot, depth)
+        """Rewrite one element; what depends on nothing but its bytes is remembered by them."""
+        plain = _PLAIN.fullmatch(raw)
+        vr = plain[1] or plain[2] if plain else _vr(raw)
+        decision = spot.decisions.get((key, vr)) or self._decide(elements, spot, key, vr)
+        if decision.action is Action.REMOVE:
+            return None
+        tag, touched = int(key, 16), whole.touched
+        if decision.action is not Action.KEEP:
+            new = self._changed(_parse(_decode_element, raw, tag), tag, decision, whole)
+        elif plain and vr not in _LOOKED_INTO:
+            new = raw
         else:
-            new = self._changed(element, tag, decision, whole)
-        if (
-            new is not None
-            and whole.touched == touched
-            and not is_private(tag)
-            and len(raw) <= MEMO_BYTES
-            and b"URI" not in raw
-        ):
-            if len(spot.memo) >= MAX_MEMO:
-                spot.memo.clear()
-            spot.memo[key, raw] = new
+            new = self._kept(_parse(_decode_element, raw, tag), tag, decision, whole, spot, depth)
+        if new is not None and whole.touched == touched and len(raw) <= MEMO_BYTES and not is_private(tag):
+            spot.remember(key, raw, new)
         return new
 
     def _changed(self, element: Element, tag: int, decision: Decision, whole: _Object) -> bytes | None:
@@ -279,7 +266,7 @@ class MetadataRewriter:
 
 def encode(elements: Elements) -> bytes:
     """Join elements to a data set, tags ascending (PS3.18 Section F.2.2)."""
-    return b"{" + b",".join(b'"' + key.encode() + b'":' + bytes(elements[key]) for key in sorted(elements)) + b"}"
+    return b"{" + b",".join([b'"%b":%b' % (key.encode(), bytes(elements[key])) for key in sorted(elements)]) + b"}"
 
 
 def text(elements: Elements, key: str) -> str:
@@ -287,6 +274,9 @@ def text(elements: Elements, key: str) -> str:
     raw = elements.get(key)
     if raw is None:
         return ""
+    single = _SINGLE.fullmatch(bytes(raw))
+    if single is not None:
+        return (single[1] or single[2]).decode().strip(" ")
     tag = int(key, 16)
     element = _parse(_decode_element, bytes(raw), tag)
     if element.InlineBinary is not None:

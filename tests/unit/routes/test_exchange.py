@@ -133,7 +133,6 @@ async def test_a_body_is_closed_when_its_client_leaves() -> None:
         await asyncio.wait_for(closed.wait(), 20)
 
 
-@pytest.mark.xfail(strict=True, reason="a client that leaves is only seen at the next chunk")
 @pytest.mark.parametrize("sent", [[], [b"first"]])
 async def test_a_body_is_closed_when_its_client_leaves_while_nothing_comes(sent: list[bytes]) -> None:
     started, closed, forever = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -155,7 +154,7 @@ async def test_a_body_is_closed_when_its_client_leaves_while_nothing_comes(sent:
         writer.close()
         await writer.wait_closed()
         try:
-            await asyncio.wait_for(closed.wait(), 3)
+            await asyncio.wait_for(closed.wait(), 20)
         finally:
             forever.set()
 
@@ -166,7 +165,6 @@ async def test_a_head_request_has_the_headers_and_no_body() -> None:
     assert answer.headers["content-type"] == "application/x"
 
 
-@pytest.mark.xfail(strict=True, reason="the whole body is made and thrown away")
 async def test_a_head_request_does_not_make_the_body() -> None:
     made = 0
 

@@ -65,7 +65,6 @@ def test_a_host_that_is_none_is_not_repeated(host: str) -> None:
     assert base(Links(None), headers={"host": host}) == "http://10.0.0.5:8042"
 
 
-@pytest.mark.xfail(strict=True, reason="an IPv6 address without brackets, a port None")
 @pytest.mark.parametrize(
     ("server", "expected"),
     [(("::1", 8042), "http://[::1]:8042"), (("/run/gateway.sock", None), "http://localhost")],

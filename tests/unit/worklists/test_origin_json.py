@@ -10,7 +10,7 @@ import pytest
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import GatewayError, MalformedInput, NotReleased, OriginFailed
 from gateway.core.wire.dicomjson import DataSet
-from gateway.worklists.origin_json import encode_query, read_json, read_pages
+from gateway.worklists.origin_json import LEAST_CAP, encode_query, read_json, read_pages
 from tests.kit.archive import JSON_HEADER, Archive, Asked, Reply, Row, ended_by_close, json_reply, reply, serving
 from tests.kit.scripted_server import Connection
 
@@ -106,11 +106,25 @@ async def test_every_result_comes_once_whatever_the_page(page: int) -> None:
 
 
 @pytest.mark.parametrize("cap", [1, 2, 4, 9])
-async def test_an_origin_that_gives_fewer_than_it_is_asked_for_is_asked_on(cap: int) -> None:
+async def test_an_origin_that_gives_fewer_than_it_is_asked_for_is_asked_on(
+    cap: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gateway.worklists.origin_json.LEAST_CAP", 1)
     archive = Archive(ROWS, cap=cap)
     assert await pages(archive, 5) == [row.study for row in ROWS]
     offsets = [int(asked.values("offset")[0]) for asked in archive.asked]
     assert offsets == sorted(set(offsets))
+
+
+async def test_few_results_are_taken_for_the_last() -> None:
+    archive = Archive(ROWS)
+    assert len(await pages(archive, 500)) == len(ROWS)
+    assert len(archive.asked) == 1
+
+
+async def test_a_cap_that_archives_have_is_read_past() -> None:
+    rows = [Row(f"1.2.{n:03}", f"1.2.{n:03}.1", f"1.2.{n:03}.1.1") for n in range(250)]
+    assert len(await pages(Archive(rows, cap=LEAST_CAP), 500)) == 250
 
 
 @pytest.mark.parametrize("page", [1, 9, 10, 11])

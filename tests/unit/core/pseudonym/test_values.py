@@ -1,6 +1,6 @@
 """One date, time or date-time as text: moved back by days, or cut to its year; what is none becomes empty."""
 
-import datetime
+import datetime as dt
 
 import pytest
 from hypothesis import given
@@ -86,9 +86,9 @@ def test_a_date_is_cut_to_its_year_and_a_time_to_midnight(vr: str, value: str, c
     assert truncate(vr, value) == cut
 
 
-@given(st.dates(min_value=datetime.date(1800, 1, 1)), st.integers(1, 365))
-def test_the_distance_between_two_dates_survives(day: datetime.date, days: int) -> None:
-    moved = datetime.datetime.strptime(shift("DA", f"{day:%Y%m%d}", days), "%Y%m%d").replace(tzinfo=datetime.UTC)
+@given(st.dates(min_value=dt.date(1800, 1, 1)), st.integers(1, 365))
+def test_the_distance_between_two_dates_survives(day: dt.date, days: int) -> None:
+    moved = dt.datetime.strptime(shift("DA", f"{day:%Y%m%d}", days), "%Y%m%d").replace(tzinfo=dt.UTC)
     assert (day - moved.date()).days == days
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite import marks
+from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.part10 import IMPLEMENTATION_CLASS_UID
 from gateway.core.rewrite.stream import DataSetRewriter, Limits
@@ -26,7 +27,7 @@ def engine(text: str = "", limits: Limits | None = None) -> Engine:
     return Engine(parse_profile(BASIC + text, "p.yaml", profile), KEYS, limits)
 
 
-def uid(source: str, width: int = 0) -> bytes:
+def uid(source: str) -> bytes:
     """Give the released UID, padded to even length."""
     released = KEYS.uid(source).encode()
     return released + b"\0" * (len(released) % 2)
@@ -56,10 +57,13 @@ def released_head(plan_of: Engine, encoding: Encoding = EXPLICIT_LE, sop_class: 
     )
 
 
-def feed(rewriter: DataSetRewriter, chunks: Iterable[bytes]) -> bytes:
-    """Feed the chunks of a data set and collect what comes out."""
-    released = [piece for chunk in chunks for piece in rewriter.feed(chunk)]
-    return b"".join((*released, *rewriter.close()))
+def feed(rewriter: DataSetRewriter, chunks: Iterable[bytes], left: list[Piece] | None = None) -> bytes:
+    """Feed the chunks of a data set and collect what comes out, in ``left`` also where it ends in an error."""
+    pieces = [] if left is None else left
+    for chunk in chunks:
+        pieces += rewriter.feed(chunk)
+    pieces += rewriter.close()
+    return b"".join(pieces)
 
 
 def data_set_rewriter(under: Engine, encoding: Encoding = EXPLICIT_LE, limits: Limits | None = None) -> DataSetRewriter:

@@ -381,7 +381,8 @@ def test_a_pseudonym_stands_for_each_value() -> None:
 
 
 MALFORMED: list[tuple[str, bytes, int]] = [
-    ("text of undefined length, kept", b"\x28\0\x50\x10UT\0\0" + UNDEFINED + END_SEQUENCE, 0x00281050),
+    ("bytes of undefined length, kept", b"\x28\0\x01\x12OW\0\0" + UNDEFINED + END_SEQUENCE, 0x00281201),
+    ("text of undefined length under a number's tag", b"\x28\0\x50\x10UT\0\0" + UNDEFINED + END_SEQUENCE, 0x00281050),
     ("text of undefined length, replaced", b"\x40\0\x23\xa1UT\0\0" + UNDEFINED + END_SEQUENCE, 0x0040A123),
     ("text of undefined length, removed", b"\x32\0\x00\x40UT\0\0" + UNDEFINED + END_SEQUENCE, 0x00324000),
     ("a VR that is none", b"\x28\0\x50\x10XX\2\0" + b"40", 0x00281050),
@@ -470,9 +471,9 @@ def test_a_data_set_cut_anywhere_inside_an_element_is_malformed(encoding: Encodi
         last = max((other for other in ends if other < end), default=start)
         if end in ends or not data_set[last:end].strip(b"\0"):  # zeros after the data set are no fault
             continue
-        with pytest.raises(MalformedInput, match="past the end of the data|inside an element"):
+        with pytest.raises(MalformedInput, match=r"past the end of the data|inside an element"):
             feed(data_set_rewriter(under, encoding), [data_set[:end]])
-        with pytest.raises(MalformedInput, match="past the end of the data|inside an element"):
+        with pytest.raises(MalformedInput, match=r"past the end of the data|inside an element"):
             feed(data_set_rewriter(under, encoding), [data_set[i : i + 1] for i in range(end)])
 
 

@@ -1,5 +1,6 @@
 """An identified worklist: nothing changes but links."""
 
+import contextlib
 import json
 
 import pytest
@@ -19,7 +20,7 @@ def metadata(**elements: object) -> dict[str, object]:
 
 def test_bytes_pass_as_they_are() -> None:
     rewriter = Passing().part10()
-    assert rewriter.feed(b"any") + rewriter.feed(b"thing") + rewriter.close() == b"anything"
+    assert [*rewriter.pieces(b"any"), *rewriter.pieces(b"thing"), *rewriter.last_pieces()] == [b"any", b"thing"]
     assert rewriter.report == {}
 
 
@@ -60,10 +61,8 @@ def test_text_that_speaks_of_uris_is_left_alone() -> None:
     "element", [{"vr": "SQ", "Value": ["BulkDataURI"]}, {"vr": "SQ", "Value": [{"00080100": "BulkDataURI"}]}]
 )
 def test_items_that_are_none_are_refused_or_passed_but_break_nothing(element: object) -> None:
-    try:
+    with contextlib.suppress(GatewayError):
         assert metadata(_0040A730=element)
-    except GatewayError:
-        pass
 
 
 def test_every_identifier_and_object_is_released() -> None:

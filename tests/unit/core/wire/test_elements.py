@@ -203,7 +203,7 @@ def test_what_is_no_item_is_malformed() -> None:
 @pytest.mark.parametrize("noise", [bytes(range(256)), b"\xfe\xff\x00\xe0" * 40, bytes(200), b"\xff" * 200])
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_noise_ends_in_a_known_way(noise: bytes, encoding: Encoding) -> None:
-    for start in range(0, 24):
+    for start in range(24):
         try:
             for header, after in elements(noise, start, len(noise), encoding):
                 assert after >= header.start
