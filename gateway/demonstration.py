@@ -70,6 +70,7 @@ def _settings(folder: Path, samples: Path) -> Settings:
     (folder / "secret").write_text(secrets.token_hex(32))
     (folder / "demo.yaml").write_text(
         "secret: {file: ./secret}\n"
+        "cors: {origins: ['*']}\n"
         f"origins:\n  samples: {{folder: {str(samples)!r}}}\n"
         "worklists:\n"
         f"  {IDENTIFIED}: {{origin: samples, identified: true}}\n"

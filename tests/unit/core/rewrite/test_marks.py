@@ -56,16 +56,16 @@ def test_the_marks_in_explicit_little_endian() -> None:
     plan = engine().plan("1.2.840.10008.5.1.4.1.1.2")
     assert marks.elements(plan, EXPLICIT_LE, [], "") == (
         b"\x12\0\x62\0CS\4\0" + b"YES ",
-        b"\x12\0\x63\0LO\x0c\0"
-        + b"Dicomveil p "
-        + b"\x12\0\x64\0SQ\0\0\x54\0\0\0"
-        + b"\xfe\xff\x00\xe0\x4c\0\0\0"
-        + b"\x08\0\x00\x01SH\6\0"
-        + b"113100"
-        + b"\x08\0\x02\x01SH\4\0"
-        + b"DCM "
-        + b"\x08\0\x04\x01LO\x2a\0"
-        + b"Basic Application Confidentiality Profile ",
+        b"".join(
+            (
+                b"\x12\0\x63\0LO\x0c\0" + b"Dicomveil p ",
+                b"\x12\0\x64\0SQ\0\0\x54\0\0\0",  # one item
+                b"\xfe\xff\x00\xe0\x4c\0\0\0",
+                b"\x08\0\x00\x01SH\6\0" + b"113100",
+                b"\x08\0\x02\x01SH\4\0" + b"DCM ",
+                b"\x08\0\x04\x01LO\x2a\0" + b"Basic Application Confidentiality Profile ",
+            )
+        ),
         b"\x28\0\x03\x03CS\x08\0" + b"REMOVED ",
     )
 
