@@ -75,7 +75,7 @@ def _count(python: Path, tool: str, sources: list[Path], target: Path) -> int:
     print(f"counting {tool}: {sources[-1].parent.parent.name}, {sources[-1].parent.name}", file=sys.stderr)
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", f"--cachegrind-out-file={os.devnull}"]
     done = subprocess.run(
-        [*command, python, SCRIPT, tool, "--out", target, *sources],
+        [*command, python, "-P", SCRIPT, tool, "--out", target, *sources],
         capture_output=True,
         text=True,
         check=False,

@@ -144,7 +144,7 @@ def run_once(tool: str, fixture: Fixture, result: Result, python: Path, budget: 
 
 def _run_tool(tool: str, fixture: Fixture, target: Path, python: Path, budget: float) -> float:
     is_ours = tool in {"gateway", COLD}
-    command = [sys.executable if is_ours else python, SCRIPT, "gateway" if is_ours else tool]
+    command = [sys.executable if is_ours else python, "-P", SCRIPT, "gateway" if is_ours else tool]
     sources = fixture.studies if tool == COLD else fixture.instances
     output = _run([*command, "--budget", str(budget), "--out", target, *sources])
     seconds = json.loads(output.splitlines()[-1])["seconds"]

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from gateway.core.errors import MalformedInput, NotAcceptable, NotReleased, OriginFailed
+from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable, NotReleased, OriginFailed
 from gateway.core.wire.multipart import (
     ContentType,
     Event,
@@ -26,11 +26,14 @@ async def open_parts(
     PartStart's only header is ``content-type``, with the transfer syntax from wherever the origin wrote it. Raises
     NotReleased, NotAcceptable, OriginFailed, MalformedInput.
     """
+    path, _, query = path.partition("?")
+    refused: set[int] = set()
     for accept in attempts:
-        async with origin.get(path, "", accept) as answer:
+        async with origin.get(path, query, accept) as answer:
             if answer.status in (404, 410):
                 raise NotReleased
             if answer.status in RETRIED:
+                refused.add(answer.status)
                 continue
             if answer.status not in (200, 206):
                 raise OriginFailed(f"the origin answered {answer.status}")
@@ -43,6 +46,8 @@ async def open_parts(
             async for event in events:
                 yield event
             return
+    if refused == {400}:
+        raise BadRequest("the origin has no such part of the resource, such as a frame past the last")
     raise NotAcceptable("the origin has no representation that the request accepts")
 
 

@@ -6,7 +6,7 @@ import msgspec
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from gateway.core.errors import BadRequest, NotAcceptable
+from gateway.core.errors import BadRequest, NotAcceptable, OriginFailed
 from gateway.core.rewrite.metadata import Elements, encode, text
 from gateway.core.rewrite.query import (
     INSTANCE_UID,
@@ -92,7 +92,7 @@ class SearchService:
                 return
         patient = search.value(PATIENT_ID)
         if patient is not None and worklist.engine.maps_patients and not set(patient) & set("*?,\\"):
-            source = await worklist.patient(patient)
+            source = await worklist.patient(patient.upper())  # text matches without regard to case
             if source is None:
                 return
             if source:
@@ -164,7 +164,9 @@ async def _completed(found: AsyncIterator[DataSet], known: Mapping[str, str]) ->
     """Fill in the UIDs that the path says: an origin may leave them out (PS3.18 Section 10.6.3.3)."""
     filling = {key: msgspec.Raw(msgspec.json.encode({"vr": "UI", "Value": [uid]})) for key, uid in known.items()}
     async for elements in found:
-        yield {**elements, **{key: raw for key, raw in filling.items() if not text(elements, key)}}
+        if any(text(elements, key) not in ("", uid) for key, uid in known.items()):
+            raise OriginFailed("the origin answered with another study or series")
+        yield {**elements, **filling}
 
 
 def _parse(request: Request, level: Level) -> Search:

@@ -74,9 +74,9 @@ class RetrieveService:
         asked = dict.fromkeys([*(_dicom(a.transfer_syntax) for a in wanted), _dicom(None), _dicom("*")])
         events = open_parts(self._worklist.origin, path, list(asked), frozenset({DICOM}))
         if not wanted[0].multipart and wanted[0].media_type == DICOM:
-            return Streamed(self._rewritten(events, None), DICOM)
+            return Streamed(self._rewritten(events, None, path), DICOM)
         writer, media_type = _writer(DICOM)
-        return Streamed(self._rewritten(events, writer), media_type)
+        return Streamed(self._rewritten(events, writer, path), media_type)
 
     async def metadata(self, request: Request) -> ASGIApp:
         """Retrieve metadata as DICOM JSON."""
@@ -97,8 +97,8 @@ class RetrieveService:
     async def bulkdata(self, request: Request) -> ASGIApp:
         """Retrieve what a BulkDataURI of our metadata points at; no other element can be named."""
         instance = await self._instance(request)
-        path = self._bulk_path(request.path_params["token"], instance)
-        return await self._pixels(request, path, BULK_TYPES, single=True)
+        target = self._bulk_path(request.path_params["token"], instance)
+        return await self._pixels(request, target, BULK_TYPES, single=True)
 
     async def _pixels(self, request: Request, path: str, allowed: frozenset[str], *, single: bool) -> ASGIApp:
         accepted = [a for a in _accepted(request) if a.media_type in allowed or a.media_type in _ranges(OCTETS)]
@@ -132,7 +132,10 @@ class RetrieveService:
     async def _metadata(self, path: str, base: str) -> AsyncIterator[bytes]:
         engine, origin = self._worklist.engine, self._worklist.origin
         pending, size, started = [], 0, False
+        study = path.split("/")[2]
         async for elements in read_json(origin, f"{path}/metadata"):
+            if text(elements, "0020000D") != study:
+                raise OriginFailed("the origin answered with another study")
             one = engine.metadata_elements(elements, self._bulk_links(elements, base))
             if one is None:
                 continue
@@ -173,14 +176,16 @@ class RetrieveService:
         uid = self._worklist.engine.uid
         return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
 
-    async def _rewritten(self, events: AsyncIterator[Event], writer: MultipartWriter | None) -> AsyncIterator[Piece]:
+    async def _rewritten(
+        self, events: AsyncIterator[Event], writer: MultipartWriter | None, path: str
+    ) -> AsyncIterator[Piece]:
         """De-identify part by part; a part that the profile refuses is not there. Without a writer: one bare object."""
-        released = 0
+        released, study = 0, path.split("/")[2]
         rewriter: Part10Rewriter | PassingPart10 | None = None
         lead: list[Piece] = []
         async for event in events:
             if isinstance(event, PartStart):
-                rewriter = self._worklist.engine.part10()
+                rewriter = self._worklist.engine.part10(study)
                 lead = [writer.part({"Content-Type": DICOM})] if writer else []
                 continue
             if rewriter is None:
@@ -276,9 +281,13 @@ def _frame_numbers(text_: str) -> list[int]:
 
 
 def _origin_path(uri: str, metadata_path: str, source: Instance) -> str:
-    """Return the path below the origin's service base; it must lie within the same study."""
-    path = urlsplit(urljoin(metadata_path, uri)).path
-    at = path.find(f"/studies/{source.study}/")
-    if at < 0 or ".." in path or not path.isascii() or not path.isprintable() or " " in path:
+    """Return path and query below the origin's service base; the path must lie within the same study."""
+    try:
+        parts = urlsplit(urljoin(metadata_path, uri))
+    except ValueError:
+        raise MalformedInput("a BulkDataURI that is no URI") from None
+    at = parts.path.find(f"/studies/{source.study}/")
+    target = parts.path[at:] + (f"?{parts.query}" if parts.query else "")
+    if at < 0 or ".." in target or not target.isascii() or not target.isprintable() or " " in target:
         raise MalformedInput("a BulkDataURI that does not lie in its study")
-    return path[at:]
+    return target

@@ -37,7 +37,7 @@ SENSITIVE: Final = tuple(
 )  # fmt: skip
 
 uids = st.sampled_from(("1.2.3", "1.2.3.4", "1.2.840.10008.1.2.1", "2.25.1", "1.2.3 ", "1.2.3\0", "", "1.2\\1.2.3"))
-words = st.text(st.characters(codec="latin-1", exclude_categories=("Cc",)), max_size=20)
+words = st.text(st.characters(codec="latin-1", exclude_categories=["Cc"]), max_size=20)
 numbers = {
     "US": st.integers(0, 2**16 - 1),
     "SS": st.integers(-(2**15), 2**15 - 1),

@@ -115,7 +115,7 @@ def _pattern(text: str, flags: int) -> re.Pattern[str]:
 
 def _moment(vr: str, text: str) -> Predicate:
     """A date or time, or a range of them; one that is less precise stands for all that begin with it."""
-    low, dash, high = _OFFSET.sub("", text).partition("-")
+    low, dash, high = (_OFFSET.sub("", text) if vr == "DT" else text).partition("-")
     if not dash:
         high = low
     bounds = [one for one in (low, high) if one]

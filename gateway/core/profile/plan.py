@@ -140,7 +140,7 @@ class Plan:
             return fixed
         known = dictionary.vr_of(tag)
         if place.deep and known is not None:
-            return _hollow(known, vr)
+            return _hollow(tag, known, vr)
         rule = self._rule(tag, place)
         if rule is not None:
             return self._ruled(rule, tag, known or vr, place)
@@ -248,9 +248,11 @@ def _fixed(tag: int, place: Place) -> Decision | None:
     return None
 
 
-def _hollow(known: str, vr: str) -> Decision:
+def _hollow(tag: int, known: str, vr: str) -> Decision:
     """Decide inside a sequence of dummies (D): it keeps its shape, so that its IOD holds, and nothing else."""
     reason = "inside a sequence of dummies (D)"
+    if tag >> 24 in (0x50, 0x60):
+        return Decision(Action.REMOVE, "graphics go (E.1-1)")
     if "SQ" in (known, vr):
         return _guard(Decision(Action.KEEP, reason, deep=True), known, vr)
     return Decision(Action.UID if "UI" in (known, vr) else Action.REPLACE, reason)

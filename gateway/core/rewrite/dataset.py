@@ -26,14 +26,26 @@ from gateway.core.rewrite.tables import (
     PSEUDONYM,
     REMOVE,
     SHIFT,
+    STUDY,
     TEMPORAL,
     TRUNCATE,
     UID,
     WALK,
     Table,
 )
+from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.wire import charset
-from gateway.core.wire.elements import HEADER_BYTES, MAX_DEPTH, UNDEFINED, Encoding, Header, elements, items, skip_value
+from gateway.core.wire.elements import (
+    HEADER_BYTES,
+    IMPLICIT_LE,
+    MAX_DEPTH,
+    UNDEFINED,
+    Encoding,
+    Header,
+    elements,
+    items,
+    skip_value,
+)
 
 STOPS = frozenset({INSERT, PIXELS, PADDING})
 MEMO_BYTES = 1024
@@ -58,7 +70,8 @@ class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
     ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the
-    offset of the buffer in the whole data set, for messages. ``codes`` and ``temporal`` are what an earlier pass wrote.
+    offset of the buffer in the whole data set, for messages. ``study`` is the
+    only study it may belong to, if set. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
     def __init__(
@@ -73,6 +86,7 @@ class DataSetWalker:
         self.path: list[int] = []
         self.base = 0
         self.run = self.pos = self.stop = 0
+        self.study = ""
         self.counts = [0] * len(COUNTED)
         self.codes: list[str] = []
         self.temporal = ""
@@ -299,6 +313,12 @@ class DataSetWalker:
         if code == CODES:
             self._read_codes(raw, table, key)
             return b""
+        if code == STUDY:
+            if self.study and raw.decode("latin-1").strip(" \0") != self.study:
+                raise MalformedInput(
+                    "an object of another study than was asked for", (table.encoding.parse_key(key)[0],)
+                )
+            code = UID
         if code == TEMPORAL:
             self.temporal = raw.decode("latin-1").strip(" \0")
             return b""
@@ -338,11 +358,16 @@ class DataSetWalker:
 
     def _read_codes(self, raw: bytes, table: Table, key: bytes) -> None:
         """Read the Code Values of De-identification Method Code Sequence (0012,0064) of an earlier pass."""
-        encoding = table.encoding
+        encoding = IMPLICIT_LE if table.encoding.parse_key(key)[1] == "UN" else table.encoding
         try:
             for item, end in items(raw, encoding):
-                for header, after in elements(raw, item, end, encoding):
-                    if header.tag == 0x00080100:
-                        self.codes.append(raw[header.start : after].decode("latin-1").strip(" \0"))
+                values = {
+                    header.tag: raw[header.start : after].decode("latin-1").strip(" \0")
+                    for header, after in elements(raw, item, end, encoding)
+                }
+                if values.get(0x00080102) == CODING_SCHEME:
+                    self.codes.append(values.get(0x00080100, ""))
         except (IndexError, struct.error):
-            raise MalformedInput("an element ends past the end of the data", (encoding.parse_key(key)[0],)) from None
+            raise MalformedInput(
+                "an element ends past the end of the data", (table.encoding.parse_key(key)[0],)
+            ) from None

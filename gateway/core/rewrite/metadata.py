@@ -20,6 +20,7 @@ from gateway.core.rewrite import marks
 from gateway.core.rewrite.identity import Identity, Patient, pad
 from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO, PATIENT_TAGS
 from gateway.core.standard import dictionary
+from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS, dummy_bytes, dummy_json
 from gateway.core.wire.dicomjson import decode_object
@@ -345,4 +346,5 @@ def _codes(elements: Elements) -> list[str]:
     if raw is None:
         return []
     element = _parse(_decode_element, bytes(raw), METHOD_CODES)
-    return [text(decode_object(item), "00080100") for item in element.Value or () if bytes(item) != b"null"]
+    items = [decode_object(item) for item in element.Value or () if bytes(item) != b"null"]
+    return [text(item, "00080100") for item in items if text(item, "00080102") == CODING_SCHEME]

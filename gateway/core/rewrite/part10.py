@@ -30,11 +30,13 @@ INFLATE_STEP_BYTES = 1 << 20
 class Part10Rewriter:
     """Rewrites one Part 10 object: ``feed`` bytes, then ``close``; both return bytes that may leave.
 
-    Holds the head of the object until it is known, then at most one element. Raises MalformedInput, LimitExceeded or
-    RefusedByProfile; after that nothing more may be fed, and what came out before is not a whole object.
+    ``study``: the only study (source UID) that the object may belong to. Holds the head of the object until it is
+    known, then at most one element. Raises MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more
+    may be fed, and what came out before is not a whole object.
     """
 
-    def __init__(self, planner: Planner, identity: Identity, limits: Limits) -> None:
+    def __init__(self, planner: Planner, identity: Identity, limits: Limits, study: str = "") -> None:
+        self._study = study
         self._planner = planner
         self._identity = identity
         self._limits = limits
@@ -126,7 +128,7 @@ class Part10Rewriter:
         if self._syntax.deflated:
             self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits, at)
+        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits, at, self._study)
         return at
 
     def _scan_meta(self) -> tuple[str, int]:

@@ -43,7 +43,9 @@ class DataSetRewriter:
     or RefusedByProfile; after that nothing more may be fed.
     """
 
-    def __init__(self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits, base: int = 0) -> None:
+    def __init__(
+        self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits, base: int = 0, study: str = ""
+    ) -> None:
         self._planner = planner
         self._identity = identity
         self._encoding = encoding
@@ -55,6 +57,7 @@ class DataSetRewriter:
         self._pending: list[bytes] = []
         self._held = self._need = self._remaining = self._start = 0
         self._base = base
+        self._study = study
         self._passing = self._in_fragments = self._ended = False
         self.head: Head | None = None
 
@@ -134,6 +137,7 @@ class DataSetRewriter:
             raise RefusedByProfile(reason)
         patient = self._identity.patient(head.issuer, head.patient_id, head.study)
         self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id, head.character_set)
+        self._walker.study = self._study
         self.head = head
         return True
 

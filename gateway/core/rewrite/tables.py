@@ -31,9 +31,10 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     CREATOR,
     PRIVATE,
     PADDING,
-) = range(17)
+    STUDY,
+) = range(18)
 """Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
-PADDING that zeros follow the data set."""
+PADDING that zeros follow the data set; STUDY is UID for the study that was asked for."""
 
 STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
 """At the root, an element at or past the tag of its stage waits until the elements of that stage are inserted."""
@@ -42,6 +43,7 @@ PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096
+STUDY_UID = 0x0020000D
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
 
 _CODES = {
@@ -151,7 +153,8 @@ class Table:
             return CREATOR if is_private_creator(tag) else PRIVATE
         known = dictionary.vr_of(tag)
         encoded = vr or known or "UN"
-        return self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
+        code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
+        return STUDY if code == UID and tag == STUDY_UID and self.stage is not None else code
 
     def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
         known = dictionary.vr_of(tag) or vr

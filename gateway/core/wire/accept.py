@@ -1,11 +1,13 @@
 """Content negotiation (PS3.18 Section 8.7): what the client accepts, most wanted first."""
 
+import re
 from dataclasses import dataclass
 
 from gateway.core.errors import MalformedInput
 from gateway.core.wire.multipart import parse_content_type
 
 MAX_RANGES = 64
+_SYNTAX = re.compile(r"\*|[0-9.]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ def parse_accept(header: str) -> list[Accepted]:
             except MalformedInput:
                 continue
             inner, syntax = typed.media_type, syntax or typed.parameters.get("transfer-syntax")
-        if quality > 0:
+        if quality > 0 and (syntax is None or _SYNTAX.fullmatch(syntax)):
             found.append(Accepted(inner, multipart, syntax, quality))
     return sorted(found, key=lambda one: -one.quality)
 

@@ -1,6 +1,7 @@
 """Plans in words. Those of the shipped profiles are golden files.
 
-``UPDATE_GOLDEN=1 pytest tests/unit/core/profile/test_explain.py`` writes them anew; read the difference before it is kept.
+``UPDATE_GOLDEN=1 pytest tests/unit/core/profile/test_explain.py`` writes them anew; read
+the difference before it is kept.
 """
 
 import os
@@ -9,17 +10,11 @@ from pathlib import Path
 import pytest
 
 from gateway.core.profile.parse import parse_profile
-from gateway.core.profile.plan import (
-    explain_attribute,
-    explain_profile,
-)
+from gateway.core.profile.plan import explain_attribute, explain_profile
 from tests.kit.engine import PROFILES, profile
 
 GOLDEN = Path(__file__).parents[3] / "golden"
-CT = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
-ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
-BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 SHIPPED = sorted(file.stem for file in PROFILES.glob("*.yaml"))
 
 

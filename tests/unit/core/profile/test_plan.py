@@ -1,7 +1,6 @@
 """What happens to an attribute at a place, and which rule says so."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -17,14 +16,12 @@ from gateway.core.profile.plan import (
 from gateway.core.standard import dictionary, iods, ps315
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.vr import VRS
-from tests.kit.engine import PROFILES, profile
+from tests.kit.engine import profile
 
-GOLDEN = Path(__file__).parents[3] / "golden"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
-SHIPPED = sorted(file.stem for file in PROFILES.glob("*.yaml"))
 
 
 def make(text: str = "", iod: str | None = "ct-image") -> Plan:

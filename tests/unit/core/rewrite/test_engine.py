@@ -66,6 +66,19 @@ def test_a_refused_class_is_refused_at_every_door() -> None:
         strict.part10().feed(part10(head(sop_class=report.encode()) + EXPLICIT_LE.make(0x00280010, "US", b"12")))
 
 
+def test_a_class_may_be_refused_for_what_is_burned_in() -> None:
+    under = engine("apply_masks: true\n")
+    assert under.refuses(CT.decode(), "YES")
+    assert not under.refuses(CT.decode(), "NO")
+    assert under.wants_burned_in
+    assert not engine().wants_burned_in
+
+
+def test_patients_can_be_found_by_pseudonym_only_where_they_have_one() -> None:
+    assert engine().maps_patients
+    assert not Engine(profile("strict"), KEYS).maps_patients
+
+
 def test_metadata_comes_whole_or_in_elements() -> None:
     under = engine()
     text = json.dumps(MINIMAL).encode()
