@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable, NotReleased, OriginFailed
+from gateway.core.errors import MalformedInput, NotAcceptable, NotReleased, OriginFailed
 from gateway.core.wire.multipart import (
     ContentType,
     Event,
@@ -46,8 +46,8 @@ async def open_parts(
             async for event in events:
                 yield event
             return
-    if refused == {400}:
-        raise BadRequest("the origin has no such part of the resource, such as a frame past the last")
+    if refused == {400}:  # not the form but what was asked for: a frame past the last
+        raise NotReleased
     raise NotAcceptable("the origin has no representation that the request accepts")
 
 

@@ -253,7 +253,6 @@ async def test_truncated_frames_never_look_whole(tmp_path: Path) -> None:
         assert answer.status == 502 or not answer.whole
 
 
-@pytest.mark.xfail(strict=True, reason="a 400 is taken for a form that cannot be made: 406")
 async def test_a_frame_that_an_origin_refuses_with_400_is_missing(tmp_path: Path) -> None:
     answer = await asked_of(
         tmp_path, reply(b"", "400 Bad Request"), f"{ONE.path}/frames/31", OCTETS, f"{ONE.path}/frames/31"

@@ -292,8 +292,8 @@ def test_inside_a_sequence_of_dummies_the_shape_stays_and_every_leaf_goes(keywor
     assert plan.inside(here, tag("ConceptCodeSequence"), deep=False).deep
 
 
-@pytest.mark.parametrize("number", [0x00290010, 0x00291010, 0x0010FFFE, 0x00100000])
-def test_inside_a_sequence_of_dummies_what_is_private_or_unknown_goes(number: int) -> None:
+@pytest.mark.parametrize("number", [0x00290010, 0x00291010, 0x0010FFFE, 0x00100000, 0x60003000, 0x50000030])
+def test_inside_a_sequence_of_dummies_what_is_private_unknown_or_graphics_goes(number: int) -> None:
     plan = make()
     assert plan.decide(number, "LO", place(plan, "PersonIdentificationCodeSequence")).action is Action.REMOVE
 

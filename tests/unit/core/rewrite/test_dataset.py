@@ -366,8 +366,8 @@ EARLIER = (
 )
 
 
-def code(value: bytes, encoding: Encoding = EXPLICIT_LE) -> bytes:
-    return encoding.make(0x00080100, "SH", value) + encoding.make(0x00080104, "LO", b"whatever")
+def code(value: bytes, scheme: bytes, encoding: Encoding) -> bytes:
+    return encoding.make(0x00080100, "SH", value) + encoding.make(0x00080102, "SH", scheme)
 
 
 @pytest.mark.parametrize("encoding", [EXPLICIT_LE, EXPLICIT_BE, IMPLICIT_LE])
@@ -376,8 +376,8 @@ def test_the_codes_of_an_earlier_pass_stay_before_ours(encoding: Encoding, is_op
     under = engine()
     length = encoding.u32.pack(0xFFFFFFFF)
     items = b""
-    for value in (b"113105", b"999999", b"113100"):
-        body = code(value, encoding)
+    for value, scheme in ((b"113105", b"DCM"), (b"999999", b"DCM"), (b"113101", b"99LOCAL"), (b"113100", b"DCM")):
+        body = code(value, scheme, encoding)
         end = encoding.tag(0xFFFEE00D) + encoding.u32.pack(0)
         items += encoding.tag(0xFFFEE000) + (length + body + end if is_open else encoding.u32.pack(len(body)) + body)
     earlier = encoding.make(0x00120064, "SQ", items)

@@ -260,7 +260,10 @@ def test_the_object_says_that_it_was_deidentified() -> None:
 
 
 def test_an_earlier_pass_is_remembered_but_not_its_words() -> None:
-    codes = [{"00080100": {"vr": "SH", "Value": [code]}} for code in ("113105", "SMITH", "113100")]
+    codes = [
+        {"00080100": {"vr": "SH", "Value": [code]}, "00080102": {"vr": "SH", "Value": [scheme]}}
+        for code, scheme in (("113105", "DCM"), ("SMITH", "DCM"), ("113101", "99LOCAL"), ("113100", "DCM"))
+    ]
     earlier = {
         "00120062": {"vr": "CS", "Value": ["NO"]},
         "00120063": {"vr": "LO", "Value": ["SMITH"]},

@@ -60,7 +60,7 @@ def test_metadata_without_class_or_instance_uid_is_malformed(missing: str) -> No
         '"0040A043": {"vr":"SQ","Value":[{"SMITH":{"vr":"LO"}}]}',
         '"0040A043": {"vr":"SQ","Value":[{"00281050":"SMITH"}]}',
         '"00120064": {"vr":"SQ","Value":["SMITH"]}',
-        '"00120064": {"vr":"SQ","Value":[{"00080100":"SMITH"}]}',
+        '"00120064": {"vr":"SQ","Value":[{"00080100":"SMITH","00080102":{"vr":"SH","Value":["DCM"]}}]}',
         '"00281050": {"vr":"DS"}, "00281050": {"vr":"DS"}',  # which of the two would a client take?
         '"0028105\\u0030": {"vr":"DS"}',
         '"00281050": {"vr":"DS"',

@@ -49,8 +49,8 @@ def all_ways(under: Engine, whole: bytes) -> bytes:
     return released.pop()
 
 
-def collect(under: Engine, chunks: Iterable[bytes], left: list[bytes]) -> None:
-    rewriter = under.part10()
+def collect(under: Engine, chunks: Iterable[bytes], left: list[bytes], study: str = "") -> None:
+    rewriter = under.part10(study)
     left += map(rewriter.feed, chunks)
     left.append(rewriter.close())
 
@@ -247,3 +247,24 @@ def test_the_report_counts_changes_and_names_no_value() -> None:
 def test_many_values_in_the_instance_uid_are_refused() -> None:
     data_set = EXPLICIT_LE.make(0x00080016, "UI", CT) + EXPLICIT_LE.make(0x00080018, "UI", b"\\".join([b"1"] * 3001))
     assert refused(part10(data_set + head()[-10:]))
+
+
+@pytest.mark.parametrize("options", ["", "options: [retain_uids]\n"])
+@pytest.mark.parametrize("encoding", [EXPLICIT_LE, EXPLICIT_BE, IMPLICIT_LE])
+def test_an_object_of_another_study_than_asked_for_is_refused(options: str, encoding: Encoding) -> None:
+    under = engine(options)
+    syntax = {EXPLICIT_LE: EXPLICIT, EXPLICIT_BE: BIG_ENDIAN, IMPLICIT_LE: IMPLICIT}[encoding]
+    whole = part10(head(encoding), syntax)
+    asked = under.part10(study="1.2")
+    assert asked.feed(whole) + asked.close() == rewrite(under, [whole])
+    for chunks in splits(whole):
+        with pytest.raises(MalformedInput, match="another study"):
+            collect(under, chunks, [], study="1.9")
+
+
+@pytest.mark.parametrize("study", [b"", None])
+def test_an_object_without_a_study_is_refused_when_one_is_asked_for(study: bytes | None) -> None:
+    named = EXPLICIT_LE.make(0x0020000D, "UI", b"1.2")
+    data_set = head().removesuffix(named) + (b"" if study is None else EXPLICIT_LE.make(0x0020000D, "UI", study))
+    with pytest.raises(MalformedInput):
+        collect(engine(), [part10(data_set)], [], study="1.2")

@@ -67,6 +67,7 @@ def test_a_comma_in_quotes_separates_nothing() -> None:
         "text/html;q=high",
         "no media type",
         "text/html; charset",
+        "application/dicom; transfer-syntax=SMITH^JOHN",
         "text/html; charset=a; charset=b",
         'multipart/related; type="no media type"',
         "multipart/related; type=dicom",
