@@ -87,6 +87,7 @@ class DataSetWalker:
         self.base = 0
         self.run = self.pos = self.stop = 0
         self.study = ""
+        self.has_study = False
         self.counts = [0] * len(COUNTED)
         self.codes: list[str] = []
         self.temporal = ""
@@ -166,9 +167,15 @@ class DataSetWalker:
                         pos = after
                 except KeyError:
                     if len(key) < width:
+                        if self._is_padding(buf, pos, table, closed=closed):
+                            self.stop, self.run = PADDING, run
+                            return pos
                         raise self._short(Short(), pos, run, closed=closed) from None
                     self._classify(table, key, pos)
                 except (IndexError, struct.error):
+                    if self._is_padding(buf, pos, table, closed=closed):
+                        self.stop, self.run = PADDING, run
+                        return pos
                     raise self._short(Short(), pos, run, closed=closed) from None
                 except Short as short:
                     raise self._short(short, pos, run, closed=closed) from None
@@ -181,6 +188,11 @@ class DataSetWalker:
         """Make the error for an element at ``pos`` of the buffer."""
         own = (encoding.parse_key(key)[0],) if encoding else ()
         return MalformedInput(what, (*self.path, *own), self.base + pos)
+
+    @staticmethod
+    def _is_padding(buf: bytes, pos: int, table: Table, *, closed: bool) -> bool:
+        """Say whether nothing but zeros, too few for an element, follow a whole data set."""
+        return closed and table.stage is not None and not buf[pos:].strip(b"\0")
 
     def _short(self, short: Short, pos: int, run: int, *, closed: bool) -> Short | MalformedInput:
         if closed:
@@ -202,7 +214,7 @@ class DataSetWalker:
             counted = self.counts[:]
             try:
                 return self._items(buf, pos, None, end, table, closed=closed)
-            except Short:
+            except (Short, IndexError, struct.error):
                 self.counts = counted  # it is walked again when there is more
                 raise
         limit = pos + length
@@ -314,6 +326,7 @@ class DataSetWalker:
             self._read_codes(raw, table, key)
             return b""
         if code == STUDY:
+            self.has_study = True
             if self.study and raw.decode("latin-1").strip(" \0") != self.study:
                 raise MalformedInput(
                     "an object of another study than was asked for", (table.encoding.parse_key(key)[0],)
@@ -322,10 +335,13 @@ class DataSetWalker:
         if code == TEMPORAL:
             self.temporal = raw.decode("latin-1").strip(" \0")
             return b""
-        self.counts[code] += 1
         if code == UID:
             new = self._identity.uid_bytes(raw)
-            return None if new is None else table.encoding.element(key, form, new)
+            if new is None:
+                return None
+            self.counts[code] += 1
+            return table.encoding.element(key, form, new)
+        self.counts[code] += 1
         return table.encoding.element(key, form, self._text(code, raw, table, key))
 
     def _text(self, code: int, raw: bytes, table: Table, key: bytes) -> bytes:

@@ -44,6 +44,7 @@ _SINGLE = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb
 """An element with one value, printable ASCII without escapes."""
 _LOOKED_INTO = frozenset({b"SQ", b"UN"})
 MEMO_BYTES = 2048
+NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
 class Element(msgspec.Struct, omit_defaults=True):
@@ -215,7 +216,8 @@ class MetadataRewriter:
         if element.BulkDataURI is not None:
             whole.touched += 1
             return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})
-        return _encode(element)
+        values = None if element.Value is None else [_clean(value, element.vr, tag) for value in element.Value]
+        return _encode(msgspec.structs.replace(element, Value=values))
 
     def _child(self, spot: _Spot, tag: int, decision: Decision) -> _Spot:
         found = spot.children.get((tag, decision.deep))
@@ -307,11 +309,22 @@ def _binary(element: Element, tag: int) -> str:
 def _string(value: Raw, tag: int) -> str:
     found = _parse(msgspec.json.decode, bytes(value), tag)
     if isinstance(found, dict):
-        groups = (found.get(group) or "" for group in ("Alphabetic", "Ideographic", "Phonetic"))
+        groups = (found.get(group) or "" for group in NAME_GROUPS)
         found = "=".join(map(str, groups)).rstrip("=")
     if isinstance(found, list):
         raise MalformedInput("a list within a value", (tag,))
     return "" if found is None else str(found).strip(" \0")
+
+
+def _clean(value: Raw, vr: str, tag: int) -> Raw:
+    """Let nothing pass inside a value but what the Model has there: text, numbers, null, and a name's three groups."""
+    found = _parse(msgspec.json.decode, bytes(value), tag)
+    if isinstance(found, dict) and vr == "PN":
+        names = {group: found[group] for group in NAME_GROUPS if isinstance(found.get(group), str)}
+        return Raw(_encode(names))
+    if isinstance(found, dict | list):
+        raise MalformedInput("a value that its VR cannot have", (tag,))
+    return value
 
 
 def _meant(element: Element, tag: int) -> str:

@@ -13,7 +13,7 @@ from gateway.core.rewrite import marks
 from gateway.core.rewrite.dataset import DataSetWalker, Piece, Short
 from gateway.core.rewrite.head import Head, read_head
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, Table
+from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, STUDY_UID, Table
 from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding, read_header
 
 
@@ -81,8 +81,6 @@ class DataSetRewriter:
             self._base += rest
             ahead: list[Piece] = [data[start : start + rest]] if self._passing else []
             return ahead + self.feed(data[start + rest :])
-        if start and self._pending:
-            data, start = data[start:], 0
         self._start = start
         self._pending.append(data)
         self._held += len(data) - start
@@ -92,11 +90,11 @@ class DataSetRewriter:
 
     def close(self) -> list[Piece]:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
-        if self.head and not b"".join(self._pending).strip(b"\0"):
-            self._pending = []  # fewer zeros after the data set than an element header has bytes
         out = self._advance(whole=True)
         if self._remaining or self._in_fragments:
             raise MalformedInput("the data ends inside an element", offset=self._base)
+        if self._study and not self._walker.has_study:
+            raise MalformedInput("an object of no study", (STUDY_UID,))
         while self._stage < len(STAGES) - 1:
             out.append(self._insertion())
         return out

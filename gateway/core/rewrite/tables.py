@@ -154,7 +154,7 @@ class Table:
         known = dictionary.vr_of(tag)
         encoded = vr or known or "UN"
         code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
-        return STUDY if code == UID and tag == STUDY_UID and self.stage is not None else code
+        return STUDY if code in (UID, KEEP) and tag == STUDY_UID and self.stage is not None else code
 
     def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
         known = dictionary.vr_of(tag) or vr

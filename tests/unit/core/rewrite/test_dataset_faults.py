@@ -236,7 +236,6 @@ def test_a_large_sequence_is_walked_without_being_remembered() -> None:
     assert released(sequence(NAMES, *many)) == sequence(NAMES, *[RELEASED_REFERENCE] * len(many))
 
 
-@pytest.mark.xfail(strict=True, reason="what changed in an open sequence counts again each time it is walked anew")
 def test_counts_do_not_depend_on_how_the_bytes_arrive() -> None:
     under = engine()
     data_set = head() + open_sequence(NAMES, REFERENCE + COMMENTS, ORDER, PATIENT) + COMMENTS + NAME

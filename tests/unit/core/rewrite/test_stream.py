@@ -172,7 +172,6 @@ def test_zeros_after_the_data_set_go(encoding: Encoding, zeros: int) -> None:
     assert walk(head(encoding) + body + bytes(zeros), under, encoding) == released_head(under, encoding) + body
 
 
-@pytest.mark.xfail(strict=True, reason="zeros are looked for only where the head was known before the end")
 def test_zeros_go_also_when_the_end_comes_before_the_head_is_known() -> None:
     under = engine()
     data_set = head() + bytes(2)
