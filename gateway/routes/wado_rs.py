@@ -274,7 +274,7 @@ def _attempts(accepted: list[Accepted]) -> list[str]:
 def _frame_numbers(text_: str) -> list[int]:
     parts = text_.split(",")
     if len(parts) > MAX_FRAMES or not all(
-        part.isascii() and part.isdigit() and 0 < int(part) < 1 << 31 for part in parts
+        part.isascii() and part.isdigit() and len(part) <= 10 and 0 < int(part) < 1 << 31 for part in parts
     ):
         raise BadRequest("frames are numbers from 1, separated by commas")
     return [int(part) for part in parts]

@@ -42,7 +42,7 @@ def source(name: str) -> Dataset:
 
 
 def test_the_corpus_is_there() -> None:
-    assert len(NAMES) > 400, f"no corpus in {CORPUS}: run scripts/fetch"
+    assert len(NAMES) > 400, f"no corpus in {CORPUS}: run make test"
 
 
 def test_every_refusal_is_expected_and_every_expected_one_is_in_the_corpus() -> None:

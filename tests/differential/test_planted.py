@@ -1,8 +1,11 @@
 """Objects full of canaries, which hold every attribute of Table E.1-1, come out as the reference makes them."""
 
+import json
+
 import pytest
 
-from tests.kit import reference
+from tests.differential import test_json
+from tests.kit import encode, reference
 from tests.kit.canary import CHARSETS, SOP_CLASSES, plant
 from tests.kit.encode import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, JPEG
 from tests.kit.engine import KEYS, nominal, random_cuts, rewrite
@@ -19,6 +22,17 @@ def test_every_attribute_of_the_table_in_every_encoding(name: str, syntax: str) 
 @pytest.mark.parametrize("charset", CHARSETS)
 def test_a_patient_is_the_same_in_every_character_set(charset: str) -> None:
     assert_equal(plant("CT", EXPLICIT, charset).part10)
+
+
+@pytest.mark.filterwarnings("ignore:::pydicom")
+@pytest.mark.parametrize("name", SOP_CLASSES)
+def test_metadata_equals_the_part_10_object_attribute_by_attribute(name: str) -> None:
+    planted = plant(name, EXPLICIT, hostile=False)
+    source = json.dumps(encode.as_json(planted.elements)).encode()
+    released = nominal().metadata(source, lambda uri: uri)
+    assert released is not None
+    expected = test_json.as_json(rewrite(nominal(), [planted.part10]), with_bulk=False)
+    assert test_json.differences(json.loads(released), expected) == []
 
 
 def assert_equal(part10: bytes) -> None:

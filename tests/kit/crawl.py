@@ -77,7 +77,7 @@ class Crawler:
     def ask(
         self, path: str, accept: str | None = "*/*", method: str = "GET", headers: dict[str, str] | None = None
     ) -> Exchange:
-        """Ask for a path below the service base, or for a whole URL; a broken answer is an answer, too."""
+        """Ask for a path below the service base, or for a whole URL; a broken answer is an answer, too, or none."""
         url = path if path.startswith("http") else self.base + path
         request = self.client.build_request(method, url, headers=headers)
         if accept is None:
@@ -86,7 +86,11 @@ class Crawler:
             request.headers["Accept"] = accept
         body: list[bytes] = []
         broken = False
-        response = self.client.send(request, stream=True)
+        try:
+            response = self.client.send(request, stream=True)
+        except (httpx.ReadError, httpx.RemoteProtocolError):
+            self.exchanges.append(Exchange(method, url, accept, 0, b"", b"", broken=True))
+            return self.exchanges[-1]
         try:
             body.extend(response.iter_bytes())
         except httpx.TransportError:

@@ -25,11 +25,14 @@ from gateway.core.rewrite.tables import (
     PRIVATE,
     PSEUDONYM,
     REMOVE,
+    REMOVE_SHORT,
     SHIFT,
     STUDY,
+    STUDY_KEPT,
     TEMPORAL,
     TRUNCATE,
     UID,
+    UNKNOWN,
     WALK,
     Table,
 )
@@ -43,6 +46,7 @@ from gateway.core.wire.elements import (
     Encoding,
     Header,
     elements,
+    is_item,
     items,
     skip_value,
 )
@@ -115,6 +119,13 @@ class DataSetWalker:
                         operation = operations[key]
                         if operation == 0:
                             pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+                            continue
+                        if operation == REMOVE_SHORT:
+                            after = pos + 8 + buf[pos + low] + (buf[pos + high] << 8)
+                            if pos > run:
+                                out.append(buf[run:pos])
+                            pos = run = after
+                            removed += 1
                             continue
                         form = operation & 3
                         value = pos + HEADER_BYTES[form]
@@ -313,24 +324,28 @@ class DataSetWalker:
         creator = creators.get(tag >> 8)
         return REMOVE if creator is None else table.private_operation(key, creator, tag)
 
-    def _change(
+    def _change(  # noqa: PLR0911 - one return per kind of change
         self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]
     ) -> bytes | None:
         """Return the whole new element, empty if it goes, None if it stays as it is."""
         if code == CONSTANT:
             self.counts[code] += 1
             return table.constants[key]
+        if code == UNKNOWN:
+            return b"" if is_item(raw) else None
         if code == CREATOR:
             return self._creator(raw, table, key, creators)
         if code == CODES:
             self._read_codes(raw, table, key)
             return b""
-        if code == STUDY:
+        if code in (STUDY, STUDY_KEPT):
             self.has_study = True
             if self.study and raw.decode("latin-1").strip(" \0") != self.study:
                 raise MalformedInput(
                     "an object of another study than was asked for", (table.encoding.parse_key(key)[0],)
                 )
+            if code == STUDY_KEPT:
+                return None
             code = UID
         if code == TEMPORAL:
             self.temporal = raw.decode("latin-1").strip(" \0")

@@ -28,6 +28,7 @@ class Engine:
         self._limits = limits or Limits()
         self._plans: dict[str | None, Plan] = {}
         self._tables: dict[tuple[str | None, Encoding], tuple[Table, ...]] = {}
+        self._passed: dict[Encoding, set[bytes]] = {}
         self._metadata = MetadataRewriter(self.plan, self.identity)
 
     def plan(self, sop_class: str) -> Plan:
@@ -68,6 +69,10 @@ class Engine:
     def match(self, elements: Elements, sop_class: str = "") -> dict[str, bytes]:
         """Rewrite one search result (PS3.18 Section 10.6.3)."""
         return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
+
+    def passed_in_heads(self, encoding: Encoding) -> set[bytes]:
+        """Return the keys that heads in one encoding need not look at; filled by them."""
+        return self._passed.setdefault(encoding, set())
 
     def keeps(self, tag: int) -> bool:
         """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""

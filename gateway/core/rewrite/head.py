@@ -14,6 +14,7 @@ from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_
 
 SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
 PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
+MAX_PASSED = 2_000
 _WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY, BURNED_IN})
 
 
@@ -31,16 +32,23 @@ class Head:
     character_set: tuple[str, ...] = ()
 
 
-def read_head(buf: bytes, pos: int, encoding: Encoding, *, whole: bool, with_burned_in: bool) -> Head | None:
+def read_head(
+    buf: bytes, pos: int, encoding: Encoding, passed: set[bytes], *, whole: bool, with_burned_in: bool
+) -> Head | None:
     """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
 
-    ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10
-    Section 7.1).
+    ``whole``: there are no more bytes. ``passed`` holds keys of short elements known to be of no interest, and grows.
+    Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
     """
     found: dict[int, bytes] = {}
     size, tags = len(buf), encoding.tags.unpack_from
+    low, high = (6, 7) if encoding.little else (7, 6)
     try:
         while pos < size:
+            key = buf[pos : pos + 6]
+            if key in passed:
+                pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+                continue
             group, element = tags(buf, pos)
             tag = group << 16 | element
             if tag > ISSUER and _is_past(tag, found, with_burned_in=with_burned_in):
@@ -49,9 +57,12 @@ def read_head(buf: bytes, pos: int, encoding: Encoding, *, whole: bool, with_bur
             if length == UNDEFINED:
                 pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
                 continue
+            if tag in _WANTED:
+                if start + length <= size:
+                    found.setdefault(tag, buf[start : start + length])
+            elif tag < ISSUER and encoding.explicit and start == pos + 8 and len(passed) < MAX_PASSED:
+                passed.add(key)
             pos = start + length
-            if tag in _WANTED and pos <= size:
-                found.setdefault(tag, buf[start:pos])
     except (IndexError, struct.error):
         pass
     return _head(found) if whole else None

@@ -24,7 +24,7 @@ from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS, dummy_bytes, dummy_json
 from gateway.core.wire.dicomjson import decode_object
-from gateway.core.wire.elements import MAX_DEPTH
+from gateway.core.wire.elements import MAX_DEPTH, is_item
 
 Raw = msgspec.Raw
 Elements = Mapping[str, bytes | Raw]
@@ -36,9 +36,11 @@ _encode = msgspec.json.encode
 _T = TypeVar("_T")
 _KEEP = Decision(Action.KEEP, "")
 _KEY = re.compile(r"[0-9A-F]{8}")
-_VALUES = rb'"Value":\[(?:[^"{}\[\]\\]+|"[^"\\]*")*\]'
+_VALUES = rb'"Value":\[(?:[^"{}\[\]\\]++|"[^"\\]*+")*+\]'
 _PLAIN = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
-"""An element without items, names, links, escapes or members that nobody knows: it may leave byte for byte."""
+"""An element without items, names, links, escapes or members that nobody knows: it may leave byte for byte.
+
+Possessive throughout: a match that fails fails in linear time."""
 _STRING = rb'"Value":\["([ -!#-\[\]-~]+)"\]'
 _SINGLE = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb',"vr":"[A-Z]{2}"\}')
 """An element with one value, printable ASCII without escapes."""
@@ -213,6 +215,8 @@ class MetadataRewriter:
     ) -> bytes | None:
         if _meant(element, tag) == "SQ":
             return self._sequence(element, tag, whole, self._child(spot, tag, decision), depth)
+        if element.vr == "UN" and (element.BulkDataURI is not None or is_item(_binary(element, tag).encode("latin-1"))):
+            return None  # items, or what may be items, that nobody walks
         if element.BulkDataURI is not None:
             whole.touched += 1
             return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})

@@ -14,7 +14,7 @@ from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.identity import Identity, pad
 from gateway.core.rewrite.stream import DataSetRewriter, Limits, Planner
 from gateway.core.standard.uids import TransferSyntax, transfer_syntax
-from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, read_header
+from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, element_value
 
 IMPLEMENTATION_CLASS_UID = "2.25.236312430962043937044862043917393093853"
 IMPLEMENTATION_VERSION_NAME = "DICOMVEIL_1"
@@ -139,21 +139,20 @@ class Part10Rewriter:
                 if len(buf) < pos + 2:
                     raise IndexError
                 break
-            header = read_header(buf, pos, EXPLICIT_LE)
-            pos = header.start + header.length
-            if header.tag >> 16 != 2:
-                raise MalformedInput(
-                    "an element of another group in the File Meta Information", (header.tag,), header.start
-                )
+            group, element = EXPLICIT_LE.tags.unpack_from(buf, pos)
+            start, length = element_value(buf, pos, EXPLICIT_LE)
+            if group != 2:
+                tag = group << 16 | element
+                raise MalformedInput("an element of another group in the File Meta Information", (tag,), start)
+            pos = start + length
             if pos > len(buf):
                 raise IndexError
-            value = buf[header.start : pos]
-            if header.tag == 0x00020000 and len(value) == 4:
-                end = pos + int.from_bytes(value, "little")
-            elif header.tag == 0x00020002 and value.strip(b" \0") == MEDIA_DIRECTORY.encode():
+            if element == 0x0000 and length == 4:
+                end = pos + int.from_bytes(buf[start:pos], "little")
+            elif element == 0x0002 and buf[start:pos].strip(b" \0") == MEDIA_DIRECTORY.encode():
                 raise RefusedByProfile("a media directory (DICOMDIR) is not an instance")
-            elif header.tag == 0x00020010:
-                uid = value.decode("latin-1").strip(" \0")
+            elif element == 0x0010:
+                uid = buf[start:pos].decode("latin-1").strip(" \0")
         if not uid:
             raise MalformedInput("no value", (0x00020010,))
         return uid, pos

@@ -160,6 +160,6 @@ def _checked_vr(tag: int, name: str, level: Level, value: str) -> str:
 
 
 def _count(name: str, value: str) -> int:
-    if not value.isascii() or not value.isdigit() or int(value) > MAX_OFFSET:
+    if not value.isascii() or not value.isdigit() or len(value) > 10 or int(value) > MAX_OFFSET:
         raise BadRequest(f"{name} is a number from 0 to {MAX_OFFSET}")
     return int(value)

@@ -35,6 +35,9 @@ class Planner(Protocol):
     def tables(self, sop_class: str, encoding: Encoding) -> tuple[Plan, tuple[Table, ...]]:
         """Return the plan and its root tables, one per stage."""
 
+    def passed_in_heads(self, encoding: Encoding) -> set[bytes]:
+        """Return the keys that heads need not look at; filled by them."""
+
 
 class DataSetRewriter:
     """Rewrites one data set. ``head`` is set before the first byte comes out.
@@ -126,7 +129,8 @@ class DataSetRewriter:
             self._pending, self._held, self._need = [rest], len(rest), need
 
     def _begin(self, buf: bytes, pos: int, *, whole: bool) -> bool:
-        head = read_head(buf, pos, self._encoding, whole=whole, with_burned_in=self._planner.wants_burned_in)
+        passed = self._planner.passed_in_heads(self._encoding)
+        head = read_head(buf, pos, self._encoding, passed, whole=whole, with_burned_in=self._planner.wants_burned_in)
         if head is None:
             return False
         self._plan, self._tables = self._planner.tables(head.sop_class, self._encoding)

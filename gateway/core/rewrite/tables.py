@@ -32,9 +32,15 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     PRIVATE,
     PADDING,
     STUDY,
-) = range(18)
+    STUDY_KEPT,
+    UNKNOWN,
+) = range(20)
 """Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
-PADDING that zeros follow the data set; STUDY is UID for the study that was asked for."""
+PADDING that zeros follow the data set; STUDY and STUDY_KEPT
+are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items.
+REMOVE_SHORT is the most common operation but KEEP."""
+
+REMOVE_SHORT = REMOVE << 2
 
 STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
 """At the root, an element at or past the tag of its stage waits until the elements of that stage are inserted."""
@@ -154,7 +160,9 @@ class Table:
         known = dictionary.vr_of(tag)
         encoded = vr or known or "UN"
         code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
-        return STUDY if code in (UID, KEEP) and tag == STUDY_UID and self.stage is not None else code
+        if tag == STUDY_UID and self.stage is not None:
+            return {UID: STUDY, KEEP: STUDY_KEPT}.get(code, code)
+        return code
 
     def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
         known = dictionary.vr_of(tag) or vr
@@ -170,7 +178,7 @@ class Table:
 
     def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
         if meant != "SQ":
-            return KEEP
+            return UNKNOWN if vr == "UN" else KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
         place = self._plan.inside(self._place, tag, deep=decision.deep)
         self.children[key] = self._shared(place, inner, tag)

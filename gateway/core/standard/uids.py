@@ -6,14 +6,19 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
+from pydicom._uid_dict import UID_dictionary
+
 MAX_UID_LENGTH: Final = 64
-_REGISTERED: Final = "1.2.840.10008."
+_CONTEXT_GROUP = re.compile(r"1\.2\.840\.10008\.6\.1\.[1-9][0-9]{0,3}")
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 
 
 def is_registered(uid: str) -> bool:
-    """Say whether the standard itself registers the UID (PS3.6 Annex A): never an instance, never to be mapped."""
-    return uid.startswith(_REGISTERED)
+    """Say whether the standard itself registers the UID (PS3.6 Annex A): never an instance, never to be mapped.
+
+    The prefix alone says nothing: careless software makes instance UIDs below it.
+    """
+    return uid in UID_dictionary or _CONTEXT_GROUP.fullmatch(uid) is not None
 
 
 def valid_uid(uid: str) -> bool:

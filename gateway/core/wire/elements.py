@@ -118,6 +118,11 @@ def element_value(buf: bytes, pos: int, encoding: Encoding) -> tuple[int, int]:
     return pos + 8, encoding.u16.unpack_from(buf, pos + 6)[0]
 
 
+def is_item(value: bytes) -> bool:
+    """Say whether a value of unknown VR begins like the item of a sequence, in either byte order."""
+    return value[:4] in (b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00")
+
+
 def skip_value(buf: bytes, header: Header, encoding: Encoding, depth: int = 0) -> int:
     """Return where the element after this one starts; walks into values of undefined length only."""
     if header.length != UNDEFINED:
