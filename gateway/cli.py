@@ -1,8 +1,10 @@
 """The command ``dicomveil``. Exit codes: 0 done, 1 something is wrong with what was given, 2 misused."""
 
+import errno
 import json
 import os
 import secrets
+import socket
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +61,17 @@ def _commands() -> None:
     """
 
 
+def _check_port(host: str, port: int, example: str) -> None:
+    """Say in a person's words that a port is taken; the server's own words come late and read like a crash."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            what = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise click.ClickException(f"port {port} of {host} {what}; choose another, such as {example}") from None
+
+
 def _level(default: str) -> str:
     level = os.environ.get(LEVEL_VARIABLE, default).lower()
     if level not in LEVELS:
@@ -70,6 +83,7 @@ def _level(default: str) -> str:
 @_PORT
 def demo(port: int) -> None:
     """Serve sample studies, before and after: no other server needed."""
+    _check_port("127.0.0.1", port, "make demo PORT=8081")
     from gateway import demonstration
 
     demonstration.run(port, _level("warning"))
@@ -89,6 +103,10 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
     """
     level = _level("info")
     settings = _settings(config, faults_to_stderr=True)
+    _check_port(host, port, "--port 8081")
+    for name, worklist in settings.worklists.items():
+        shown = worklist.profile.name if worklist.profile else "identified"
+        click.echo(f"{name} ({shown}): http://{host}:{port}{worklist.path}", err=True)
     from gateway.server import serve as run
 
     run(settings, host, port, workers, level)

@@ -1,5 +1,6 @@
 """``dicomveil demo``: sample studies in the embedded origin, a gateway before them, a page that shows both sides."""
 
+import contextlib
 import os
 import secrets
 import socket
@@ -29,6 +30,7 @@ class _Server(uvicorn.Server):
         if self.started:
             port = self.servers[0].sockets[0].getsockname()[1]
             click.echo(f"http://{HOST}:{port}")
+            click.echo("Ctrl-C stops it.", err=True)
 
 
 def run(port: int, level: str) -> None:
@@ -51,7 +53,8 @@ def run(port: int, level: str) -> None:
             log_level=level,
             timeout_graceful_shutdown=2,
         )
-        _Server(config).run()
+        with contextlib.suppress(KeyboardInterrupt):  # that is how it is stopped
+            _Server(config).run()
 
 
 def _samples(cache: Path) -> Path:

@@ -27,6 +27,7 @@ __all__ = ["Failure", "Found", "Report", "deidentify_files", "find_files"]
 
 CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
+MAX_INFLATED_HEAD_BYTES = 32 << 20
 PREFIX_END = 132
 META_LENGTH_END = 144
 SOP_INSTANCE_UID, STUDY_UID, SERIES_UID = 0x00080018, 0x0020000D, 0x0020000E
@@ -163,9 +164,10 @@ def _deidentify(file: Found, out: Path, engine: Engine, report: Report, progress
         _rewrite(file.path, aside, rewriter, progress)
         new = _move(aside, _target(aside, out, engine, rewriter))
     except _NotDicom:
-        report.not_dicom += 1
-        if file.named:
-            report.failures.append(Failure(file.path, "NotDicom", "not a DICOM Part 10 file"))
+        if file.named or file.path.suffix.lower() == ".dcm":
+            report.failures.append(Failure(file.path, "Unreadable", "not a DICOM Part 10 file"))
+        else:
+            report.not_dicom += 1
     except _MediaDirectory:
         report.media_directories += 1
         if file.named:
@@ -271,7 +273,8 @@ def _uids(head: bytes, syntax_uid: str, *, whole: bool) -> dict[int, str] | None
     if syntax is None:
         return found
     if syntax.deflated:
-        data_set = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data_set)
+        data_set = zlib.decompressobj(-zlib.MAX_WBITS).decompress(data_set, MAX_INFLATED_HEAD_BYTES)
+        whole = whole or len(data_set) == MAX_INFLATED_HEAD_BYTES
     encoding = EXPLICIT_LE if syntax.explicit else IMPLICIT_LE
     with suppress(IndexError, StructError):
         for header, after in elements(data_set, 0, len(data_set), encoding if syntax.little_endian else EXPLICIT_BE):

@@ -53,7 +53,7 @@ async def open_parts(
 
 async def _multipart(answer: OriginAnswer, whole: ContentType, allowed: frozenset[str]) -> AsyncIterator[Event]:
     inside = _inner_type(whole)
-    reader = MultipartReader(whole.parameters.get("boundary", "").encode("latin-1"))
+    reader = MultipartReader(whole.parameters.get("boundary", "").encode("ascii", "replace"))
     async for chunk in answer.body:
         for event in reader.feed(chunk):
             yield _checked(event, inside, allowed) if isinstance(event, PartStart) else event

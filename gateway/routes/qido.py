@@ -31,6 +31,8 @@ from gateway.worklists.origin_json import JSON, JSON_TYPES, encode_query, read_p
 from gateway.worklists.worklist import Worklist, valid_source
 
 PAGE = 100
+ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
+"""Number of Patient Related Studies, Series, Instances: they count what lies outside the worklist, too."""
 MAX_UIDS = 200
 """Study Instance UIDs in one key; viewers open a handful at once."""
 _UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
@@ -197,6 +199,8 @@ def _is_addressable(elements: Elements, level: Level) -> bool:
 
 def _mend(elements: dict[str, bytes], base: str, level: Level) -> None:
     """Make a result one of this gateway: its own URL, UTF-8, and no empty attribute that stops viewers."""
+    for key in ARCHIVE_COUNTS:
+        elements.pop(key, None)
     modalities = json_key(MODALITIES_IN_STUDY)
     if modalities in elements and b'"Value"' not in elements[modalities]:
         del elements[modalities]

@@ -17,11 +17,11 @@ MAX_PAGES = 2_000
 
 
 async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIterator[DataSet]:
-    """Yield the data sets of one answer. Raises NotReleased for 404, OriginFailed for all that is no JSON answer."""
+    """Yield the data sets of one answer. Raises NotReleased for 404 below a study, else OriginFailed."""
     async with origin.get(path, query, JSON) as answer:
         if answer.status == 204:
             return
-        if answer.status in (404, 410):
+        if answer.status in (404, 410) and path.count("/") > 1:
             raise NotReleased
         if answer.status not in (200, 206):
             raise OriginFailed(f"the origin answered {answer.status}")

@@ -147,6 +147,8 @@ class Worklist:
 
     async def has_study(self, source: str) -> bool:
         """Say whether a study belongs to the worklist; asks the origin at most once a minute."""
+        if not valid_source(source):
+            return False
         known = self._members.get(source)
         if known is None:
             query = encode_query([("StudyInstanceUID", source), *IDENTIFIERS, *self.selection.parameters()])

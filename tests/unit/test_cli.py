@@ -251,9 +251,24 @@ def test_serve_answers_logs_no_request_and_ends_when_told(settings: Path, worker
         server.wait(30)
     logged = log.read_text()
     assert answer.startswith("[")
-    assert "/worklists/" not in logged
+    assert f"x (identified): http://127.0.0.1:{port}/worklists/x/dicom-web\n" in logged
+    assert "/studies" not in logged
     assert "Traceback" not in logged
     assert server.returncode in (0, -signal.SIGTERM)
+
+
+def test_a_port_that_is_taken_is_said_in_a_line(settings: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = subprocess.run(
+            program("serve", "--config", settings, "--port", port),
+            env=os.environ | {"SECRET": SECRET},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == f"Error: port {port} of 127.0.0.1 is in use; choose another, such as --port 8081\n"
 
 
 def free_port() -> int:

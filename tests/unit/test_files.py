@@ -169,10 +169,17 @@ def test_other_files_in_a_folder_are_counted_and_no_failure(source: Path, tmp_pa
     assert (report.released, report.not_dicom, report.media_directories, report.failures) == (1, 2, 1, [])
 
 
+def test_a_file_that_calls_itself_dicom_has_to_be(source: Path, tmp_path: Path) -> None:
+    (source / "broken.dcm").write_bytes(b"cut")
+    report = run([source], tmp_path / "out")
+    assert [(failure.path.name, failure.kind) for failure in report.failures] == [("broken.dcm", "Unreadable")]
+    assert report.not_dicom == 0
+
+
 def test_a_file_that_was_named_has_to_be_dicom(source: Path, tmp_path: Path) -> None:
     (source / "readme.txt").write_text("hello")
     report = run([source / "readme.txt", sample("DICOMDIR")], tmp_path / "out")
-    assert [failure.kind for failure in report.failures] == ["NotDicom", "MediaDirectory"]
+    assert [failure.kind for failure in report.failures] == ["Unreadable", "MediaDirectory"]
 
 
 def test_a_file_that_cannot_be_read_is_a_failure(source: Path, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from gateway.core.standard.tags import format_tag, is_private
 
 DATE_VRS = frozenset({"DA", "TM", "DT"})
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
-FREE_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UR", "UT"})
 WALKED = frozenset({0x0040A730, 0x00700001})
 """Content Sequence and Graphic Annotation Sequence: code D keeps the tree, its concepts and numbers, and every leaf
 that can hold text, a name, a date or a UID has a rule of its own. Any other D sequence becomes dummies throughout."""
@@ -148,7 +147,7 @@ class Plan:
             return Decision(Action.REMOVE, "private (E.1-1)")
         if known is None:
             return Decision(Action.REMOVE, "unlisted: unknown")
-        return _guard(self._listed(tag, place) or self._unlisted(tag), known, vr)
+        return _guard(self._listed(tag, place) or self._unlisted(tag), tag, known, vr)
 
     def private_rule(self, creator: str, tag: int, vr: str) -> Decision:
         """Decide about an element of a private block; ``tag`` is ``gggg00ee``."""
@@ -254,7 +253,7 @@ def _hollow(tag: int, known: str, vr: str) -> Decision:
     if tag >> 24 in (0x50, 0x60):
         return Decision(Action.REMOVE, "graphics go (E.1-1)")
     if "SQ" in (known, vr):
-        return _guard(Decision(Action.KEEP, reason, deep=True), known, vr)
+        return _guard(Decision(Action.KEEP, reason, deep=True), tag, known, vr)
     return Decision(Action.UID if "UI" in (known, vr) else Action.REPLACE, reason)
 
 
@@ -291,7 +290,21 @@ def _is_number(value: str, vr: str) -> bool:
     return vr in ("DS", "IS") and re.fullmatch(r"[+-]?\d+" if vr == "IS" else r"[+-]?\d+(\.\d+)?", value) is not None
 
 
-def _guard(decision: Decision, known: str | None, vr: str) -> Decision:
+_ALIKE = (
+    frozenset({"LO", "LT", "SH", "ST", "UC", "UT"}),
+    frozenset({"DS", "IS"}),
+    frozenset({"FD", "FL"}),
+    frozenset({"SL", "SS", "SV", "UL", "US", "UV"}),
+    frozenset({"OB", "OD", "OF", "OL", "OV", "OW"}),
+)
+"""VRs that careless writers take for each other and that say no more than the right one."""
+
+
+def _alike(tag: int, known: str, vr: str) -> bool:
+    return vr in dictionary.vrs_of(tag) or any(known in kind and vr in kind for kind in _ALIKE)
+
+
+def _guard(decision: Decision, tag: int, known: str | None, vr: str) -> Decision:
     """Tighten a KEEP when the encoded VR is not the one the decision was made for."""
     if decision.action is not Action.KEEP or vr == known:
         return decision
@@ -301,8 +314,8 @@ def _guard(decision: Decision, known: str | None, vr: str) -> Decision:
         return Decision(Action.EMPTY, "person name (VR)")
     if known == "SQ" and vr not in ("SQ", "UN"):
         return Decision(Action.REMOVE, "a sequence in disguise")
-    if vr in FREE_TEXT_VRS and known not in FREE_TEXT_VRS:
-        return Decision(Action.REMOVE, "free text where the standard has none")
+    if known is not None and vr not in ("SQ", "UN") and not _alike(tag, known, vr):
+        return Decision(Action.REMOVE, f"VR {vr} where the standard has {known}")
     return decision
 
 

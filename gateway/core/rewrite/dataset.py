@@ -15,6 +15,7 @@ from gateway.core.rewrite.tables import (
     CODES,
     CONSTANT,
     CREATOR,
+    DEFINITION,
     DELIMITER,
     INSERT,
     KEEP,
@@ -157,10 +158,20 @@ class DataSetWalker:
                                 out.append(changed)
                                 run = after
                         elif code == DELIMITER:
-                            if not open_item:
-                                raise self.malformed("an item end outside an item", pos)
+                            if not open_item or length:
+                                raise self.malformed("an item end where none belongs", pos)
                             self.run = run
                             return pos
+                        elif code == UNKNOWN:
+                            if length == UNDEFINED:
+                                raise self._no_sequence(pos, key, table)
+                            if min(after, value + 4) > end:
+                                raise Short(value + 4)
+                            if is_item(buf[value : value + 4]):
+                                if pos > run:
+                                    out.append(buf[run:pos])
+                                run = after
+                                removed += 1
                         elif code in STOPS:
                             self.stop, self.run = code, run
                             return pos
@@ -267,7 +278,7 @@ class DataSetWalker:
             kind = buf[pos : pos + 4]
             length = unpack(buf, pos + 4)[0]
             if kind != table.item:
-                if kind != table.sequence_end or limit is not None:
+                if kind != table.sequence_end or limit is not None or length:
                     raise self.malformed("an item was expected", pos)
                 pos += 8
                 break
@@ -324,15 +335,13 @@ class DataSetWalker:
         creator = creators.get(tag >> 8)
         return REMOVE if creator is None else table.private_operation(key, creator, tag)
 
-    def _change(  # noqa: PLR0911 - one return per kind of change
+    def _change(
         self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]
     ) -> bytes | None:
         """Return the whole new element, empty if it goes, None if it stays as it is."""
         if code == CONSTANT:
             self.counts[code] += 1
             return table.constants[key]
-        if code == UNKNOWN:
-            return b"" if is_item(raw) else None
         if code == CREATOR:
             return self._creator(raw, table, key, creators)
         if code == CODES:
@@ -350,11 +359,11 @@ class DataSetWalker:
         if code == TEMPORAL:
             self.temporal = raw.decode("latin-1").strip(" \0")
             return b""
-        if code == UID:
-            new = self._identity.uid_bytes(raw)
+        if code in (UID, DEFINITION):
+            new = self._identity.uid_bytes(raw) if code == UID else self._identity.definition_bytes(raw)
             if new is None:
                 return None
-            self.counts[code] += 1
+            self.counts[UID] += 1
             return table.encoding.element(key, form, new)
         self.counts[code] += 1
         return table.encoding.element(key, form, self._text(code, raw, table, key))

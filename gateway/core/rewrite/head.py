@@ -7,7 +7,7 @@ the new SOP Instance UID that it must name.
 import struct
 from dataclasses import dataclass
 
-from gateway.core.errors import MalformedInput
+from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.wire import charset
 from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_header, skip_value
@@ -15,6 +15,8 @@ from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_
 SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
 PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
 MAX_PASSED = 2_000
+MAX_IDENTIFIER_BYTES = 1_024
+"""LO has 64 characters, of a few bytes each; twice that is someone's mistake, more an attack."""
 _WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY, BURNED_IN})
 
 
@@ -78,6 +80,9 @@ def _head(found: dict[int, bytes]) -> Head:
     for tag in (SOP_CLASS, SOP_INSTANCE):
         if not 0 < len(found.get(tag, b"").strip(b" \0")) <= MAX_UID_LENGTH:
             raise MalformedInput("no UID", (tag,))
+    for tag in (PATIENT_ID, ISSUER, SPECIFIC_CHARACTER_SET, STUDY):
+        if len(found.get(tag, b"")) > MAX_IDENTIFIER_BYTES:
+            raise LimitExceeded("bytes of an identifier", MAX_IDENTIFIER_BYTES, (tag,))
     terms = tuple(term.strip() for term in _ascii(found, SPECIFIC_CHARACTER_SET).split("\\"))
     raw = found.get(PATIENT_ID, b"").strip(b" \0")
     return Head(

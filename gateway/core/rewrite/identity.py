@@ -1,11 +1,15 @@
 """What stands for a source identifier on the released side, remembered: the same for Part 10 and for JSON."""
 
+import re
 from dataclasses import dataclass
 
+from gateway.core.errors import LimitExceeded
 from gateway.core.pseudonym.keys import KeyRing
-from gateway.core.standard.uids import is_registered
+from gateway.core.standard.uids import MAX_UID_LENGTH, is_registered
 
 MAX_REMEMBERED = 65_536
+MAX_VALUES = 4_096
+_LIKE_A_UID = re.compile(r"[0-9.]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Identity:
         self.keys = keys
         self.retains_uids = retains_uids
         self._uids: dict[bytes, bytes | None] = {}
+        self._definitions: set[bytes] = set()
         self._patients: dict[tuple[str, str, str], Patient] = {}
 
     def uid(self, source: str) -> str:
@@ -45,13 +50,31 @@ class Identity:
             return self._uids[raw]
         except KeyError:
             pass
+        if raw.count(b"\\") >= MAX_VALUES:
+            raise LimitExceeded("values of one UID attribute", MAX_VALUES)
         values = [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
         mapped = [self.uid(value) for value in values]
         new = None if mapped == values else pad("\\".join(mapped), b"\0")
-        if len(self._uids) >= MAX_REMEMBERED:
-            self._uids.clear()
-        self._uids[raw] = new
+        if len(raw) <= MAX_UID_LENGTH + 2:
+            if len(self._uids) >= MAX_REMEMBERED:
+                self._uids.clear()
+            self._uids[raw] = new
         return new
+
+    def definition(self, source: str) -> str:
+        """Return a UID that names a SOP Class, a coding scheme and the like: as it is, unless it is text."""
+        return source if not source or _LIKE_A_UID.fullmatch(source) else self.uid(source)
+
+    def definition_bytes(self, raw: bytes) -> bytes | None:
+        """Do the same for an encoded UI value; None when it stays as it is."""
+        if raw in self._definitions:
+            return None
+        values = [value.strip(" \0") for value in raw.decode("latin-1").split("\\")]
+        if self.retains_uids or all(not value or _LIKE_A_UID.fullmatch(value) for value in values):
+            if len(raw) <= MAX_UID_LENGTH + 2 and len(self._definitions) < MAX_REMEMBERED:
+                self._definitions.add(raw)
+            return None
+        return self.uid_bytes(raw)
 
     def patient(self, issuer: str, patient_id: str, study_uid: str) -> Patient:
         """Return who stands for a patient; the Study counts only where there is no Patient ID."""

@@ -44,8 +44,9 @@ Possessive throughout: a match that fails fails in linear time."""
 _STRING = rb'"Value":\["([ -!#-\[\]-~]+)"\]'
 _SINGLE = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb',"vr":"[A-Z]{2}"\}')
 """An element with one value, printable ASCII without escapes."""
-_LOOKED_INTO = frozenset({b"SQ", b"UN"})
+_LOOKED_INTO = frozenset({b"SQ", b"UI", b"UN"})
 MEMO_BYTES = 2048
+BINARY_VRS = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 
 
@@ -220,6 +221,10 @@ class MetadataRewriter:
         if element.BulkDataURI is not None:
             whole.touched += 1
             return _encode({"vr": element.vr, "BulkDataURI": whole.bulk(element.BulkDataURI)})
+        if element.InlineBinary is not None and element.vr not in BINARY_VRS:
+            raise MalformedInput("InlineBinary in a VR of text or numbers", (tag,))
+        if element.vr == "UI" and element.Value is not None:
+            return self._json("UI", [self._identity.definition(_string(value, tag)) for value in element.Value])
         values = None if element.Value is None else [_clean(value, element.vr, tag) for value in element.Value]
         return _encode(msgspec.structs.replace(element, Value=values))
 

@@ -182,7 +182,7 @@ class Part10Rewriter:
         instance = self._identity.uid_bytes(source) or source
         body = (
             _VERSION
-            + _uid(0x0002, pad(head.sop_class, b"\0"))
+            + _uid(0x0002, pad(self._identity.definition(head.sop_class), b"\0"))
             + _uid(0x0003, instance)
             + _uid(0x0010, pad(syntax, b"\0"))
             + _IMPLEMENTATION

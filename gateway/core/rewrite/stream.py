@@ -27,6 +27,9 @@ class Limits:
     max_inflated_bytes: int = 8 << 30
 
 
+PIXEL_VRS = frozenset({"OB", "OD", "OF", "OW", "UN"})
+
+
 class Planner(Protocol):
     """Finds the Plan for a SOP Class, laid out as tables; the engine is one."""
 
@@ -178,6 +181,8 @@ class DataSetRewriter:
 
     def _pixels(self, buf: bytes, pos: int, out: list[Piece]) -> int:
         header = read_header(buf, pos, self._encoding)
+        if self._encoding.explicit and header.vr not in PIXEL_VRS:
+            raise MalformedInput("pixel data in a VR that it cannot have", (header.tag,), self._base + pos)
         if header.length == UNDEFINED:
             if not self._encoding.explicit or header.vr not in ("OB", "OW", "UN"):
                 raise MalformedInput("encapsulated pixel data must be OB", (header.tag,), self._base + pos)
@@ -196,7 +201,7 @@ class DataSetRewriter:
         while len(buf) - pos >= 8:
             kind, start = buf[pos : pos + 4], pos + 8
             length = self._encoding.u32.unpack_from(buf, pos + 4)[0]
-            if kind == self._encoding.tag(SEQUENCE_DELIMITER):
+            if kind == self._encoding.tag(SEQUENCE_DELIMITER) and length == 0:
                 self._in_fragments = False
                 out.append(buf[run:start])
                 return start

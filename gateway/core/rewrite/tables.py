@@ -34,10 +34,12 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     STUDY,
     STUDY_KEPT,
     UNKNOWN,
-) = range(20)
+    DEFINITION,
+) = range(21)
 """Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
 PADDING that zeros follow the data set; STUDY and STUDY_KEPT
-are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items.
+are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items,
+DEFINITION is KEEP for UIDs that name a kind of thing, as long as they are UIDs.
 REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
@@ -161,7 +163,7 @@ class Table:
         encoded = vr or known or "UN"
         code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
         if tag == STUDY_UID and self.stage is not None:
-            return {UID: STUDY, KEEP: STUDY_KEPT}.get(code, code)
+            return {UID: STUDY, DEFINITION: STUDY_KEPT}.get(code, code)
         return code
 
     def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
@@ -178,7 +180,7 @@ class Table:
 
     def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
         if meant != "SQ":
-            return UNKNOWN if vr == "UN" else KEEP
+            return UNKNOWN if vr == "UN" else DEFINITION if meant == "UI" else KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
         place = self._plan.inside(self._place, tag, deep=decision.deep)
         self.children[key] = self._shared(place, inner, tag)

@@ -65,8 +65,7 @@ async def test_206_is_an_answer() -> None:
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        (reply(b'{"Details":"1.2.3"}', "404 Not Found", JSON_HEADER), NotReleased),
-        (reply(b"", "410 Gone"), NotReleased),
+        (reply(b'{"Details":"1.2.3"}', "404 Not Found", JSON_HEADER), OriginFailed),  # the service itself is missing
         (reply(b"JANE DOE", "500 Internal Server Error"), OriginFailed),
         (reply(b"JANE DOE", "400 Bad Request"), OriginFailed),
         (reply(b"", "302 Found", "Location: http://127.0.0.1:1/\r\n"), OriginFailed),
@@ -157,3 +156,11 @@ async def test_a_search_that_does_not_end_is_given_up(monkeypatch: pytest.Monkey
 
 def test_a_query_is_written_without_any_encoding() -> None:
     assert encode_query([("00080061", "CT,MR"), ("includefield", "00100020")]) == "00080061=CT,MR&includefield=00100020"
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone"])
+async def test_what_an_origin_does_not_have_below_a_study_was_never_released(status: str) -> None:
+    path = "/studies/1.2.3/series"
+    async with origin_on(Archive([], {path: reply(b"JANE DOE", status)})) as origin:
+        with pytest.raises(NotReleased):
+            [found async for found in read_json(origin, path)]

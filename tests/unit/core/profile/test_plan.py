@@ -324,7 +324,7 @@ def test_the_marks_are_written_at_the_root_only_and_an_earlier_text_goes_everywh
     ("keyword", "vr", "done"),
     [
         ("Rows", "US", Action.KEEP),
-        ("Rows", "OB", Action.KEEP),
+        ("Rows", "OB", Action.REMOVE),
         ("Rows", "UI", Action.UID),  # a UID whatever the tag says
         ("Rows", "PN", Action.EMPTY),
         ("PixelMeasuresSequence", "SQ", Action.KEEP),
