@@ -95,7 +95,7 @@ def parse_search(parameters: Iterable[tuple[str, str]], level: Level) -> Search:
             if value not in ("true", "false"):
                 raise BadRequest(f"{name} is true or false")
         else:
-            tag = _attribute(name, name)
+            tag = _attribute(name, "a match key")
             if tag in keys:
                 raise BadRequest(f"{name} is given twice")
             keys[tag] = Key(tag, _checked_vr(tag, name, level, value), value)
@@ -139,9 +139,9 @@ def _attribute(name: str, what: str) -> int:
         try:
             tag = parse_tag(name)
         except ValueError:
-            raise BadRequest(f"{_shown(what)} is not an attribute of the standard, by keyword or tag") from None
+            raise BadRequest(f"{what} must be an attribute of the standard, by keyword or tag") from None
     if is_private(tag) or dictionary.vr_of(tag) is None:
-        raise BadRequest(f"{_shown(what)} is not an attribute of the standard, by keyword or tag")
+        raise BadRequest(f"{what} must be an attribute of the standard, by keyword or tag")
     return tag
 
 
@@ -163,8 +163,3 @@ def _count(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > 10 or int(value) > MAX_OFFSET:
         raise BadRequest(f"{name} is a number from 0 to {MAX_OFFSET}")
     return int(value)
-
-
-def _shown(name: str) -> str:
-    """Repeat the name of a parameter, never what could be more than a name."""
-    return name if re.fullmatch(r"[A-Za-z]{1,64}|[0-9A-Fa-f]{8}", name) else "a match key"
