@@ -45,8 +45,8 @@ def gateway() -> Deidentify:
         rewriter = engine.part10()
         with open(source, "rb", buffering=0) as read, open(target, "wb", buffering=0) as written:  # noqa: PTH123
             while chunk := read.read(CHUNK_BYTES):
-                written.write(rewriter.feed(chunk))
-            written.write(rewriter.close())
+                written.writelines(rewriter.pieces(chunk))
+            written.writelines(rewriter.last_pieces())
 
     return deidentify
 

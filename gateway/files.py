@@ -196,12 +196,12 @@ def _rewrite(source: Path, aside: Path, rewriter: Part10Rewriter, progress: _Pro
     if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
         raise _MediaDirectory
     with aside.open("xb") as output:
-        output.write(rewriter.feed(first))
+        output.writelines(rewriter.pieces(first))
         progress.add(len(first))
         for chunk in chunks:
-            output.write(rewriter.feed(chunk))
+            output.writelines(rewriter.pieces(chunk))
             progress.add(len(chunk))
-        output.write(rewriter.close())
+        output.writelines(rewriter.last_pieces())
 
 
 def _chunks(source: Path) -> Iterator[bytes]:
