@@ -10,14 +10,19 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _TICK_S = 1 / os.sysconf("SC_CLK_TCK")
 _START_TIMEOUT_S = 60.0
 
 
+@cache
 def cores() -> tuple[set[int], set[int]]:
-    """Return the core of the process that is measured, and those of everything else; the same one if there is one."""
+    """Return the core of the process that is measured, and those of everything else; the same one if there is one.
+
+    Decided once: a benchmark that has moved itself to the others would find only those.
+    """
     *others, measured = sorted(os.sched_getaffinity(0))
     return {measured}, set(others) or {measured}
 
