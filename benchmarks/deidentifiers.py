@@ -34,6 +34,7 @@ def gateway() -> Deidentify:
     from gateway.core.profile.parse import parse_profile
     from gateway.core.pseudonym.keys import KeyRing
     from gateway.core.rewrite.engine import Engine
+    from gateway.core.rewrite.part10 import joined
 
     def load(name: str) -> Profile:
         path = REPOSITORY / "profiles" / f"{name}.yaml"
@@ -45,7 +46,7 @@ def gateway() -> Deidentify:
         rewriter = engine.part10()
         with open(source, "rb", buffering=0) as read, open(target, "wb", buffering=0) as written:  # noqa: PTH123
             while chunk := read.read(CHUNK_BYTES):
-                written.writelines(rewriter.pieces(chunk))
+                written.writelines(joined(rewriter.pieces(chunk)))
             written.writelines(rewriter.last_pieces())
 
     return deidentify

@@ -19,7 +19,7 @@ from typing import Any
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.part10 import Part10Rewriter
+from gateway.core.rewrite.part10 import Part10Rewriter, joined
 from gateway.core.standard.uids import transfer_syntax
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, elements
 
@@ -196,7 +196,7 @@ def _rewrite(source: Path, aside: Path, rewriter: Part10Rewriter, progress: _Pro
     if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
         raise _MediaDirectory
     with aside.open("xb") as output:
-        output.writelines(rewriter.pieces(first))
+        output.writelines(joined(rewriter.pieces(first)))
         progress.add(len(first))
         for chunk in chunks:
             output.writelines(rewriter.pieces(chunk))

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable, NotReleased, OriginFailed, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.metadata import Bulk, Elements, text
-from gateway.core.rewrite.part10 import Part10Rewriter
+from gateway.core.rewrite.part10 import Part10Rewriter, joined
 from gateway.core.rewrite.passing import PassingPart10
 from gateway.core.wire.accept import Accepted, parse_accept
 from gateway.core.wire.multipart import (
@@ -31,7 +31,6 @@ from gateway.worklists.origin_json import JSON, JSON_TYPES, read_json
 from gateway.worklists.worklist import Instance, Worklist
 
 FLUSH_BYTES = 65_536
-LARGE_BYTES = 32_768
 DICOM = "application/dicom"
 OCTETS = "application/octet-stream"
 FRAME_TYPES = frozenset(
@@ -196,7 +195,7 @@ class RetrieveService:
                 rewriter = None
                 continue
             if pieces:
-                for piece in _joined(lead + pieces):
+                for piece in joined(lead + pieces):
                     yield piece
                 lead = []
             if isinstance(event, PartEnd):
@@ -208,15 +207,6 @@ class RetrieveService:
             raise NotReleased
         if writer:
             yield writer.end()
-
-
-def _joined(pieces: list[Piece]) -> list[Piece]:
-    """Join what is small; a large last piece, pixel data, goes by itself and is not copied."""
-    if len(pieces) == 1:
-        return pieces
-    if len(pieces[-1]) < LARGE_BYTES:
-        return [b"".join(pieces)]
-    return [b"".join(pieces[:-1]), pieces[-1]]
 
 
 async def _copied(

@@ -54,6 +54,8 @@ from gateway.core.wire.elements import (
 
 STOPS = frozenset({INSERT, PIXELS, PADDING})
 MEMO_BYTES = 1024
+RUN_ELEMENTS, RUN_BYTES = 16, 1024
+"""How much of a run of removed elements is remembered as one: a value that differs costs the walk of so many."""
 PATIENT_ID = 0x00100020
 COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shifted", "truncated")
 """What the report calls the operation codes that change a value, by code."""
@@ -69,6 +71,33 @@ class Short(Exception):
     def __init__(self, upto: int = 0) -> None:
         self.upto = upto
         super().__init__()
+
+
+def _removed_run(buf: bytes, pos: int, end: int, table: Table, first: bytes) -> tuple[int, int]:
+    """Return the position after a run of removed elements in short form, and how many; ``first`` is the first's key.
+
+    A run met before is known by its bytes: the instances of a series repeat most of their private blocks.
+    """
+    known = table.runs.get(first)
+    if known is not None and buf.startswith(known[0], pos):
+        after = pos + len(known[0])
+        if after <= end:
+            return after, known[1]
+    encoding, operation = table.encoding, table.operations.get
+    width, (low, high) = encoding.width, (6, 7) if encoding.little else (7, 6)
+    after, count = pos, 0
+    found: int | None = REMOVE_SHORT
+    while found == REMOVE_SHORT and count < RUN_ELEMENTS:
+        after += 8 + buf[after + low] + (buf[after + high] << 8)
+        count += 1
+        if after >= end:
+            return after, count
+        found = operation(buf[after : after + width])
+    if found is not None and after - pos <= RUN_BYTES:  # else the next one may belong to the run
+        if len(table.runs) >= MAX_MEMO:
+            table.runs.clear()
+        table.runs[first] = (buf[pos:after], count)
+    return after, count
 
 
 class DataSetWalker:
@@ -110,7 +139,7 @@ class DataSetWalker:
         low, high = (6, 7) if encoding.little else (7, 6)
         pos = run = start
         creators = {} if table.stage is None else self._creators
-        removed = 0
+        removed = replaced = 0
         self.stop = 0
         try:
             while pos < end:
@@ -122,11 +151,12 @@ class DataSetWalker:
                             pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
                             continue
                         if operation == REMOVE_SHORT:
-                            after = pos + 8 + buf[pos + low] + (buf[pos + high] << 8)
                             if pos > run:
                                 out.append(buf[run:pos])
-                            pos = run = after
-                            removed += 1
+                            run = pos
+                            pos, count = _removed_run(buf, pos, end, table, key)
+                            run = pos
+                            removed += count
                             continue
                         form = operation & 3
                         value = pos + HEADER_BYTES[form]
@@ -140,7 +170,13 @@ class DataSetWalker:
                             pos = value + length
                             continue
                         after = value + length
-                        if code == REMOVE:
+                        if code == CONSTANT and after <= end:
+                            if pos > run:
+                                out.append(buf[run:pos])
+                            out.append(table.constants[key])
+                            run = after
+                            replaced += 1
+                        elif code == REMOVE:
                             if length == UNDEFINED:
                                 after = self._skip(buf, value, key, table)
                             if pos > run:
@@ -205,6 +241,7 @@ class DataSetWalker:
             return pos
         finally:
             self.counts[REMOVE] += removed
+            self.counts[CONSTANT] += replaced
 
     def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
         """Make the error for an element at ``pos`` of the buffer."""

@@ -28,7 +28,7 @@ class Engine:
         self._limits = limits or Limits()
         self._plans: dict[str | None, Plan] = {}
         self._tables: dict[tuple[str | None, Encoding], tuple[Table, ...]] = {}
-        self._passed: dict[Encoding, set[bytes]] = {}
+        self._known: dict[Encoding, dict[bytes, int]] = {}
         self._metadata = MetadataRewriter(self.plan, self.identity)
 
     def plan(self, sop_class: str) -> Plan:
@@ -70,9 +70,9 @@ class Engine:
         """Rewrite one search result (PS3.18 Section 10.6.3)."""
         return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
 
-    def passed_in_heads(self, encoding: Encoding) -> set[bytes]:
-        """Return the keys that heads in one encoding need not look at; filled by them."""
-        return self._passed.setdefault(encoding, set())
+    def known_in_heads(self, encoding: Encoding) -> dict[bytes, int]:
+        """Return what heads in one encoding know of keys; filled by them."""
+        return self._known.setdefault(encoding, {})
 
     def keeps(self, tag: int) -> bool:
         """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""

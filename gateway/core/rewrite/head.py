@@ -14,7 +14,7 @@ from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_
 
 SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
 PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
-MAX_PASSED = 2_000
+MAX_KNOWN = 2_000
 MAX_IDENTIFIER_BYTES = 1_024
 """LO has 64 characters, of a few bytes each; twice that is someone's mistake, more an attack."""
 _WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY, BURNED_IN})
@@ -35,11 +35,12 @@ class Head:
 
 
 def read_head(
-    buf: bytes, pos: int, encoding: Encoding, passed: set[bytes], *, whole: bool, with_burned_in: bool
+    buf: bytes, pos: int, encoding: Encoding, known: dict[bytes, int], *, whole: bool, with_burned_in: bool
 ) -> Head | None:
     """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
 
-    ``whole``: there are no more bytes. ``passed`` holds keys of short elements known to be of no interest, and grows.
+    ``whole``: there are no more bytes. ``known`` gives the tags of wanted elements in short form by their keys, 0 for
+    those of no interest, and grows.
     Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
     """
     found: dict[int, bytes] = {}
@@ -48,8 +49,12 @@ def read_head(
     try:
         while pos < size:
             key = buf[pos : pos + 6]
-            if key in passed:
-                pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+            wanted = known.get(key)
+            if wanted is not None:
+                start = pos + 8
+                pos = start + buf[pos + low] + (buf[pos + high] << 8)
+                if wanted and pos <= size and wanted not in found:
+                    found[wanted] = buf[start:pos]
                 continue
             group, element = tags(buf, pos)
             tag = group << 16 | element
@@ -59,11 +64,10 @@ def read_head(
             if length == UNDEFINED:
                 pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
                 continue
-            if tag in _WANTED:
-                if start + length <= size:
-                    found.setdefault(tag, buf[start : start + length])
-            elif tag < ISSUER and encoding.explicit and start == pos + 8 and len(passed) < MAX_PASSED:
-                passed.add(key)
+            if tag in _WANTED and start + length <= size:
+                found.setdefault(tag, buf[start : start + length])
+            if tag < ISSUER and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
+                known[key] = tag if tag in _WANTED else 0
             pos = start + length
     except (IndexError, struct.error):
         pass

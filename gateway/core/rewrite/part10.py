@@ -24,7 +24,12 @@ _VERSION = EXPLICIT_LE.make(0x00020001, "OB", b"\0\1")
 _IMPLEMENTATION = EXPLICIT_LE.make(0x00020012, "UI", IMPLEMENTATION_CLASS_UID.encode()) + EXPLICIT_LE.make(
     0x00020013, "SH", IMPLEMENTATION_VERSION_NAME.encode()
 )
+_SHORT_META = {
+    EXPLICIT_LE.tag(0x00020000 | element) + vr: element
+    for element, vr in ((0x02, b"UI"), (0x03, b"UI"), (0x10, b"UI"), (0x12, b"UI"), (0x13, b"SH"), (0x16, b"AE"))
+}
 INFLATE_STEP_BYTES = 1 << 20
+LARGE_BYTES = 1 << 15
 
 
 class Part10Rewriter:
@@ -139,20 +144,20 @@ class Part10Rewriter:
                 if len(buf) < pos + 2:
                     raise IndexError
                 break
-            group, element = EXPLICIT_LE.tags.unpack_from(buf, pos)
-            start, length = element_value(buf, pos, EXPLICIT_LE)
-            if group != 2:
-                tag = group << 16 | element
-                raise MalformedInput("an element of another group in the File Meta Information", (tag,), start)
+            element = _SHORT_META.get(buf[pos : pos + 6])
+            if element is None:
+                element, start, length = _meta_element(buf, pos)
+            else:
+                start, length = pos + 8, buf[pos + 6] + (buf[pos + 7] << 8)
             pos = start + length
             if pos > len(buf):
                 raise IndexError
-            if element == 0x0000 and length == 4:
+            if element == 0x0010:
+                uid = buf[start:pos].decode("latin-1").strip(" \0")
+            elif element == 0x0000 and length == 4:
                 end = pos + int.from_bytes(buf[start:pos], "little")
             elif element == 0x0002 and buf[start:pos].strip(b" \0") == MEDIA_DIRECTORY.encode():
                 raise RefusedByProfile("a media directory (DICOMDIR) is not an instance")
-            elif element == 0x0010:
-                uid = buf[start:pos].decode("latin-1").strip(" \0")
         if not uid:
             raise MalformedInput("no value", (0x00020010,))
         return uid, pos
@@ -188,6 +193,25 @@ class Part10Rewriter:
             + _IMPLEMENTATION
         )
         return _PREAMBLE + len(body).to_bytes(4, "little") + body
+
+
+def joined(pieces: list[Piece]) -> list[Piece]:
+    """Join what is small; a large last piece, pixel data, goes by itself and is not copied."""
+    if len(pieces) < 2:
+        return pieces
+    if len(pieces[-1]) < LARGE_BYTES:
+        return [b"".join(pieces)]
+    return [b"".join(pieces[:-1]), pieces[-1]]
+
+
+def _meta_element(buf: bytes, pos: int) -> tuple[int, int, int]:
+    """Return element number, start and length of a value of the File Meta Information."""
+    group, element = EXPLICIT_LE.tags.unpack_from(buf, pos)
+    start, length = element_value(buf, pos, EXPLICIT_LE)
+    if group != 2:
+        tag = group << 16 | element
+        raise MalformedInput("an element of another group in the File Meta Information", (tag,), start)
+    return element, start, length
 
 
 def _uid(element: int, value: bytes) -> bytes:

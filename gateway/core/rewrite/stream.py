@@ -38,8 +38,8 @@ class Planner(Protocol):
     def tables(self, sop_class: str, encoding: Encoding) -> tuple[Plan, tuple[Table, ...]]:
         """Return the plan and its root tables, one per stage."""
 
-    def passed_in_heads(self, encoding: Encoding) -> set[bytes]:
-        """Return the keys that heads need not look at; filled by them."""
+    def known_in_heads(self, encoding: Encoding) -> dict[bytes, int]:
+        """Return what heads know of keys; filled by them."""
 
 
 class DataSetRewriter:
@@ -132,8 +132,8 @@ class DataSetRewriter:
             self._pending, self._held, self._need = [rest], len(rest), need
 
     def _begin(self, buf: bytes, pos: int, *, whole: bool) -> bool:
-        passed = self._planner.passed_in_heads(self._encoding)
-        head = read_head(buf, pos, self._encoding, passed, whole=whole, with_burned_in=self._planner.wants_burned_in)
+        known = self._planner.known_in_heads(self._encoding)
+        head = read_head(buf, pos, self._encoding, known, whole=whole, with_burned_in=self._planner.wants_burned_in)
         if head is None:
             return False
         self._plan, self._tables = self._planner.tables(head.sop_class, self._encoding)

@@ -83,6 +83,7 @@ class Table:
         "item",
         "memo",
         "operations",
+        "runs",
         "sequence",
         "sequence_end",
         "stage",
@@ -105,6 +106,7 @@ class Table:
         self.constants: dict[bytes, bytes] = {}
         self.vrs: dict[bytes, str] = {}
         self.children: dict[bytes, Table] = {}
+        self.runs: dict[bytes, tuple[bytes, int]] = {}
         self.memo: dict[bytes, tuple[bytes, tuple[int, ...]] | None] = {}
 
     def classify(self, key: bytes) -> int:
@@ -113,7 +115,7 @@ class Table:
         Raises MalformedInput on a VR that PS3.5 does not define.
         """
         if len(self.operations) > MAX_KEYS:
-            for remembered in (self.operations, self.vrs, self.constants, self.children):
+            for remembered in (self.operations, self.vrs, self.constants, self.children, self.runs):
                 remembered.clear()
         tag, vr = self.encoding.parse_key(key)
         if tag == 0 and vr == "\0\0" and self.stage is not None:
