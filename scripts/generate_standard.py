@@ -27,6 +27,25 @@ OPTION_COLUMNS = (
     "clean_structured_content",
     "clean_graphics",
 )
+# The option columns of Table E.3.4-1, likewise.
+CONTENT_COLUMNS = (
+    "retain_uids",
+    "retain_device_identity",
+    "retain_institution_identity",
+    "retain_patient_characteristics",
+    "retain_longitudinal_full_dates",
+    "retain_longitudinal_modified_dates",
+    "clean_descriptors",
+)
+# Designators of the retired SNOMED RT codes, which stand for the same concepts as those of SCT (PS3.16 Section 8.1).
+RETIRED_SNOMED = ("SRT", "SNM3", "99SDM")
+# Other spellings of creators of Table E.3.10-1 that TCIA or PixelMed met in the field. Case counts otherwise.
+SPELLINGS = {
+    "Philips MR Imaging DD 001": "PHILIPS MR IMAGING DD 001",
+    "NQLeft": "nqleft",
+    "NQRight": "nqright",
+}
+FREE_TEXT_VRS = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 KEEP_ITEMS = "none fits: keep items, map UIDs"
 LINE_LENGTH = 120
 
@@ -73,7 +92,10 @@ def ps315_table() -> str:
 
 
 def compound_table() -> str:
-    """Build what each compound code settles to, by tag, path of enclosing sequences, and IOD."""
+    """Build what each code settles to, by tag, path of enclosing sequences, and IOD.
+
+    The table also holds the few plain letters X that would break an IOD, where the attribute is Type 1.
+    """
     tag_of = keywords()
     merged: dict[tuple[int, tuple[int, ...], str], set[str]] = {}
     for row in read("compound_action_resolution.csv"):
@@ -91,7 +113,7 @@ def compound_table() -> str:
         for (tag, path, letter), iods in sorted(merged.items())
     )
     return module(
-        "What the compound codes of PS3.15 Table E.1-1 settle to, from the attribute Types of PS3.3.",
+        "What the codes of PS3.15 Table E.1-1 settle to, from the attribute Types of PS3.3.",
         "Row: tag, tags of the enclosing sequences, letter, index into IOD_SETS: the IODs in which it holds.\n"
         "No row: Type 3 there, or unknown.",
         block("IOD_SETS: tuple[str, ...]", set_lines),
@@ -123,11 +145,79 @@ def unlisted_table() -> str:
     )
 
 
+def safe_private_table() -> str:
+    """Build Table E.3.10-1, with the letter that each element takes."""
+    rows = [(creator, row) for row in read("safe_private_attributes.csv") for creator in spellings(row)]
+    cells = sorted(
+        (creator, int(row["group"] + "00" + row["element"], 16), row["vr"].split("/")[0], safe_letter(row))
+        for creator, row in rows
+    )
+    return module(
+        "PS3.15 Table E.3.10-1 (Safe Private Attributes), edition 2026d.",
+        "Row: creator, tag gggg00ee, VR, letter: K keep, C clean, U map the UID, X remove: other reviewers delete the\n"
+        "element (TCIA), or the standard gives it no VR.",
+        block(
+            "ROWS: tuple[tuple[str, int, str, str], ...]",
+            (f'({quoted(creator)}, 0x{tag:08X}, "{vr}", "{letter}"),' for creator, tag, vr, letter in cells),
+        ),
+    )
+
+
+def spellings(row: Row) -> list[str]:
+    """Give the creator of a safe private attribute in every way it is written."""
+    creator = row["private_creator"].strip()
+    return [creator, SPELLINGS[creator]] if creator in SPELLINGS else [creator]
+
+
+def safe_letter(row: Row) -> str:
+    """Settle what happens to a safe private attribute."""
+    if "TCIA deletes it" in row["review_flag"] or not row["vr"]:
+        return "X"
+    if row["vr"] == "UI":
+        return "U"
+    return "C" if row["vr"] in FREE_TEXT_VRS else "K"
+
+
+def content_table() -> str:
+    """Build Table E.3.4-1, each concept under every code that stands for it."""
+    cells = sorted(
+        (
+            scheme,
+            code,
+            row["value_type"],
+            row["basic_profile"],
+            "".join(row[column] or "." for column in CONTENT_COLUMNS),
+        )
+        for row in read("structured_content_items.csv")
+        for scheme, code in concepts(row)
+    )
+    return module(
+        "PS3.15 Table E.3.4-1 (Clean Structured Content Option Content Items), edition 2026d.",
+        "Row: coding scheme, code, value type, basic code, one letter per option column (a dot where it is empty).",
+        block(
+            "ROWS: tuple[tuple[str, str, str, str, str], ...]", (f"({', '.join(map(quoted, row))})," for row in cells)
+        ),
+    )
+
+
+def concepts(row: Row) -> Iterator[tuple[str, str]]:
+    """Give the coding scheme and code of a content item's concept, and the retired ones."""
+    from pydicom.sr._snomed_dict import mapping
+
+    scheme, code = row["coding_scheme_designator"], row["code_value"]
+    yield scheme, code
+    if scheme == "SCT" and code in mapping["SCT"]:
+        for retired in RETIRED_SNOMED:
+            yield retired, mapping["SCT"][code]
+
+
 BUILDERS: dict[str, Callable[[], str]] = {
     "_ps315_table.py": ps315_table,
     "_compound_table.py": compound_table,
     "_iod_table.py": iod_table,
     "_unlisted_table.py": unlisted_table,
+    "_safe_private_table.py": safe_private_table,
+    "_content_table.py": content_table,
 }
 
 

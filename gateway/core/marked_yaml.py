@@ -9,7 +9,7 @@ import difflib
 import types
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -248,7 +248,11 @@ def _known_keys(annotation: Any, path: Path) -> list[str]:
     if get_origin(annotation) in (Union, types.UnionType):
         return [key for member in get_args(annotation) for key in _known_keys(member, path)]
     arguments = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return _known_keys(arguments[0], path)
     if not arguments or not path:
         return []
+    if get_origin(annotation) is list and not isinstance(path[0], int):
+        return _known_keys(arguments[0], path)  # one element may stand for a list of one
     inside = arguments[0] if get_origin(annotation) is tuple else arguments[-1]  # tuple[X, ...], dict[str, X], list[X]
     return _known_keys(inside, path[1:])

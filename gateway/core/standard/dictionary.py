@@ -7,6 +7,7 @@ from pydicom._private_dict import private_dictionaries
 from pydicom.datadict import keyword_dict, mask_match
 
 from gateway.core.standard._ps315_table import EXACT, MISSING
+from gateway.core.standard.private import SAFE_PRIVATE
 from gateway.core.standard.tags import TagMask, is_group_length, is_private, parse_mask
 
 # Tag -> VR, VM, name, keyword.
@@ -85,6 +86,9 @@ def _row(tag: int) -> _Row | None:
 
 def private_vr(tag: int, creator: str) -> str | None:
     """Give the VR of an element of a private block, ``tag`` being ``gggg00ee``; None where the block is not known."""
+    safe = SAFE_PRIVATE.get((creator, tag))
+    if safe is not None and safe.vr:
+        return safe.vr
     group, element = f"{tag >> 16:04X}", f"{tag & 0xFF:02X}"
     known = private_dictionaries.get(creator, {}).get(f"{group}xx{element}")
-    return None if known is None else known[0]
+    return None if known is None else known[0].split(" or ")[0]

@@ -1,6 +1,9 @@
 """The IOD of each storage SOP Class, and which IODs are images or clips."""
 
+from functools import cache
 from typing import Final
+
+from pydicom._uid_dict import UID_dictionary
 
 from gateway.core.standard._iod_table import IODS
 
@@ -80,3 +83,13 @@ def iod_of(sop_class_uid: str) -> str | None:
 def is_image(sop_class_uid: str) -> bool:
     """Say whether objects of the SOP Class are images or clips; False where the class is unknown."""
     return iod_of(sop_class_uid) in IMAGE_IODS
+
+
+def sop_class_of(name: str) -> str | None:
+    """Find the UID of a storage SOP Class by its UID or its keyword, such as ``CTImageStorage``; None for others."""
+    return name if iod_of(name) else _keywords().get(name)
+
+
+@cache
+def _keywords() -> dict[str, str]:
+    return {row[4]: uid for uid, row in UID_dictionary.items() if row[4] and iod_of(uid)}

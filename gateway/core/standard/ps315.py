@@ -150,10 +150,9 @@ def settle(tag: int, path: Sequence[int], code: str, iod: str | None) -> str:
     """Settle an action code to one letter by the attribute's Type where it stands (PS3.15 Section E.1.1).
 
     ``path`` holds the tags of the enclosing sequences, outermost first. With Type 3, or where nothing is known of the
-    place, the first letter of the code holds.
+    place, the first letter of the code holds. A plain X gives way where the attribute is Type 1 all the same: the IOD
+    wins over the letter.
     """
-    if len(code) == 1:
-        return code
     rows = _compound().get((tag, tuple(path)), ())
     letters = [letter for letter, iods in rows if iod in iods]
     return max(letters, key=_DEMAND.__getitem__, default=code[0])

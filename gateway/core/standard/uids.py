@@ -9,6 +9,15 @@ from typing import Final
 from pydicom._uid_dict import UID_dictionary
 
 MAX_UID_LENGTH: Final = 64
+# SOP Classes of the standard that pydicom's table does not have yet.
+_NEWER_SOP_CLASSES: Final = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation Storage
+        "1.2.840.10008.5.1.4.1.1.66.8",  # Height Map Segmentation Storage
+        "1.2.840.10008.5.1.4.1.1.9.100.1",  # Waveform Presentation State Storage
+        "1.2.840.10008.5.1.4.1.1.9.100.2",  # Waveform Acquisition Presentation State Storage
+    }
+)
 _CONTEXT_GROUP = re.compile(r"1\.2\.840\.10008\.6\.1\.[1-9][0-9]{0,3}")
 _UID = re.compile(r"(?:0|[1-9][0-9]*)(?:\.(?:0|[1-9][0-9]*))+")
 
@@ -18,7 +27,12 @@ def is_registered(uid: str) -> bool:
 
     The prefix alone says nothing: careless software makes instance UIDs below it.
     """
-    return uid in UID_dictionary or _CONTEXT_GROUP.fullmatch(uid) is not None
+    return (
+        uid in UID_dictionary
+        or uid in TRANSFER_SYNTAXES
+        or uid in _NEWER_SOP_CLASSES
+        or _CONTEXT_GROUP.fullmatch(uid) is not None
+    )
 
 
 def valid_uid(uid: str) -> bool:

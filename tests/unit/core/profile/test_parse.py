@@ -3,10 +3,11 @@
 import pytest
 
 from gateway.core.errors import ConfigFaults
+from gateway.core.profile.conditions import Condition, Operator
 from gateway.core.profile.model import Action, Profile, Rule, Selector
 from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, parse_profile, parse_selector
 from gateway.core.standard.ps315 import Option
-from gateway.core.standard.tags import parse_mask
+from gateway.core.standard.tags import TagMask, parse_mask
 from tests.kit.engine import PROFILES, profile
 
 BASE = Profile(
@@ -121,6 +122,11 @@ def test_masks_are_inherited_unless_said_otherwise(said: str, applied: bool) -> 
         ("( 'ACME' , 0029 , 1a )", Selector(0x0029001A, creator="ACME")),
         ('("ACME  ",0029,1A)', Selector(0x0029001A, creator="ACME")),
         ("ContentSequence > PersonName", Selector(0x0040A123, path=(0x0040A730,))),
+        ('("ACME",0029,xx)', Selector(0x00290000, mask=TagMask(0xFFFF0000, 0x00290000), creator="ACME")),
+        ("vr PN", Selector(0, vr="PN")),
+        ("ContentSequence > vr PN", Selector(0, path=(0x0040A730,), vr="PN")),
+        ('ContentSequence > ("ACME",0029,10)', Selector(0x00290010, path=(0x0040A730,), creator="ACME")),
+        ("ContentSequence > 60xx,3000", Selector(0x60003000, path=(0x0040A730,), mask=parse_mask("60xx,3000"))),
         ("0040,A730>(0040,A730) > PersonName", Selector(0x0040A123, path=(0x0040A730, 0x0040A730))),
     ],
 )
@@ -131,14 +137,18 @@ def test_an_attribute_can_be_named_in_many_ways(text: str, selector: Selector) -
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("PatientIdentifier", "not a keyword or tag of the standard"),
-        ('ContentSequence > ("ACME",0029,10)', "a path ends in a tag or keyword"),
-        ("ContentSequence > (60xx,3000)", "a path ends in a tag or keyword"),
-        ("(00xx,000D)", "not a keyword or tag of the standard, nor a mask"),  # would cover Study Instance UID
-        ("(00xx,xxxx)", "not a keyword or tag of the standard, nor a mask"),
-        ("(51xx,3000)", "not a keyword or tag of the standard, nor a mask"),
-        ("0010,00", "not a keyword or tag of the standard"),
-        ("60xx,300", "not a keyword or tag of the standard"),
+        ("PatientIdentifier", "not a keyword or tag"),
+        ("vr UI", "UIDs as a whole follow the option retain_uids"),
+        ("vr UN", "not a VR of the standard's attributes"),
+        ("vr XX", "not a VR of the standard's attributes"),
+        ("vr", "not a keyword or tag"),
+        ("vr LO > PersonName", "not a keyword or tag"),
+        ('("ACME",0029,10) > PersonName', "not a keyword or tag"),
+        ("(00xx,000D)", "not a keyword or tag, nor a mask"),  # would cover Study Instance UID
+        ("(00xx,xxxx)", "not a keyword or tag, nor a mask"),
+        ("(51xx,3000)", "not a keyword or tag, nor a mask"),
+        ("0010,00", "not a keyword or tag"),
+        ("60xx,300", "not a keyword or tag"),
         ("(60xx,3000", "not a tag mask"),
         ("0010,00FF", "not a tag of the standard"),
         ("0029,1010", "name a private attribute with its creator"),
@@ -146,7 +156,7 @@ def test_an_attribute_can_be_named_in_many_ways(text: str, selector: Selector) -
         ('("ACME",0028,10)', "a private block has an odd group"),
         ("PatientID > PersonName", "only a sequence can stand before >"),
         ("0029,1010 > PersonName", "name a private attribute with its creator"),
-        ("Nothing > PersonName", "not a keyword or tag of the standard"),
+        ("Nothing > PersonName", "not a keyword or tag"),
         ("FFFE,E000", "not a tag of the standard"),
     ],
 )
@@ -163,12 +173,8 @@ def test_nothing_is_no_keyword(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("written", "action"),
-    [
-        (each.value, each)
-        for each in Action
-        if each not in (Action.UID, Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN)
-    ]
-    + [("X", Action.REMOVE), ("Z", Action.EMPTY), ("D", Action.REPLACE), ("K", Action.KEEP)],
+    [(each.value, each) for each in Action if each not in (Action.UID, Action.SHIFT_DATE, Action.TRUNCATE_DATE)]
+    + [("X", Action.REMOVE), ("Z", Action.EMPTY), ("D", Action.REPLACE), ("K", Action.KEEP), ("C", Action.CLEAN)],
 )
 def test_an_action_is_a_word_or_a_letter_of_the_standard(written: str, action: Action) -> None:
     assert rule(f"InstitutionName: {{action: {written}}}") == Rule(Selector(0x00080080), action)
@@ -186,6 +192,11 @@ def test_a_compound_code_is_settled_later(code: str) -> None:
         ("StudyTime: {action: truncate_date}", Action.TRUNCATE_DATE),
         ("AcquisitionDateTime: {action: clean}", Action.CLEAN),
         ("AcquisitionDateTime: {action: C}", Action.CLEAN),
+        ("PatientName: {action: clean}", Action.CLEAN),
+        ("PatientAge: {action: clean}", Action.CLEAN),
+        ("RequestAttributesSequence: {action: clean}", Action.CLEAN),
+        ('("ACME",0029,xx): {action: clean}', Action.CLEAN),
+        ("vr DA: {action: shift_date}", Action.SHIFT_DATE),
         ("DeviceUID: {action: uid}", Action.UID),
         ("DeviceUID: {action: U}", Action.UID),
         ("PatientName: {action: pseudonym}", Action.PSEUDONYM),
@@ -205,12 +216,16 @@ def test_an_action_is_allowed_where_its_vr_allows_it(line: str, action: Action) 
         ("PatientName: {action: hide}", "PatientName: unknown action 'hide'; there are remove, empty, replace"),
         ("PatientName: {action: REMOVE}", "PatientName: unknown action 'REMOVE'"),
         ("PatientName: {action: X/Y}", "PatientName: unknown action 'X/Y'"),
-        ("PatientName: {action: remove, value: A}", "PatientName: only replace takes a value"),
-        ("PatientName: {action: X/Z, value: A}", "PatientName: only replace takes a value"),
+        ("PatientName: {action: remove, value: A}", "PatientName: only replace and truncate_date take a value"),
+        ("PatientName: {action: X/Z, value: A}", "PatientName: only replace and truncate_date take a value"),
         ("PatientName: {action: shift_date}", "PatientName: shift_date is for dates and times (DA, TM, DT)"),
         ("PatientName: {action: truncate_date}", "PatientName: truncate_date is for dates and times (DA, TM, DT)"),
         ("60xx,3000: {action: shift_date}", "60xx,3000: shift_date is for dates and times (DA, TM, DT)"),
-        ("PatientName: {action: clean}", "PatientName: clean of anything but dates is not available yet"),
+        ("PatientSex: {action: clean}", "PatientSex: clean is for free text, ages, dates and sequences"),
+        ("Rows: {action: clean}", "Rows: clean is for free text, ages, dates and sequences"),
+        ("vr PN: {action: shift_date}", "vr PN: shift_date is for dates and times (DA, TM, DT)"),
+        ("vr SQ: {action: pseudonym}", "vr SQ: pseudonym is for names, identifiers and other text"),
+        ("StudyDate: {action: truncate_date, value: day}", "StudyDate: dates can be cut to the year or the month"),
         ("PatientName: {action: uid}", "PatientName: uid is for UIDs (UI)"),
         ("StudyDate: {action: pseudonym}", "StudyDate: pseudonym is for names, identifiers and other text"),
         ('("ACME",0029,10): {action: pseudonym}', '("ACME",0029,10): pseudonym is for names'),
@@ -219,8 +234,12 @@ def test_an_action_is_allowed_where_its_vr_allows_it(line: str, action: Action) 
         ("DeviceUID: {action: replace, value: 1.2.3}", "DeviceUID: replace with a value is for text"),
         ("ContentSequence: {action: replace, value: A}", "ContentSequence: replace with a value is for text"),
         ("Rows: {action: replace, value: 1}", "Rows: replace with a value is for text, dates and numbers as text"),
-        ("PatientName: {action: replace, value: Müller}", "PatientName: the value must be printable ASCII"),
-        ('PatientName: {action: replace, value: "A\\tB"}', "PatientName: the value must be printable ASCII"),
+        ("PatientSex: {action: replace, value: Ö}", "PatientSex: the value is not valid for VR CS"),
+        ("StationAETitle: {action: replace, value: Röntgen}", "StationAETitle: the value is not valid for VR AE"),
+        ("StudyDate: {action: replace, value: ١٢٣٤٥٦٧٨}", "StudyDate: the value is not valid for VR DA"),
+        ("RetrieveURL: {action: replace, value: a b}", "RetrieveURL: the value is not valid for VR UR"),
+        ("PatientName: {action: replace, value: a=b=c=d}", "PatientName: the value is not valid for VR PN"),
+        ('PatientName: {action: replace, value: "A\\tB"}', "PatientName: the value must be printable"),
         ('PatientName: {action: replace, value: "A\\\\B"}', "PatientName: the value must be a single one"),
         ("AccessionNumber: {action: replace, value: 12345678901234567}", "AccessionNumber: the value is longer"),
         ("StudyDate: {action: replace, value: 1990-01-01}", "StudyDate: the value is longer than VR DA allows (8)"),
@@ -239,7 +258,7 @@ def test_an_action_is_allowed_where_its_vr_allows_it(line: str, action: Action) 
         ("DeidentificationMethod: {action: keep}", "DeidentificationMethod: the engine sets this attribute itself"),
         ("TransferSyntaxUID: {action: keep}", "TransferSyntaxUID: the engine sets this attribute itself"),
         ("0008,0000: {action: keep}", "0008,0000: the engine sets this attribute itself"),
-        ("Nobody: {action: keep}", "Nobody: not a keyword or tag of the standard"),
+        ("Nobody: {action: keep}", "Nobody: not a keyword or tag"),
     ],
 )
 def test_a_detail_that_cannot_be_carried_out_is_a_fault(line: str, why: str) -> None:
@@ -250,6 +269,9 @@ def test_a_detail_that_cannot_be_carried_out_is_a_fault(line: str, why: str) -> 
     "line",
     [
         "PatientName: {action: replace, value: ANON^YMOUS}",
+        "PatientName: {action: replace, value: Müller^Jörg=山田^太郎}",
+        "InstitutionName: {action: replace, value: Größe　ж}",
+        "vr PN: {action: replace, value: NOBODY}",
         'PatientName: {action: replace, value: ""}',
         'PatientID: {action: replace, value: "000000"}',
         "StudyDate: {action: replace, value: 19900101}",
@@ -267,13 +289,170 @@ def test_a_value_that_fits_its_vr_is_taken_as_written(line: str) -> None:
     assert rule(line).action is Action.REPLACE
 
 
+@pytest.mark.parametrize(("written", "value"), [("", None), (", value: year", None), (", value: month", "month")])
+def test_a_date_is_cut_to_its_year_or_month(written: str, value: str | None) -> None:
+    assert rule(f"StudyDate: {{action: truncate_date{written}}}").value == value
+
+
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
+CT, MR = (Condition(0x00080060, Operator.EQUALS, modality) for modality in ("CT", "MR"))
+
+
+@pytest.mark.parametrize(
+    ("written", "when"),
+    [
+        ("Modality: {equals: CT}", (CT,)),
+        ("'0008,0060': {equals: CT}", (CT,)),
+        ("Manufacturer: {contains: acme}", (Condition(0x00080070, Operator.CONTAINS, "acme"),)),
+        ("Manufacturer: {matches: 'AC*'}", (Condition(0x00080070, Operator.MATCHES, "AC*"),)),
+        ("PatientAge: {present: true}", (Condition(0x00101010, Operator.PRESENT, "true"),)),
+        ("SOPClassUID: {equals: CTImageStorage}", (Condition(0x00080016, Operator.EQUALS, CT_IMAGE),)),
+        ("SOPClassUID: {equals: 1.2.3}", (Condition(0x00080016, Operator.EQUALS, "1.2.3"),)),
+        ("Manufacturer: {contains: a, present: true}, Modality: {equals: CT}", (
+            CT,
+            Condition(0x00080070, Operator.CONTAINS, "a"),
+            Condition(0x00080070, Operator.PRESENT, "true"),
+        )),
+    ],
+)  # fmt: skip
+def test_a_rule_may_depend_on_the_object(written: str, when: tuple[Condition, ...]) -> None:
+    assert rule(f"PatientSex: {{action: keep, when: {{{written}}}}}").when == when
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("Modaliti: {equals: CT}", "Modaliti: not a keyword or tag"),
+        ("'0029,1010': {equals: CT}", "0029,1010: not a keyword or tag"),
+        ("Rows: {equals: 512}", "Rows: a condition looks at text"),
+        ("ContentSequence: {present: true}", "ContentSequence: a condition looks at text"),
+        ("DataSetTrailingPadding: {present: true}", "DataSetTrailingPadding: a condition looks at text"),
+        ("TransferSyntaxUID: {present: true}", "TransferSyntaxUID: a condition looks at text"),
+        ("Modality: {}", "Modality: say equals, contains, matches or present"),
+        ("Modality: {equals: ''}", "Modality: nothing to compare with"),
+        ("SOPClassUID: {equals: CTImage}", "SOPClassUID: 'CTImage' is neither a UID nor the keyword"),
+    ],
+)
+def test_a_condition_that_cannot_be_asked_is_a_fault(written: str, why: str) -> None:
+    assert fault(f"PatientSex: {{action: keep, when: {{{written}}}}}").startswith(f"PatientSex: when: {why}")
+
+
+def test_a_condition_of_another_form_is_refused() -> None:
+    head = "name: p\nattributes:\n  PatientSex:\n    - {action: empty, when: {Modality: CT}}\n"
+    assert faults(head) == ["p.yaml:4: attributes.PatientSex[0].when.Modality: should be keys and values"]
+    assert faults(head.replace("CT}", "{present: maybe}}")) == [
+        "p.yaml:4: attributes.PatientSex[0].when.Modality.present: should be true or false"
+    ]
+    assert faults(head.replace("CT}", "{equal: CT}}")) == [
+        'p.yaml:4: attributes.PatientSex[0].when.Modality.equal: unknown key (did you mean "equals"?)'
+    ]
+
+
+def several(*details: str) -> str:
+    return "attributes:\n  PatientSex:\n" + "".join(f"    - {{{detail}}}\n" for detail in details)
+
+
+@pytest.mark.parametrize(
+    "details",
+    [
+        ("action: keep, when: {Modality: {equals: CT}}", "action: empty"),
+        ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Modality: {equals: MR}}"),
+        ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Modality: {present: false}}"),
+        ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Modality: {contains: M}}"),
+        ("action: keep, when: {Modality: {present: true}}", "action: empty, when: {Modality: {present: false}}"),
+        (
+            "action: keep, when: {Modality: {equals: CT}}",
+            "action: empty, when: {Modality: {equals: CT}, Manufacturer: {equals: ACME}}",
+        ),
+    ],
+)
+def test_an_attribute_may_have_several_rules_as_long_as_one_decides(details: tuple[str, ...]) -> None:
+    assert len(parse(several(*details)).rules) == 2
+
+
+@pytest.mark.parametrize(
+    ("details", "why"),
+    [
+        (("action: keep", "disabled: true"), "the same attribute as in p.yaml:4"),
+        (
+            ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Modality: {equals: CT}}"),
+            "the same attribute as in p.yaml:4",
+        ),
+        (
+            ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Manufacturer: {equals: ACME}}"),
+            "may apply together with p.yaml:4 and neither is more specific",
+        ),
+        (
+            ("action: keep, when: {Modality: {contains: C}}", "action: empty, when: {Modality: {contains: T}}"),
+            "may apply together with p.yaml:4 and neither is more specific",
+        ),
+        (
+            ("action: keep, when: {Modality: {equals: CT}}", "action: empty, when: {Modality: {matches: c*}}"),
+            "may apply together with p.yaml:4 and neither is more specific",
+        ),
+    ],
+)
+def test_a_tie_is_refused(details: tuple[str, ...], why: str) -> None:
+    (only,) = faults("name: p\n" + several(*details))
+    assert only.startswith(f"p.yaml:5: attributes: PatientSex: {why}")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tie"),
+    [
+        ("60xx,3000", "(60XX,3000)", True),
+        ("60xx,30xx", "60xx,3xx0", True),  # different digits, as many of them, one tag in common
+        ("60xx,300x", "60xx,31xx", False),
+        ("60xx,300x", "60xx,3000", False),  # the second fixes more digits
+        ("60xx,3000", "50xx,3000", False),
+        ("vr PN", "vr LO", False),
+        ("vr PN", "ContentSequence > vr PN", False),
+        ('("ACME",0029,10)', '("ACME",0029,xx)', False),
+        ('("ACME",0029,10)', "('ACME ',0029,10)", True),
+        ('("ACME",0029,xx)', '("OTHER",0029,xx)', False),
+        ("PatientSex", "0010,0040", True),
+        ("PatientSex", "ContentSequence > PatientSex", False),
+    ],
+)
+def test_selectors_that_may_meet_tie(one: str, other: str, tie: bool) -> None:
+    text = f"name: p\nattributes:\n  {one}: {{action: keep}}\n  {other}: {{action: remove}}\n"
+    if tie:
+        assert faults(text)[0].startswith(f"p.yaml:4: attributes: {other}: ")
+    else:
+        assert len(parse_profile(text, "p.yaml", find).rules) == 2
+
+
+def test_a_rule_without_conditions_replaces_all_of_the_base_one_with_conditions_only_its_twin() -> None:
+    base = parse(several("action: keep, when: {Modality: {equals: CT}}", "action: remove"))
+    own = "name: q\nbased_on: p\nattributes:\n  PatientSex: {action: empty"
+    ct, mr = ", when: {Modality: {equals: CT}}}\n", ", when: {Modality: {equals: MR}}}\n"
+    actions = {
+        text: [rule.action for rule in parse_profile(own + text, "q.yaml", lambda _: base).rules]
+        for text in ("}\n", ct, mr)
+    }
+    assert actions == {
+        "}\n": [Action.EMPTY],
+        ct: [Action.EMPTY, Action.REMOVE],
+        mr: [Action.EMPTY, Action.KEEP, Action.REMOVE],
+    }
+
+
+@pytest.mark.parametrize(
+    ("said", "checked"), [("", True), ("final_check: false\n", False), ("final_check: true\n", True)]
+)
+def test_the_final_check_is_inherited_unless_said_otherwise(said: str, checked: bool) -> None:
+    below = Profile("base", final_check=True)
+    assert parse_profile("name: p\nbased_on: base\n" + said, "p.yaml", lambda _: below).final_check is checked
+    assert not parse("").final_check
+
+
 def test_every_available_option_is_taken_and_the_others_are_refused() -> None:
     for option in Option:
         text = f"name: p\noptions: [{option.value}]\n"
         if option in AVAILABLE:
             assert parse_profile(text, "p.yaml", find).options == {option}
         else:
-            assert faults(text) == [f"p.yaml:2: options: {option.value} is not available yet"]
+            assert faults(text) == [f"p.yaml:2: options: {option.value} is not available yet: it comes with masks"]
 
 
 def test_full_and_modified_dates_exclude_each_other_also_when_one_is_inherited() -> None:
@@ -320,7 +499,7 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
         "options:\n"
         "  - retain_everything\n"
         "  - retain_uids\n"
-        "  - clean_graphics\n"
+        "  - clean_pixel_data\n"
         "attributes:\n"
         "  PatientName: {action: remove}\n"
         "  PatientNam: {action: remove}\n"
@@ -330,12 +509,10 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
     )
     first, second, *rest = faults(text)
     assert first == "p.yaml:2: based_on: no profile named 'nothing'"
-    assert second.startswith(
-        "p.yaml:4: options: unknown option 'retain_everything'; there are retain_device_identity, "
-    )
+    assert second.startswith("p.yaml:4: options: unknown option 'retain_everything'; there are clean_descriptors, ")
     assert rest == [
-        "p.yaml:6: options: clean_graphics is not available yet",
-        "p.yaml:9: attributes: PatientNam: not a keyword or tag of the standard, nor a mask (50xx,eeee) or (60xx,eeee)",
+        "p.yaml:6: options: clean_pixel_data is not available yet: it comes with masks",
+        'p.yaml:9: attributes: PatientNam: not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN"',
         "p.yaml:10: attributes: (0010,0010): the same attribute as in p.yaml:8",
         "p.yaml:11: attributes: PatientID: shift_date is for dates and times (DA, TM, DT)",
     ]

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import pytest
 
+from gateway.core.profile.annex_e import CLEANING
+from gateway.core.profile.decisions import CLEANED_VRS, TIMEZONE
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.parse import AVAILABLE, parse_profile
 from gateway.core.profile.plan import (
@@ -96,6 +98,7 @@ FITTING = {
     Action.SHIFT_DATE: DATES,
     Action.TRUNCATE_DATE: DATES,
     Action.PSEUDONYM: TEXT_VRS | {"UN"},
+    Action.CLEAN: CLEANED_VRS | {"AS", "UN"},
 }
 
 
@@ -105,7 +108,7 @@ def test_whatever_vr_a_listed_attribute_comes_in_its_action_fits_and_does_not_ke
     for number in ps315.ENTRIES:
         for vr in VRS:
             done = plan.decide(number, vr).action
-            assert vr in FITTING.get(done, VRS)
+            assert vr in FITTING.get(done, VRS) or (number, vr) == (TIMEZONE, "SH")
             assert done is not Action.KEEP or dictionary.vr_of(number) == "SQ"
 
 
@@ -142,7 +145,7 @@ def test_a_reference_sequence_that_must_stay_keeps_its_items_with_new_uids() -> 
 
 @pytest.mark.parametrize(
     ("keyword", "done"),
-    [("ReferencedImageSequence", Action.EMPTY), ("SourceImageSequence", Action.REMOVE)],
+    [("ReferencedImageSequence", Action.KEEP), ("SourceImageSequence", Action.REMOVE)],
 )
 def test_a_reference_sequence_settles_by_its_place(keyword: str, done: Action) -> None:
     assert action(make(iod="enhanced-ct-image"), keyword, "SharedFunctionalGroupsSequence") is done
@@ -166,18 +169,43 @@ def test_a_profile_may_use_a_compound_code_of_its_own() -> None:
         ("retain_device_identity", "StationName", Action.KEEP),
         ("retain_device_identity", "DateOfLastCalibration", Action.REMOVE),  # the device stays, its dates do not
         ("retain_patient_characteristics", "PatientSex", Action.KEEP),
-        ("retain_patient_characteristics", "Allergies", Action.REMOVE),  # C: text is not cleaned yet
+        ("retain_patient_characteristics", "PatientWeight", Action.KEEP),
+        ("retain_patient_characteristics", "PatientAge", Action.CLEAN),  # K, but the oldest are few
+        ("retain_patient_characteristics", "Allergies", Action.CLEAN),
+        ("retain_device_identity", "StationAETitle", Action.CLEAN),
+        ("clean_descriptors", "StudyDescription", Action.CLEAN),
+        ("clean_descriptors", "ImageComments", Action.CLEAN),
+        ("clean_descriptors", "RequestAttributesSequence", Action.KEEP),  # walked
+        ("clean_descriptors", "ReasonForTheAttributeModification", Action.REPLACE),  # a code is not text
+        ("clean_descriptors", "MakerNote", Action.REMOVE),  # nor are bytes
+        ("clean_descriptors", "PatientName", Action.EMPTY),
+        ("clean_structured_content", "AcquisitionContextSequence", Action.KEEP),
+        ("clean_structured_content", "SpecimenPreparationSequence", Action.KEEP),
+        ("clean_graphics", "GraphicAnnotationSequence", Action.KEEP),
+        ("clean_graphics", "UnformattedTextValue", Action.CLEAN),
         ("retain_institution_identity", "InstitutionName", Action.KEEP),
         ("retain_longitudinal_full_dates", "StudyDate", Action.KEEP),
         ("retain_longitudinal_full_dates", "TimezoneOffsetFromUTC", Action.KEEP),
         ("retain_longitudinal_full_dates", "EventTimeOffset", Action.KEEP),
         ("retain_longitudinal_modified_dates", "StudyDate", Action.SHIFT_DATE),
-        ("retain_longitudinal_modified_dates", "TimezoneOffsetFromUTC", Action.REMOVE),  # C of what is no date
+        ("retain_longitudinal_modified_dates", "TimezoneOffsetFromUTC", Action.SHIFT_DATE),  # a valid one stays
         ("retain_longitudinal_modified_dates", "PatientBirthDate", Action.EMPTY),
     ],
 )
 def test_an_option_changes_what_its_column_lists(option: str, keyword: str, done: Action) -> None:
     assert action(make(f"options: [{option}]\n"), keyword) is done
+
+
+@pytest.mark.parametrize(
+    ("options", "keyword", "done"),
+    [
+        ("retain_patient_characteristics, clean_descriptors", "PatientState", Action.CLEAN),
+        ("retain_longitudinal_modified_dates, retain_device_identity", "DateOfManufacture", Action.SHIFT_DATE),
+        ("retain_patient_characteristics", "LastMenstrualDate", Action.REMOVE),
+    ],
+)
+def test_cleaning_wins_over_keeping(options: str, keyword: str, done: Action) -> None:
+    assert action(make(f"options: [{options}]\n"), keyword) is done
 
 
 def test_two_options_that_disagree_take_the_more_cautious() -> None:
@@ -388,7 +416,8 @@ attributes:
     [
         ("ACME", 0x00290010, "LO", Action.KEEP),
         ("ACME", 0x00290010, "UI", Action.UID),
-        ("ACME", 0x00290010, "SQ", Action.REMOVE),
+        ("ACME", 0x00290010, "SQ", Action.KEEP),  # walked
+        ("ACME", 0x00290010, "DA", Action.REMOVE),  # follows the date option
         ("ACME", 0x00290010, "UN", Action.REMOVE),  # may hold items
         ("ACME", 0x00290011, "LO", Action.REPLACE),
         ("ACME", 0x00290011, "UI", Action.UID),
@@ -451,6 +480,13 @@ def test_a_profile_says_what_it_does_not_let_pass(text: str, sop_class: str, bur
         ("attributes: {StudyDate: {disabled: true}}\n", "UNMODIFIED"),
         ("options: [retain_longitudinal_modified_dates]\nattributes: {StudyTime: {action: keep}}\n", "UNMODIFIED"),
         ("attributes: {StudyDescription: {action: keep}}\n", "REMOVED"),
+        ("attributes: {StudyDescription: {action: clean}}\n", "REMOVED"),
+        ("attributes: {vr TM: {action: keep}}\n", "UNMODIFIED"),
+        ("attributes: {vr DA: {action: shift_date}}\n", "MODIFIED"),
+        ("attributes: {StudyDate: {action: keep, when: {Modality: {equals: CT}}}}\n", "UNMODIFIED"),  # it may hold
+        ('attributes:\n  ("ACME",0029,10): {action: keep}\n', "REMOVED"),  # keeps no dates
+        ('attributes:\n  ("ACME",0029,10): {disabled: true}\n', "UNMODIFIED"),  # may be one
+        ('attributes:\n  ("ELSCINT1",00E1,21): {disabled: true}\n', "REMOVED"),  # known to be a number
     ],
 )
 def test_what_is_said_of_dates_is_never_stronger_than_the_truth(text: str, said: str) -> None:
@@ -466,3 +502,369 @@ def test_the_method_names_the_profile_and_a_code_stands_for_each_option() -> Non
         ("113110", "Retain UIDs Option"),
     )
     assert len(Plan(Profile("a" * 41, options=AVAILABLE | set(Option)), None).method) <= 64
+
+
+@pytest.mark.parametrize(
+    ("number", "vr", "done"),
+    [
+        (0x60003000, "OW", Action.KEEP),
+        (0x601E0010, "US", Action.KEEP),
+        (0x60000040, "CS", Action.KEEP),
+        (0x60000022, "LO", Action.REMOVE),  # its description
+        (0x60001500, "LO", Action.REMOVE),  # its label
+        (0x60004000, "LT", Action.REMOVE),  # comments
+        (0x60000045, "LO", Action.REMOVE),  # any text
+        (0x6000FFFE, "US", Action.REMOVE),  # unknown
+        (0x60003000, "LT", Action.REMOVE),  # text in disguise
+        (0x50003000, "OW", Action.KEEP),
+        (0x50000030, "SH", Action.REMOVE),
+        (0x5000200C, "OW", Action.REMOVE),  # a voice
+        (0x50002600, "SQ", Action.KEEP),
+        (0x50013000, "OW", Action.REMOVE),  # private
+    ],
+)
+def test_clean_graphics_keeps_graphics_without_their_words(number: int, vr: str, done: Action) -> None:
+    plan = make("options: [clean_graphics]\n")
+    assert plan.decide(number, vr).action is done
+    assert make().decide(number, vr).action is Action.REMOVE
+
+
+@pytest.mark.parametrize(
+    ("creator", "number", "vr", "done"),
+    [
+        ("ELSCINT1", 0x00E10021, "DS", Action.KEEP),
+        ("ELSCINT1", 0x00E10021, "IS", Action.KEEP),  # says no more
+        ("ELSCINT1", 0x00E10021, "UN", Action.KEEP),
+        ("ELSCINT1", 0x00E10021, "LO", Action.REMOVE),  # not the VR that was reviewed
+        ("ELSCINT1", 0x00E10021, "PN", Action.EMPTY),
+        ("ELSCINT1", 0x00E10021, "UI", Action.UID),
+        ("ELSCINT1", 0x00E10021, "SQ", Action.KEEP),  # walked, and nothing private in it is safe
+        ("ELSCINT1", 0x00E10050, "DS", Action.REMOVE),  # TCIA deletes it
+        ("ELSCINT1", 0x00E10099, "DS", Action.REMOVE),
+        ("Elscint1", 0x00E10021, "DS", Action.REMOVE),  # case counts
+        ("Philips MR Imaging DD 001", 0x2005000D, "FL", Action.KEEP),
+        ("PHILIPS MR IMAGING DD 001", 0x2005000D, "FL", Action.KEEP),  # but this spelling is known
+        ("Philips Imaging DD 001", 0x2001005F, "SQ", Action.KEEP),  # walked
+        ("Philips Imaging DD 001", 0x2001005F, "UN", Action.KEEP),
+        ("Philips Imaging DD 001", 0x2001005F, "LO", Action.REMOVE),
+        ("NQHeader", 0x00990002, "UI", Action.UID),
+        ("NQHeader", 0x00990002, "UN", Action.UID),
+        ("NQHeader", 0x00990005, "LT", Action.CLEAN),  # free text
+        ("NQHeader", 0x00990005, "UN", Action.CLEAN),
+        ("SIEMENS Ultrasound SC2000", 0x01290003, "FD", Action.REMOVE),  # the standard gives it no VR
+        ("SIEMENS Ultrasound SC2000", 0x01290003, "UN", Action.REMOVE),
+        ("ACME", 0x00290010, "DS", Action.REMOVE),
+    ],
+)
+def test_safe_private_attributes_stay_as_what_they_are(creator: str, number: int, vr: str, done: Action) -> None:
+    assert make("options: [retain_safe_private]\n").private_rule(creator, number, vr).action is done
+    assert make().private_rule(creator, number, vr).action is Action.REMOVE
+
+
+def test_only_what_may_stay_keeps_its_private_block() -> None:
+    groups = make("options: [retain_safe_private]\n").private_groups
+    assert ("ELSCINT1", 0x00E1) in groups
+    assert ("ELSCINT1", 0x01E2) not in groups
+    assert ("GEMS_SERS_01", 0x0025) in groups
+    assert not make().private_groups
+    assert make(PRIVATE).private_groups == {("ACME", 0x0029), ("OTHER", 0x0031)}
+
+
+@pytest.mark.parametrize(
+    ("line", "creator", "number", "vr", "done"),
+    [
+        ('("ELSCINT1",00E1,21): {action: remove}', "ELSCINT1", 0x00E10021, "DS", Action.REMOVE),
+        ('("ELSCINT1",00E1,50): {action: keep}', "ELSCINT1", 0x00E10050, "DS", Action.KEEP),
+        ('("ELSCINT1",00E1,xx): {action: empty}', "ELSCINT1", 0x00E10021, "DS", Action.EMPTY),
+        ('("ACME",0029,xx): {action: keep}', "ACME", 0x002900FF, "LO", Action.KEEP),
+        ('("ACME",0029,xx): {action: keep}', "ACME", 0x002900FF, "UI", Action.UID),
+        ('("ACME",0029,xx): {action: keep}', "ACME", 0x002900FF, "TM", Action.REMOVE),
+        ('("ACME",0029,xx): {action: keep}', "ACME", 0x002B00FF, "LO", Action.REMOVE),
+        ('("ACME",0029,xx): {disabled: true}', "ACME", 0x002900FF, "DA", Action.KEEP),
+        ('("ACME",0029,xx): {action: clean}', "ACME", 0x00290010, "LO", Action.CLEAN),
+        ('("ACME",0029,xx): {action: clean}', "ACME", 0x00290010, "DT", Action.SHIFT_DATE),
+        ('("ACME",0029,xx): {action: clean}', "ACME", 0x00290010, "SQ", Action.KEEP),
+        ('("ACME",0029,xx): {action: clean}', "ACME", 0x00290010, "OB", Action.REMOVE),
+        ("vr DS: {action: remove}", "ELSCINT1", 0x00E10021, "DS", Action.REMOVE),
+        ("vr DS: {action: keep}", "ELSCINT1", 0x00E10050, "DS", Action.REMOVE),  # keeps nothing private
+        ("vr LO: {action: keep}", "ACME", 0x00290010, "LO", Action.REMOVE),
+    ],
+)
+def test_details_on_private_elements(line: str, creator: str, number: int, vr: str, done: Action) -> None:
+    plan = make(f"options: [retain_safe_private]\nattributes:\n  {line}\n")
+    assert plan.private_rule(creator, number, vr).action is done
+
+
+def test_a_kept_private_date_follows_the_date_option() -> None:
+    for option, done in (("full", Action.KEEP), ("modified", Action.SHIFT_DATE)):
+        plan = make(f"options: [retain_longitudinal_{option}_dates]\n" + PRIVATE)
+        assert plan.private_rule("ACME", 0x00290010, "DA").action is done
+
+
+def test_a_private_element_or_a_mask_may_end_a_path() -> None:
+    plan = make(
+        "attributes:\n"
+        '  SharedFunctionalGroupsSequence > ("ACME",0029,10): {action: keep}\n'
+        "  SharedFunctionalGroupsSequence > 60xx,3000: {action: keep}\n"
+        "  SharedFunctionalGroupsSequence > vr SH: {action: remove}\n"
+    )
+    inside = place(plan, "SharedFunctionalGroupsSequence")
+    deeper = plan.inside(inside, tag("FrameContentSequence"), deep=False)
+    for here, private, masked, short in (
+        (ROOT, Action.REMOVE, Action.REMOVE, Action.KEEP),
+        (inside, Action.KEEP, Action.KEEP, Action.REMOVE),
+        (deeper, Action.REMOVE, Action.REMOVE, Action.KEEP),
+    ):
+        assert plan.private_rule("ACME", 0x00290010, "LO", here).action is private
+        assert plan.decide(0x60003000, "OW", here).action is masked
+        assert plan.decide(tag("CodeValue"), "SH", here).action is short
+    assert plan.private_groups == {("ACME", 0x0029)}
+
+
+def test_nothing_private_stays_inside_a_sequence_of_dummies() -> None:
+    plan = make(PRIVATE)
+    here = place(plan, "PersonIdentificationCodeSequence")
+    assert plan.private_rule("ACME", 0x00290010, "LO", here).action is Action.REMOVE
+
+
+SPECIFIC = """\
+attributes:
+  vr LO: {action: empty}
+  InstitutionName: {action: replace, value: A}
+  ContentSequence > vr LO: {action: replace, value: B}
+  Manufacturer: {action: keep, when: {Modality: {equals: CT}}}
+  vr SH: {action: remove, when: {Modality: {equals: CT}}}
+  StationName: {action: keep}
+"""
+CT_ON = frozenset({0})
+
+
+@pytest.mark.parametrize(
+    ("keyword", "sequences", "active", "done"),
+    [
+        ("InstitutionName", (), frozenset(), (Action.REPLACE, "A")),  # a tag beats a VR
+        ("InstitutionName", ("ContentSequence",), frozenset(), (Action.REPLACE, "B")),  # a path beats a tag
+        ("Manufacturer", (), frozenset(), (Action.EMPTY, None)),
+        ("Manufacturer", (), CT_ON, (Action.KEEP, None)),
+        ("StationName", (), frozenset(), (Action.KEEP, None)),
+        ("StationName", (), CT_ON, (Action.REMOVE, None)),  # a condition beats none
+    ],
+)
+def test_the_most_specific_rule_decides(
+    keyword: str, sequences: Sequence[str], active: frozenset[int], done: tuple[Action, str | None]
+) -> None:
+    read = parse_profile("name: p\n" + SPECIFIC, "p.yaml", profile)
+    assert len(read.whens) == 1
+    plan = Plan(read, "ct-image", active)
+    number = tag(keyword)
+    decision = plan.decide(number, dictionary.vr_of(number) or "", place(plan, *sequences))
+    assert (decision.action, decision.value) == done
+
+
+@pytest.mark.parametrize(
+    ("keyword", "done"),
+    [
+        ("Manufacturer", Action.EMPTY),  # what keeps is off
+        ("StationName", Action.REMOVE),  # what hides is on
+        ("InstitutionName", Action.REPLACE),
+    ],
+)
+def test_where_conditions_cannot_be_known_the_most_cautious_decision_is_taken(keyword: str, done: Action) -> None:
+    assert action(make(SPECIFIC), keyword) is done
+
+
+def test_a_condition_that_is_not_known_never_weakens_the_table() -> None:
+    plan = make("attributes:\n  StudyDescription: {action: clean, when: {Modality: {equals: CT}}}\n")
+    assert action(plan, "StudyDescription") is Action.REMOVE
+    plan = make('attributes:\n  ("ACME",0029,10): {action: keep, when: {Modality: {equals: CT}}}\n')
+    assert plan.private_rule("ACME", 0x00290010, "LO").action is Action.REMOVE
+    assert ("ACME", 0x0029) in plan.private_groups
+    plan = make(
+        "attributes:\n"
+        '  ("ACME",0029,xx):\n    - {action: keep}\n    - {action: empty, when: {Modality: {equals: CT}}}\n'
+    )
+    assert plan.private_rule("ACME", 0x00290010, "LO").action is Action.EMPTY
+
+
+@pytest.mark.parametrize(
+    ("line", "keyword", "done"),
+    [
+        ("vr UT: {action: keep}", "SOPClassUID", Action.KEEP),
+        ("vr CS: {action: remove}", "SpecificCharacterSet", Action.KEEP),
+        ("vr PN: {action: replace, value: N}", "PatientName", Action.REPLACE),
+        ("vr DA: {action: truncate_date, value: month}", "StudyDate", Action.TRUNCATE_DATE),
+        ("vr SQ: {action: remove}", "ContentSequence", Action.REMOVE),
+    ],
+)
+def test_a_rule_for_a_vr_covers_its_attributes_but_not_what_the_engine_needs(
+    line: str, keyword: str, done: Action
+) -> None:
+    assert action(make(f"attributes:\n  {line}\n"), keyword) is done
+
+
+def test_a_rule_for_a_vr_keeps_nothing_unknown_private_or_in_disguise() -> None:
+    plan = make("attributes:\n  vr LO: {action: keep}\n  vr US: {action: keep}\n")
+    assert plan.decide(0x0010FFFE, "LO").action is Action.REMOVE
+    assert plan.decide(0x00291010, "LO").action is Action.REMOVE
+    assert plan.decide(tag("Rows"), "OB").action is Action.REMOVE
+    assert plan.decide(tag("InstitutionName"), "PN").action is Action.EMPTY
+    assert plan.decide(tag("InstitutionName"), "LO").action is Action.KEEP
+
+
+def test_a_mask_keeps_no_dates_by_itself() -> None:
+    plan = make("attributes:\n  60xx,xxxx: {action: keep}\n")
+    assert plan.decide(0x60000024, "DA").action is Action.REMOVE
+    assert plan.longitudinal == "REMOVED"
+    assert make("attributes:\n  60xx,xxxx: {disabled: true}\n").decide(0x60000024, "DA").action is Action.KEEP
+
+
+@pytest.mark.parametrize(
+    ("text", "cleans"),
+    [
+        ("", False),
+        ("options: [retain_uids, retain_institution_identity, retain_longitudinal_modified_dates]\n", False),
+        *((f"options: [{option.value}]\n", True) for option in CLEANING),
+        ("attributes: {StudyDescription: {action: clean}}\n", True),
+        ("attributes: {StudyDescription: {action: clean, when: {Modality: {equals: CT}}}}\n", True),
+        ("attributes: {vr LO: {action: C}}\n", True),
+        ("attributes: {StudyDate: {action: clean}}\n", False),
+        ("attributes: {vr DA: {action: clean}}\n", False),
+    ],
+)
+def test_whoever_cleans_text_must_know_the_subject(text: str, cleans: bool) -> None:
+    assert make(text).cleans is cleans
+
+
+@pytest.mark.parametrize("option", sorted(AVAILABLE - CLEANING, key=str))
+def test_no_other_option_cleans_text(option: Option) -> None:
+    plan = make(f"options: [{option.value}]\n")
+    assert not any(plan.decide(number, vr).action is Action.CLEAN for number in ps315.ENTRIES for vr in VRS)
+
+
+def test_the_time_zone_has_a_dummy_that_is_one() -> None:
+    decision = make(iod="simplified-adult-echo-sr").decide(TIMEZONE, "SH")
+    assert (decision.action, decision.value) == (Action.REPLACE, "+0000")
+
+
+def test_a_date_that_an_iod_demands_is_not_removed() -> None:
+    plan = make(iod="grayscale-softcopy-presentation-state")
+    assert action(plan, "PresentationCreationDate") is Action.REPLACE
+    assert action(plan, "PresentationCreationTime") is Action.REPLACE
+    assert action(make(), "PresentationCreationDate") is Action.REMOVE
+    shifted = make("options: [retain_longitudinal_modified_dates]\n", iod="grayscale-softcopy-presentation-state")
+    assert action(shifted, "PresentationCreationDate") is Action.SHIFT_DATE
+
+
+def test_the_character_set_of_a_sequence_of_dummies_stays_one() -> None:
+    plan = make()
+    here = place(plan, "PersonIdentificationCodeSequence")
+    assert plan.decide(tag("SpecificCharacterSet"), "CS", here).action is Action.KEEP
+
+
+STRUCTURED = "options: [clean_structured_content{}]\n"
+ACCESSION, FINDING, STARTED = ("DCM", "121022"), ("DCM", "121071"), ("DCM", "111526")
+OBSERVER_UID, CLINICAL_REPORT = ("DCM", "121012"), ("SCT", "371524004")
+
+
+def item(plan: Plan, concept: tuple[str, str], value_type: str, *sequences: str) -> Place | None:
+    inside = place(plan, *(sequences or ("ContentSequence",)))
+    assert inside.content
+    return plan.item_place(inside, concept, value_type)
+
+
+@pytest.mark.parametrize(
+    ("more", "concept", "value_type", "keyword", "done"),
+    [
+        ("", ACCESSION, "TEXT", None, None),  # X: the item goes
+        ("", ACCESSION, "UIDREF", None, None),  # in a value type nobody foresaw
+        ("", ("SCT", "363698007"), "CODE", "ConceptCodeSequence", Action.KEEP),  # a code is nobody's
+        ("", ACCESSION, "", None, None),
+        ("", FINDING, "TEXT", "TextValue", Action.REPLACE),  # X/D
+        (", clean_descriptors", FINDING, "TEXT", "TextValue", Action.CLEAN),
+        ("", STARTED, "DATETIME", "DateTime", Action.REPLACE),
+        (", retain_longitudinal_full_dates", STARTED, "DATETIME", "DateTime", Action.KEEP),
+        (", retain_longitudinal_modified_dates", STARTED, "DATETIME", "DateTime", Action.SHIFT_DATE),
+        ("", OBSERVER_UID, "UIDREF", "UID", Action.UID),
+        (", retain_uids", OBSERVER_UID, "UIDREF", "UID", Action.KEEP),
+        (", retain_device_identity", OBSERVER_UID, "UIDREF", "UID", Action.KEEP),
+        ("", CLINICAL_REPORT, "COMPOSITE", None, None),
+        ("", ("SRT", "R-42B89"), "COMPOSITE", None, None),  # the same concept by its retired codes
+        ("", ("99SDM", "R-42B89"), "TEXT", None, None),
+        (", clean_descriptors", ("SNM3", "R-42B89"), "TEXT", "TextValue", Action.CLEAN),
+        ("", ("DCM", "113795"), "IMAGE", "ReferencedSOPSequence", Action.KEEP),  # its UIDs are mapped
+        ("", ("DCM", "121008"), "PNAME", "PersonName", Action.REPLACE),
+        ("", ("99ACME", "1"), "TEXT", "TextValue", Action.CLEAN),  # not listed
+        ("", ("99ACME", "1"), "PNAME", "PersonName", Action.REPLACE),
+        ("", ("99ACME", "1"), "DATE", "Date", Action.REPLACE),
+        (", retain_longitudinal_full_dates", ("99ACME", "1"), "DATE", "Date", Action.KEEP),
+        ("", ("99ACME", "1"), "UIDREF", "UID", Action.UID),
+        ("", ("99ACME", "1"), "NUM", "MeasuredValueSequence", Action.KEEP),
+        ("", ("99ACME", "1"), "CODE", "ConceptCodeSequence", Action.KEEP),
+        ("", ("", ""), "", "TextValue", Action.CLEAN),
+        ("", FINDING, "TEXT", "ConceptNameCodeSequence", Action.KEEP),  # what it is stays, what it says does not
+    ],
+)
+def test_a_content_item_is_what_its_concept_and_value_type_say(
+    more: str, concept: tuple[str, str], value_type: str, keyword: str | None, done: Action | None
+) -> None:
+    plan = make(STRUCTURED.format(more), iod="enhanced-sr")
+    here = item(plan, concept, value_type)
+    if keyword is None or here is None:
+        assert (here, keyword) == (None, None)
+    else:
+        number = tag(keyword)
+        assert plan.decide(number, dictionary.vr_of(number) or "", here).action is done
+
+
+def test_items_inside_an_item_are_looked_at_again() -> None:
+    plan = make(STRUCTURED.format(""), iod="enhanced-sr")
+    here = item(plan, FINDING, "TEXT")
+    assert here is not None
+    assert not here.content
+    inner = plan.inside(here, tag("ContentSequence"), deep=False)
+    assert inner.content
+    assert plan.item_place(inner, ACCESSION, "TEXT") is None
+    unlisted = plan.item_place(inner, ("99ACME", "1"), "TEXT")
+    assert unlisted is not None
+    assert plan.decide(tag("TextValue"), "UT", unlisted).action is Action.CLEAN
+
+
+def test_a_dummy_measurement_and_a_dummy_code_keep_their_shape() -> None:
+    plan = make(STRUCTURED.format(""), iod="enhanced-sr")
+    here = Place(letter="D")
+    assert plan.decide(tag("MeasuredValueSequence"), "SQ", here).deep
+    assert plan.decide(tag("ConceptCodeSequence"), "SQ", here).deep
+
+
+@pytest.mark.parametrize("sequence", ["AcquisitionContextSequence", "WaveformAnnotationSequence"])
+def test_other_sequences_of_items_count_too(sequence: str) -> None:
+    assert item(make(STRUCTURED.format("")), ACCESSION, "TEXT", sequence) is None
+
+
+def test_specimen_preparation_steps_hold_items() -> None:
+    plan = make(STRUCTURED.format(""))
+    path = ("SpecimenPreparationSequence", "SpecimenPreparationStepContentItemSequence")
+    assert item(plan, ACCESSION, "TEXT", *path) is None
+
+
+def test_without_the_option_nothing_is_an_item() -> None:
+    assert not place(make(iod="basic-text-sr"), "ContentSequence").content
+
+
+def test_inside_a_sequence_of_dummies_nothing_is_an_item() -> None:
+    plan = make(STRUCTURED.format(""))
+    here = place(plan, "PersonIdentificationCodeSequence")
+    assert not plan.inside(here, tag("ContentSequence"), deep=False).content
+
+
+def test_a_detail_comes_before_what_an_item_says() -> None:
+    plan = make(STRUCTURED.format("") + "attributes:\n  ContentSequence > TextValue: {action: empty}\n")
+    here = item(plan, FINDING, "TEXT")
+    assert here is not None
+    assert plan.decide(tag("TextValue"), "UT", here).action is Action.EMPTY
+
+
+def test_a_value_in_another_vr_than_its_attribute_has_is_no_text_to_clean() -> None:
+    plan = make("options: [clean_descriptors]\n")
+    for vr, done in (("PN", Action.EMPTY), ("UI", Action.UID), ("DA", Action.REMOVE), ("UT", Action.CLEAN)):
+        assert plan.decide(tag("StudyDescription"), vr).action is done

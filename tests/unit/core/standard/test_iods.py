@@ -169,3 +169,11 @@ def test_retired_classes_do_not_hide_current_ones() -> None:
 def test_an_unknown_class_has_no_iod_and_is_no_image(uid: str) -> None:
     assert iods.iod_of(uid) is None
     assert not iods.is_image(uid)
+
+
+def test_a_storage_sop_class_is_known_by_its_uid_and_its_keyword() -> None:
+    ct = "1.2.840.10008.5.1.4.1.1.2"
+    assert iods.sop_class_of("CTImageStorage") == iods.sop_class_of(ct) == ct
+    assert iods.sop_class_of("Verification") is None
+    assert iods.sop_class_of("CT") is None
+    assert iods.sop_class_of("") is None

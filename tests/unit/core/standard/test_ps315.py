@@ -128,11 +128,21 @@ def test_a_single_letter_settles_to_itself() -> None:
         (0x00080023, (), "Z/D", "enhanced-ct-image", "D"),
         (0x00100020, (), "Z/D", "ct-image", "Z"),
         (REFERENCED_IMAGES, (), "X/Z/U*", "vl-endoscopic-image", "U"),
-        (REFERENCED_IMAGES, (PER_FRAME,), "X/Z/U*", "enhanced-mr-image", "Z"),
+        (REFERENCED_IMAGES, (PER_FRAME,), "X/Z/U*", "enhanced-mr-image", "U"),
         (REFERENCED_IMAGES, (PER_FRAME,), "X/Z/U*", "ct-image", "X"),
-        (0x00082112, (PER_FRAME, DERIVATION), "X/Z/U*", "enhanced-ct-image", "Z"),
+        (0x00082112, (PER_FRAME, DERIVATION), "X/Z/U*", "enhanced-ct-image", "U"),
         (0x00080080, (OPERATORS,), "X/Z/D", "ct-image", "D"),
         (0x00181000, (), "X/Z/D", "enhanced-mr-image", "D"),
+        # Where the letter would break the IOD, the IOD wins.
+        (0x00700082, (), "X", "grayscale-softcopy-presentation-state", "D"),
+        (0x00700083, (), "X", "planar-mpr-volumetric-presentation-state", "D"),
+        (0x00700083, (), "X", "basic-structured-display", "D"),
+        (0x00700082, (), "X", "ct-image", "X"),
+        (0x00080201, (), "X", "simplified-adult-echo-sr", "D"),
+        (0x00080201, (), "X", "enhanced-sr", "X"),
+        (0x00080021, (), "X/D", "positron-emission-tomography-image", "D"),
+        (0x00080031, (), "X/D", "positron-emission-tomography-image", "D"),
+        (0x30080250, (), "X/D", "rt-beams-treatment-record", "D"),  # Type 2, but there is no Z to take
     ],
 )
 def test_a_compound_code_settles_by_type_and_place(

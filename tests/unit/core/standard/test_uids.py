@@ -5,6 +5,7 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import UID
 
 from gateway.core.standard import uids
+from gateway.core.standard._iod_table import IODS
 
 # Not encodings of a stored PS3.5 data set, and refused.
 REFUSED = {
@@ -71,3 +72,8 @@ def test_only_uids_below_the_root_of_dicom_are_registered() -> None:
     assert not uids.is_registered("1.2.840.100081.1")
     assert not uids.is_registered("1.2.840.10008")
     assert not uids.is_registered("2.25.1.2.840.10008.1")
+
+
+def test_what_the_standard_registered_after_pydicom_did_stays_too() -> None:
+    assert all(uids.is_registered(uid) for uid in uids.TRANSFER_SYNTAXES)
+    assert all(uids.is_registered(uid) for uid in IODS)

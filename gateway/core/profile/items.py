@@ -1,0 +1,50 @@
+"""Content items under the Clean Structured Content Option (PS3.15 Section E.3.4).
+
+An item is what its concept name and value type say it is. What Table E.3.4-1 lists follows that table; in any other
+item free text is cleaned and everything else follows Table E.1-1.
+"""
+
+from gateway.core.profile.decisions import DATE_VRS, Decision
+from gateway.core.profile.model import Action
+from gateway.core.standard import content, dictionary
+from gateway.core.standard.ps315 import Option
+
+SEQUENCES = frozenset({0x0040A730, 0x00400555, 0x00400612, 0x00400441, 0x0040B020})
+"""What holds content items: Content, Acquisition Context, Specimen Preparation Step Content Item, Content Item
+Modifier and Waveform Annotation Sequence."""
+TEXTS = frozenset({0x0040A160, 0x00700006})
+"""Text Value and Unformatted Text Value."""
+CODE, NUMBER, REFERENCE = 0x0040A168, 0x0040A300, 0x00081199
+VALUES = frozenset({*TEXTS, CODE, NUMBER, REFERENCE, 0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A124})
+"""The attributes that hold the value of an item: text, code, number, reference, date and time, name, UID."""
+UNLISTED = "T"
+"""Stands for a letter where the table lists no such item."""
+
+
+def letter(options: frozenset[Option], concept: tuple[str, str], value_type: str) -> str:
+    """Settle what happens to the value of an item: X (the item goes), D, K, C, or UNLISTED."""
+    row = content.item(concept, value_type)
+    if row is None:
+        return UNLISTED
+    basic, columns = row
+    letters = {columns[option] for option in options if option in columns}
+    if letters:
+        return "C" if "C" in letters else "K"
+    return "X" if basic == "X" else "D"
+
+
+def decide(tag: int, place_letter: str) -> Decision | None:
+    """Decide about an attribute of an item; None: Table E.1-1 does."""
+    if not place_letter or tag not in VALUES:
+        return None
+    if place_letter == UNLISTED:
+        return Decision(Action.CLEAN, "E.3.4: text of a content item") if tag in TEXTS else None
+    reason = f"E.3.4-1 {place_letter}"
+    vr = dictionary.vr_of(tag)
+    if place_letter == "K" or tag == REFERENCE:  # the UIDs in a reference have rules of their own
+        return Decision(Action.KEEP, reason)
+    if place_letter == "C":
+        return Decision(Action.SHIFT_DATE if vr in DATE_VRS else Action.CLEAN, reason)
+    if vr == "SQ":
+        return Decision(Action.KEEP, reason, deep=True)
+    return Decision(Action.UID if vr == "UI" else Action.REPLACE, reason)
