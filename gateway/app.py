@@ -20,7 +20,7 @@ from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
 from gateway.config import model
 from gateway.core.errors import GatewayError, NotReleased
-from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRing
+from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Key
@@ -30,7 +30,8 @@ from gateway.routes.admin import admin_routes
 from gateway.routes.links import Links
 from gateway.routes.problems import problem, problem_response
 from gateway.routes.service import worklist_routes
-from gateway.worklists.worklist import Selection, Worklist
+from gateway.worklists.source import Selection
+from gateway.worklists.worklist import Worklist
 
 ALLOWED_HEADERS = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
 EXPOSED_HEADERS = ["Content-Type", "Content-Location", "Warning"]
@@ -39,13 +40,13 @@ PREFLIGHT_TTL_S = 600
 
 def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
     """Build the application. ``extra_routes`` come last: pages of the demo."""
-    secret = settings.secret.reveal() if settings.secret else os.urandom(MIN_SECRET_BYTES)
+    secrets = _secrets(settings)
     origins = {name: _origin(origin) for name, origin in settings.origins.items()}
-    store = SqlReleaseStore(settings.state, lambda domain: KeyRing(secret, domain))
+    store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
     routes: list[BaseRoute] = [*admin_routes(origins, store)]
     for listed in settings.worklists.values():
-        routes += worklist_routes(_worklist(listed, origins, store, secret), links)
+        routes += worklist_routes(_worklist(listed, origins, store, secrets), links)
     application = Starlette(
         routes=[*routes, *extra_routes],
         middleware=[_cors(settings.cors_origins)],
@@ -54,6 +55,16 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     )
     application.router.redirect_slashes = False
     return application
+
+
+@asynccontextmanager
+async def open_worklist(settings: model.Settings, name: str) -> AsyncIterator[Worklist]:
+    """Open one worklist of the settings without serving it."""
+    listed, secrets = settings.worklists[name], _secrets(settings)
+    origin = _origin(settings.origins[listed.origin])
+    store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
+    async with _lifespan({listed.origin: origin}, store)(Starlette()):
+        yield _worklist(listed, {listed.origin: origin}, store, secrets)
 
 
 def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Lifespan[Starlette]:
@@ -73,6 +84,13 @@ def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Li
     return lifespan
 
 
+def _secrets(settings: model.Settings) -> list[bytes]:
+    """Return today's secret and those before it; without any, one for this run: it seals links of identified data."""
+    if settings.secret is None:
+        return [os.urandom(MIN_SECRET_BYTES)]
+    return [secret.reveal() for secret in (settings.secret, *settings.previous_secrets)]
+
+
 def _origin(settings: model.Origin) -> OriginServer:
     if isinstance(settings, model.FolderOrigin):
         return FolderOrigin(settings.folder, settings.name)
@@ -89,15 +107,15 @@ def _authorization(auth: model.BasicAuth | model.BearerAuth | None) -> str | Non
 
 
 def _worklist(
-    settings: model.Worklist, origins: Mapping[str, OriginServer], store: ReleaseStore, secret: bytes
+    settings: model.Worklist, origins: Mapping[str, OriginServer], store: ReleaseStore, secrets: Sequence[bytes]
 ) -> Worklist:
-    keys = KeyRing(secret, settings.domain)
+    keys = KeyRings.derive(secrets, settings.domain)
     match = tuple(Key(tag, dictionary.vr_of(tag) or "UN", value) for tag, value in settings.match)
     return Worklist(
         name=settings.name,
         base_path=settings.path,
         origin=origins[settings.origin],
-        engine=Engine(settings.profile, keys) if settings.profile else Passing(),
+        engine=Engine(settings.profile, keys.current) if settings.profile else Passing(),
         keys=keys,
         selection=Selection(match, settings.studies or frozenset()),
         store=store,

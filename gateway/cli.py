@@ -19,7 +19,7 @@ from gateway.logs import LEVELS, describe
 if TYPE_CHECKING:
     from gateway.adapters.profile_files import ProfileFiles
     from gateway.config import Settings
-    from gateway.core.profile.model import Profile, Rule, Selector
+    from gateway.core.profile.model import Profile, Selector
     from gateway.files import Found, Report
 
 SECRET_VARIABLE = "DICOMVEIL_SECRET"  # noqa: S105 a name, not a secret
@@ -28,6 +28,7 @@ DEFAULT_DOMAIN = "files"
 INTERNAL_ERROR = 70  # EX_SOFTWARE of sysexits.h
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_DIRECTORY = click.Path(exists=True, file_okay=False, path_type=Path)
 _NEW_FILE = click.Path(dir_okay=False, path_type=Path)
 _CONFIG = click.option("--config", type=_FILE, required=True, help="Settings file (YAML).")
 _FOLDER = click.option(
@@ -120,6 +121,7 @@ def check(config: Path) -> None:
     Lists every fault at once, each with file and line, and exits with 1 when there is any.
     """
     settings = _settings(config, faults_to_stderr=False)
+    _print_warnings(list(settings.profiles.values()))
     worklists, profiles = len(settings.worklists), len(settings.profiles)
     click.echo(f"ok: {_count(worklists, 'worklist')}, {_count(profiles, 'profile')}")
 
@@ -133,33 +135,37 @@ def profiles(folder: Path | None) -> None:
     for name, profile in found:
         if profile is not None:
             _print_profile(name, profile)
+    _print_warnings([profile for _, profile in found if profile is not None])
     _exit_on_faults(files)
 
 
 @_commands.command()
 @click.argument("profile", metavar="PROFILE")
-@click.argument("attribute", metavar="[TAG|KEYWORD]", required=False)
-@click.option("--sop-class", metavar="UID", help="Decide for objects of this SOP Class; default: an unknown one.")
+@click.argument("attribute", metavar="[ATTRIBUTE]", required=False)
+@click.option(
+    "--sop-class", metavar="UID|KEYWORD", help="Decide for objects of this SOP Class; default: an unknown one."
+)
 @_FOLDER
 def explain(profile: str, attribute: str | None, sop_class: str | None, folder: Path | None) -> None:
     """Say what a profile does to an attribute, and which rule decides.
 
-    PROFILE is a name (see `dicomveil profiles`) or a YAML file. Without an attribute: the profile's options and its
-    own rules; everything else follows PS3.15 Table E.1-1.
+    PROFILE is a name (see `dicomveil profiles`) or a YAML file. ATTRIBUTE is written as in a profile: a tag, a keyword,
+    a private element, a path from the top. Without one: the whole profile as a table.
 
     \b
     dicomveil explain nominal PatientID
-    dicomveil explain nominal 0008,0090 --sop-class 1.2.840.10008.5.1.4.1.1.2
+    dicomveil explain nominal 0008,0090 --sop-class CTImageStorage
+    dicomveil explain nominal "RequestAttributesSequence > RequestedProcedureID"
     """  # noqa: D301 click's mark for lines that are not to be joined
-    from gateway.core.profile import plan
+    from gateway.core.profile import explain as words
 
     found = _profile(profile, folder)
+    uid = _sop_class(sop_class) if sop_class else None
     if attribute is not None:
-        click.echo(plan.explain_attribute(found, _tag(attribute), sop_class))
+        click.echo(words.explain_attribute(found, _selector(attribute), uid))
         return
     _print_profile(found.name, found)
-    for rule in found.rules:
-        click.echo(f"  {_rule_text(rule)}; {rule.where}")
+    click.echo(words.explain_profile(found, uid))
 
 
 @_commands.command()
@@ -211,16 +217,61 @@ def deidentify(
         sys.exit(1)
 
 
+@_commands.command()
+@click.argument("values", metavar="VALUE...", nargs=-1, required=True)
+@click.option("--config", type=_FILE, help="Settings file (YAML) of the gateway that released the values.")
+@click.option("--worklist", metavar="W", help="Name of the worklist that released them; goes with --config.")
+@click.option("--source", type=_DIRECTORY, help="Folder of the files that `dicomveil deidentify` was given.")
+@click.option("--secret-file", type=_FILE, help=f"As for deidentify, with --source; default: {SECRET_VARIABLE}.")
+@click.option("--domain", default=DEFAULT_DOMAIN, show_default=True, help="As for deidentify, with --source.")
+@click.option("--study", metavar="UID", help="Released UID of the study in which series and instances are looked for.")
+@click.option("--audit", type=_NEW_FILE, help="File that the look-ups are noted in; default: beside the state file.")
+def reidentify(  # noqa: PLR0913, PLR0917 one for each option
+    values: tuple[str, ...],
+    config: Path | None,
+    worklist: str | None,
+    source: Path | None,
+    secret_file: Path | None,
+    domain: str,
+    study: str | None,
+    audit: Path | None,
+) -> None:
+    """Find what released UIDs and patients' pseudonyms stand for.
+
+    For the holder of the secret, on the machine that has it. Every look-up is noted in the audit file: when, who, which
+    worklist, which VALUE, and whether it was found; if that cannot be written, nothing is looked up or shown. What the
+    state store does not know is searched in the archive, which takes a while for a series or an instance without
+    --study. Exits with 1 when any VALUE is unknown.
+
+    \b
+    dicomveil reidentify --config gateway.yaml --worklist research DVICU4CENYDPFDG
+    dicomveil reidentify --source ./originals --secret-file ./secret --audit ./audit.jsonl 2.25.1863...
+    """  # noqa: D301 as above
+    from gateway import reidentification
+
+    if (config is None) == (source is None) or (config is None) != (worklist is None):
+        raise click.UsageError("give --config and --worklist, or --source")
+    if config is not None:
+        settings = _settings(config, faults_to_stderr=True)
+        place = reidentification.served(settings, worklist or "", audit)
+    else:
+        place = reidentification.folder(source or Path(), _secret(secret_file, needed=True), domain, audit)
+    if not reidentification.run(place, values, study):
+        sys.exit(1)
+
+
 def _refuse_same_folder(inputs: tuple[Path, ...], out: Path) -> None:
     if any(path.resolve() == out.resolve() for path in inputs):
         raise click.UsageError("--out is an input folder; originals and copies must not mix")
 
 
-def _secret(file: Path | None) -> bytes:
+def _secret(file: Path | None, *, needed: bool = False) -> bytes:
     from gateway.config.sources import SecretReader
     from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
 
     if file is None and not os.environ.get(SECRET_VARIABLE):
+        if needed:
+            raise click.UsageError(f"give --secret-file or the variable {SECRET_VARIABLE}")
         click.echo("no secret given: pseudonyms hold for this run only and cannot be made again", err=True)
         return secrets.token_bytes(MIN_SECRET_BYTES)
     source = {"env": SECRET_VARIABLE} if file is None else {"file": str(file)}
@@ -276,26 +327,11 @@ def _print_profile(name: str, profile: "Profile") -> None:
     click.echo(f"  options: {options}")
 
 
-def _rule_text(rule: "Rule") -> str:
-    if rule.disabled:
-        action = "left alone"
-    elif rule.action is None:
-        action = rule.code or ""
-    else:
-        action = rule.action.value + ("" if rule.value is None else f" {rule.value!r}")
-    return f"{_selector_text(rule.selector)}: {action}"
+def _print_warnings(profiles: "list[Profile]") -> None:
+    from gateway.core.profile.explain import warnings
 
-
-def _selector_text(selector: "Selector") -> str:
-    from gateway.core.standard.dictionary import keyword_of
-    from gateway.core.standard.tags import format_tag
-
-    last = keyword_of(selector.tag) or format_tag(selector.tag)
-    if selector.mask is not None:
-        last = str(selector.mask)
-    elif selector.creator is not None:
-        last = f'("{selector.creator}",{selector.tag >> 16:04X},{selector.tag & 0xFF:02X})'
-    return " > ".join([*(keyword_of(tag) or format_tag(tag) for tag in selector.path), last])
+    for warning in dict.fromkeys(warning for profile in profiles for warning in warnings(profile)):
+        click.echo(f"warning: {warning}", err=True)
 
 
 def _profile_files(folder: Path | None) -> "ProfileFiles":
@@ -319,20 +355,23 @@ def _profile(name: str, folder: Path | None) -> "Profile":
     return profile
 
 
-def _tag(attribute: str) -> int:
-    from gateway.core.standard import dictionary
-    from gateway.core.standard.tags import parse_tag
+def _selector(attribute: str) -> "Selector":
+    from gateway.core.profile.explain import parse_attribute
 
-    tag = dictionary.tag_of(attribute)
-    if tag is not None:
-        return tag
-    mask = dictionary.mask_of(attribute)
-    if mask is not None:
-        return mask.value
     try:
-        return parse_tag(attribute)
-    except ValueError:
-        raise click.ClickException(f'"{attribute}" is neither a tag nor a keyword of the standard') from None
+        return parse_attribute(attribute)
+    except ValueError as error:
+        raise click.ClickException(f'"{attribute}": {error}') from None
+
+
+def _sop_class(name: str) -> str:
+    from gateway.core.standard.iods import sop_class_of
+    from gateway.core.standard.uids import valid_uid
+
+    uid = sop_class_of(name) or (name if valid_uid(name) else None)
+    if uid is None:
+        raise click.ClickException(f'"{name}" is neither a UID nor the keyword of a storage SOP Class')
+    return uid
 
 
 def _settings(config: Path, *, faults_to_stderr: bool) -> "Settings":

@@ -2,7 +2,7 @@
 
 A row names the released side in the clear and holds its source sealed for exactly that row, so that neither a copy of
 the database nor a row moved within it tells anything. A row that does not open counts as absent, and the next release
-of the pair mends it.
+of the pair mends it. A row that only an earlier secret opens is sealed anew under today's when it is read.
 """
 
 import os
@@ -21,11 +21,11 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.schema import CreateTable
 
-from gateway.core.errors import GatewayError
-from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.errors import StateFailed
+from gateway.core.pseudonym.keys import KeyRing, KeyRings
 from gateway.ports import Release
 
-__all__ = ["SqlReleaseStore", "StateFailed", "state_url"]
+__all__ = ["SqlReleaseStore", "state_url"]
 
 CACHED_RELEASES = 20_000
 """About 8 MB; what was released last is what is asked for next."""
@@ -47,10 +47,6 @@ _RELEASES = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 _KEY = ("domain", "kind", "released")
-
-
-class StateFailed(GatewayError):
-    """The state store cannot be reached or does not work; the message names no value."""
 
 
 def state_url(state: str, folder: Path) -> URL:
@@ -81,11 +77,11 @@ def state_url(state: str, folder: Path) -> URL:
 class SqlReleaseStore:
     """Released pairs in a database, behind a cache that answers for the last CACHED_RELEASES of them.
 
-    ``rings`` gives the key ring of a domain. Call ``start`` once before use. Every method raises StateFailed when the
+    ``rings`` gives the key rings of a domain. Call ``start`` once before use. Every method raises StateFailed when the
     database does.
     """
 
-    def __init__(self, url: URL, rings: Callable[[str], KeyRing]) -> None:
+    def __init__(self, url: URL, rings: Callable[[str], KeyRings]) -> None:
         self._rings = rings
         self._engine = _engine(url)
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
@@ -108,7 +104,7 @@ class SqlReleaseStore:
         new = {pair.released: pair.source for pair in releases if not self._knows(domain, kind, pair)}
         if not new:
             return
-        ring = self._rings(domain)
+        ring = self._rings(domain).current
         # Sorted, so that two replicas that write the same rows wait for each other instead of locking each other out.
         rows = [
             {"domain": domain, "kind": kind, "released": released, "sealed": _seal(ring, kind, released, source)}
@@ -130,9 +126,16 @@ class SqlReleaseStore:
         )
         async with self._begin() as connection:
             sealed = (await connection.execute(wanted)).scalar_one_or_none()
-        source = None if sealed is None else _open(self._rings(domain), kind, released, sealed)
+        if sealed is None:
+            return None
+        rings = self._rings(domain)
+        source = _open(rings.current, kind, released, sealed)
         if source is not None:
             self._cache[key] = source
+            return source
+        source = next(filter(None, (_open(ring, kind, released, sealed) for ring in rings.previous)), None)
+        if source is not None:
+            await self.put(domain, kind, [Release(released, source)])
         return source
 
     async def aclose(self) -> None:

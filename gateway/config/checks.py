@@ -101,10 +101,28 @@ def _secret(draft: Draft) -> Iterator[ConfigFault]:
     if not isinstance(source, Mapping):
         return
     try:
-        if len(draft.secrets.get(source).reveal()) < MIN_SECRET_BYTES:
-            raise ValueError(f"too short: it needs {MIN_SECRET_BYTES} random bytes or more")
+        _long_secret(draft, source)
     except ValueError as fault:
         yield draft.document.fault(place, str(fault))
+
+
+def _previous_secrets(draft: Draft) -> Iterator[ConfigFault]:
+    sources = _list(draft.data, "previous_secrets")
+    if sources and "secret" not in draft.data:
+        yield draft.document.fault(("previous_secrets",), "needs a secret that follows them")
+    seen = {_readable(draft, draft.data.get("secret"))}
+    for index, source in enumerate(sources):
+        place = ("previous_secrets", index)
+        if not isinstance(source, Mapping):
+            continue
+        try:
+            value = _long_secret(draft, source)
+        except ValueError as fault:
+            yield draft.document.fault(place, str(fault))
+            continue
+        if value in seen:
+            yield draft.document.fault(place, "a secret that is given twice")
+        seen.add(value)
 
 
 def _state(draft: Draft) -> Iterator[ConfigFault]:
@@ -297,6 +315,7 @@ def _proxies(draft: Draft) -> Iterator[ConfigFault]:
 
 RULES: tuple[Rule, ...] = (
     _secret,
+    _previous_secrets,
     _state,
     _profile_folder,
     _counts,
@@ -314,6 +333,21 @@ RULES: tuple[Rule, ...] = (
     _cors,
     _proxies,
 )
+
+
+def _long_secret(draft: Draft, source: Mapping[str, Any]) -> bytes:
+    value = draft.secrets.get(source).reveal()
+    if len(value) < MIN_SECRET_BYTES:
+        raise ValueError(f"too short: it needs {MIN_SECRET_BYTES} random bytes or more")
+    return value
+
+
+def _readable(draft: Draft, source: object) -> bytes | None:
+    """Return a secret, or None when there is none to read; that is another rule's fault to report."""
+    try:
+        return draft.secrets.get(source).reveal() if isinstance(source, Mapping) else None
+    except ValueError:
+        return None
 
 
 def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:

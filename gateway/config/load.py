@@ -71,6 +71,7 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
     return Settings(
         source=path,
         secret=draft.secrets.get(file.secret.model_dump()) if file.secret else None,
+        previous_secrets=tuple(draft.secrets.get(source.model_dump()) for source in file.previous_secrets),
         state=state_url(text, draft.folder),
         profiles=draft.profiles.loaded,
         profile_folders=draft.profiles.folders,

@@ -119,6 +119,7 @@ class Settings:
 
     source: Path
     secret: Secret | None
+    previous_secrets: tuple[Secret, ...]
     state: URL
     profiles: Mapping[str, Profile]
     profile_folders: tuple[Path, ...]

@@ -79,6 +79,7 @@ class File(_Strict):
     """The whole file."""
 
     secret: SecretSource | None = None
+    previous_secrets: list[SecretSource] = []
     state: str | SecretSource | None = None
     profiles: str | None = None
     origins: dict[str, Origin]

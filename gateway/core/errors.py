@@ -40,6 +40,10 @@ class OriginFailed(GatewayError):
     """The origin server could not be reached, or answered what it must not."""
 
 
+class StateFailed(GatewayError):
+    """The state store cannot be reached or does not work; the message names no value."""
+
+
 class NotReleased(GatewayError):
     """No such resource on the released side: outside, unknown and never seen are all alike."""
 

@@ -14,6 +14,7 @@ from gateway.core.errors import (
     NotReleased,
     OriginFailed,
     RefusedByProfile,
+    StateFailed,
 )
 
 log = logging.getLogger("dicomveil.problems")
@@ -46,4 +47,6 @@ def _describe(fault: GatewayError) -> tuple[int, str, str]:
         return 502, "The origin's data cannot be de-identified", str(fault)
     if isinstance(fault, OriginFailed):
         return 502, "The origin does not answer as it should", "See the gateway's log."
+    if isinstance(fault, StateFailed):
+        return 503, "The gateway cannot look up what it released", "See the gateway's log."
     return 500, "The gateway failed", "See the gateway's log."

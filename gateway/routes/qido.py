@@ -28,7 +28,8 @@ from gateway.core.wire.dicomjson import DataSet
 from gateway.routes.exchange import Streamed
 from gateway.routes.links import Links
 from gateway.worklists.origin_json import JSON, JSON_TYPES, encode_query, read_pages
-from gateway.worklists.worklist import Worklist, valid_source
+from gateway.worklists.source import valid_source
+from gateway.worklists.worklist import Worklist
 
 PAGE = 100
 ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
@@ -153,7 +154,7 @@ class SearchService:
                 continue
             elements = engine.match(source, sop_class)
             _mend(elements, base, search.level)
-            if not search.accepts(elements):
+            if not self._worklist.accepts(search, source, elements):
                 continue
             seen += 1
             if seen > search.offset:

@@ -1,39 +1,45 @@
-"""One worklist: which studies it selects, under which profile, and the way back from a released UID to its source.
+"""One worklist: its studies under a profile, and the way back from a released UID to its source.
 
 What was never released here is resolved by asking the origin and hashing: a new replica or a lost store heals itself.
-Studies outside, unknown ones and source UIDs are all NotReleased.
+Studies outside, unknown ones and source UIDs are all NotReleased. What an earlier secret made leads back as well; only
+the current one makes what is handed out.
 """
 
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TypeVar
 
 from cachetools import TTLCache
 
 from gateway.core.errors import NotReleased
-from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.profile.model import Action
+from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.matching import matches
 from gateway.core.rewrite.metadata import Elements, text
 from gateway.core.rewrite.passing import Passing
-from gateway.core.rewrite.query import Key, widen
+from gateway.core.rewrite.query import Key, Search
 from gateway.core.standard.tags import json_key
 from gateway.core.standard.uids import valid_uid
 from gateway.core.wire.dicomjson import DataSet
 from gateway.ports import OriginServer, Release, ReleaseStore
 from gateway.worklists.origin_json import encode_query, read_json, read_pages
-
-STUDY, SERIES, INSTANCE, SOP_CLASS, PATIENT_ID, ISSUER = (
-    "0020000D",
-    "0020000E",
-    "00080018",
-    "00080016",
-    "00100020",
-    "00100021",
+from gateway.worklists.source import (
+    INSTANCE,
+    ISSUER,
+    PATIENT_ID,
+    SERIES,
+    SOP_CLASS,
+    STUDY,
+    Instance,
+    Selection,
+    valid_source,
 )
+
 BURNED_IN = "00280301"
 IDENTIFIERS = [("includefield", key) for key in (STUDY, PATIENT_ID, ISSUER)]
 MEMBER_TTL_S = 60
@@ -41,46 +47,6 @@ REBUILD_PAUSE_S = 10
 """Between two readings of the whole worklist for a UID that nobody knows; a guesser can't make the origin work."""
 STUDIES_PER_QUERY = 50
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Instance:
-    """Source identifiers of one instance. Never to be shown."""
-
-    study: str
-    series: str
-    instance: str
-    sop_class: str
-
-    @property
-    def path(self) -> str:
-        """Its path at the origin."""
-        return f"/studies/{self.study}/series/{self.series}/instances/{self.instance}"
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What belongs to a worklist: study-level keys on source values, and a list of studies; both must hold."""
-
-    match: tuple[Key, ...] = ()
-    studies: frozenset[str] = frozenset()
-
-    @property
-    def is_everything(self) -> bool:
-        """Say whether the whole archive belongs."""
-        return not self.match and not self.studies
-
-    def parameters(self) -> list[tuple[str, str]]:
-        """Return the keys for the origin; what it finds is checked again, since some origins ignore keys."""
-        widened = [(json_key(key.tag), widen(key)) for key in self.match]
-        keys = [(name, value) for name, value in widened if value is not None]
-        return keys + [("includefield", json_key(key.tag)) for key in self.match]
-
-    def has(self, elements: Elements) -> bool:
-        """Say whether a study, as the origin describes it, belongs."""
-        if self.studies and text(elements, STUDY) not in self.studies:
-            return False
-        return all(matches(_raw(elements, json_key(key.tag)), key.vr, key.value) for key in self.match)
 
 
 @dataclass(slots=True)
@@ -91,7 +57,7 @@ class Worklist:
     base_path: str
     origin: OriginServer
     engine: Engine | Passing
-    keys: KeyRing
+    keys: KeyRings
     selection: Selection
     store: ReleaseStore
     domain: str
@@ -104,6 +70,14 @@ class Worklist:
     _burned_in: TTLCache[Instance, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
     _rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rebuilt_at: float = float("-inf")
+    _past: tuple[Engine | Passing, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Keep an engine for each earlier secret; nothing that they rewrite is handed out."""
+        engine = self.engine
+        self._past = tuple(
+            engine if isinstance(engine, Passing) else Engine(engine.profile, ring) for ring in self.keys.previous
+        )
 
     async def study(self, released: str) -> str:
         """Return the source UID of a study of this worklist. Raises NotReleased."""
@@ -123,16 +97,17 @@ class Worklist:
         """Return the source UID of a series of a (source) study. Raises NotReleased."""
         known = self._series.get(study)
         if known is None or released not in known:
-            found = {self.engine.uid(uid): uid async for uid in self._uids(f"/studies/{study}/series", SERIES)}
-            known = self._series[study] = found
+            found = [uid async for uid in self.series_of(study)]
+            known = self._series[study] = {name: uid for uid in found for name in self.released_uids(uid)}
         return _found(known, released)
 
     async def instance(self, study: str, series: str, released: str) -> Instance:
         """Return an instance of a (source) series. Raises NotReleased, also when the profile refuses its SOP Class."""
         known = self._instances.get((study, series))
         if known is None or released not in known:
-            found = {self.engine.uid(one.instance): one async for one in self._series_instances(study, series)}
-            known = self._instances[study, series] = found
+            found = [one async for one in self.instances_of(study, series)]
+            named = {name: one for one in found for name in self.released_uids(one.instance)}
+            known = self._instances[study, series] = named
         one = _found(known, released)
         if self.engine.refuses(one.sop_class) or await self._is_burned_in(one):
             raise NotReleased
@@ -174,30 +149,81 @@ class Worklist:
                 if self.selection.has(elements):
                     yield elements
 
+    async def series_of(self, study: str) -> AsyncIterator[str]:
+        """Yield the source UIDs of the series of a (source) study."""
+        async for elements in read_pages(self.origin, f"/studies/{study}/series", f"includefield={SERIES}"):
+            uid = text(elements, SERIES)
+            if valid_source(uid):
+                yield uid
+
+    async def instances_of(self, study: str, series: str) -> AsyncIterator[Instance]:
+        """Yield the instances of a (source) series, also those that the profile refuses."""
+        query = f"includefield={INSTANCE}&includefield={SOP_CLASS}"
+        async for elements in read_pages(self.origin, f"/studies/{study}/series/{series}/instances", query):
+            uid = text(elements, INSTANCE)
+            if valid_source(uid):
+                yield Instance(study, series, uid, text(elements, SOP_CLASS))
+
+    def accepts(self, search: Search, source: Elements, released: Mapping[str, bytes]) -> bool:
+        """Say whether a result matches; a key may name an identifier as an earlier secret made it."""
+        missed = [key for key in search.keys if not _finds(key, released)]
+        if not missed or not all(map(self._renames, missed)):
+            return not missed
+        views = [engine.match(source, text(source, SOP_CLASS)) for engine in self._past]
+        return all(any(_finds(key, view) for view in views) for key in missed)
+
     async def remember(self, found: list[DataSet]) -> None:
         """Store the pseudonyms of studies that are about to be released."""
+        await self._remember(found, 1)
+
+    def released_uids(self, source: str) -> Iterator[str]:
+        """Yield the released UID of a source UID, then those that earlier secrets made."""
+        return (engine.uid(source) for engine in (self.engine, *self._past))
+
+    def released_patients(self, issuer: str, patient_id: str, study: str) -> Iterator[str]:
+        """Yield the pseudonym of a patient, then those that earlier secrets made; none where they pass."""
+        engines = (engine for engine in (self.engine, *self._past) if isinstance(engine, Engine))
+        return (engine.identity.patient(issuer, patient_id, study).pseudonym for engine in engines)
+
+    def released_path(self, source: Instance) -> str:
+        """Return the released path of an instance."""
+        return _released_path(self.engine, source)
+
+    def seal(self, path: bytes, released: str) -> bytes:
+        """Make the token of a bulk data path: good for one released instance, this worklist and this profile."""
+        return self.keys.current.seal("bulk", path, self._binding(released))
+
+    def unseal(self, token: bytes, source: Instance) -> bytes | None:
+        """Return the path of a token, or None when it was not made for this instance."""
+        for ring, engine in zip(self.keys, (self.engine, *self._past), strict=True):
+            path = ring.open("bulk", token, self._binding(_released_path(engine, source)))
+            if path is not None:
+                return path
+        return None
+
+    async def _remember(self, found: list[DataSet], secrets: int | None) -> None:
+        """Store pseudonyms under as many secrets, today's first; None for all."""
         if isinstance(self.engine, Passing):
             return
-        studies, patients = [], []
+        studies: list[Release] = []
+        patients: list[Release] = []
         for elements in found:
             study, patient_id, issuer = text(elements, STUDY), text(elements, PATIENT_ID), text(elements, ISSUER)
             self._members[study] = True
-            studies.append(Release(self.engine.uid(study), study))
-            pseudonym = self.engine.identity.patient(issuer, patient_id, study).pseudonym
-            patients.append(Release(pseudonym, json.dumps([issuer, patient_id])))
+            source = json.dumps([issuer, patient_id])
+            studies += [Release(uid, study) for uid in islice(self.released_uids(study), secrets)]
+            pseudonyms = islice(self.released_patients(issuer, patient_id, study), secrets)
+            patients += [Release(pseudonym, source) for pseudonym in pseudonyms]
         await self.store.put(self.domain, "study", studies)
         await self.store.put(self.domain, "patient", patients)
 
-    def seal(self, path: bytes, released: bytes) -> bytes:
-        """Make the token of a bulk data path: good for one released instance, this worklist and this profile."""
-        return self.keys.seal("bulk", path, self._binding(released))
+    def _renames(self, key: Key) -> bool:
+        if isinstance(self.engine, Passing):
+            return False
+        return self.engine.plan("").decide(key.tag, key.vr).action in (Action.UID, Action.PSEUDONYM)
 
-    def unseal(self, token: bytes, released: bytes) -> bytes | None:
-        """Return the path of a token, or None when it was not made for this."""
-        return self.keys.open("bulk", token, self._binding(released))
-
-    def _binding(self, released: bytes) -> bytes:
-        return b"\0".join((self.name.encode(), self.engine.digest.encode(), released))
+    def _binding(self, released: str) -> bytes:
+        return f"{self.name}\0{self.engine.digest}\0{released}".encode()
 
     async def _is_burned_in(self, one: Instance) -> bool:
         """Say whether the profile refuses an instance for what its own metadata says; pixels carry no such mark."""
@@ -236,35 +262,21 @@ class Worklist:
                 async for elements in self.studies([], 500):
                     batch.append(elements)
                     if len(batch) == 500:
-                        await self.remember(batch)
+                        await self._remember(batch, None)
                         batch = []
-                await self.remember(batch)
+                await self._remember(batch, None)
             finally:
                 self._rebuilt_at = time.monotonic()
             return True
 
-    async def _uids(self, path: str, key: str) -> AsyncIterator[str]:
-        async for elements in read_pages(self.origin, path, f"includefield={key}"):
-            uid = text(elements, key)
-            if valid_source(uid):
-                yield uid
 
-    async def _series_instances(self, study: str, series: str) -> AsyncIterator[Instance]:
-        query = f"includefield={INSTANCE}&includefield={SOP_CLASS}"
-        async for elements in read_pages(self.origin, f"/studies/{study}/series/{series}/instances", query):
-            uid = text(elements, INSTANCE)
-            if valid_source(uid):
-                yield Instance(study, series, uid, text(elements, SOP_CLASS))
+def _released_path(engine: Engine | Passing, source: Instance) -> str:
+    uid = engine.uid
+    return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
 
 
-def valid_source(uid: str) -> bool:
-    """Say whether a source UID can stand in a path; some archives hold UIDs with letters or leading zeros."""
-    return 0 < len(uid) <= 64 and uid.isascii() and uid.replace(".", "").replace("-", "").isalnum()
-
-
-def _raw(elements: Elements, key: str) -> bytes | None:
-    raw = elements.get(key)
-    return None if raw is None else bytes(raw)
+def _finds(key: Key, elements: Mapping[str, bytes]) -> bool:
+    return matches(elements.get(json_key(key.tag)), key.vr, key.value)
 
 
 def _found(known: Mapping[str, _T], released: str) -> _T:

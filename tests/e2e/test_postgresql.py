@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from gateway.adapters.state_sql import SqlReleaseStore, StateFailed, state_url
-from gateway.core.pseudonym.keys import KeyRing
+from gateway.adapters.state_sql import SqlReleaseStore, state_url
+from gateway.core.errors import StateFailed
+from gateway.core.pseudonym.keys import KeyRings
 from gateway.ports import Release
 from tests.kit.postgresql import postgresql
 
@@ -23,7 +24,7 @@ def server() -> Iterator[str]:
 
 
 def replica(server: str) -> SqlReleaseStore:
-    return SqlReleaseStore(state_url(server, Path("/")), lambda domain: KeyRing(bytes(range(32)), domain))
+    return SqlReleaseStore(state_url(server, Path("/")), lambda domain: KeyRings.derive([bytes(range(32))], domain))
 
 
 async def test_replicas_that_start_together_share_what_each_releases(server: str) -> None:
@@ -68,7 +69,7 @@ async def test_a_server_that_is_not_there_is_a_plain_failure(server: str) -> Non
         await wrong_password.start()
     await wrong_password.aclose()
     nobody = SqlReleaseStore(
-        state_url("postgresql://u@127.0.0.1:1/d", Path("/")), lambda domain: KeyRing(bytes(32), domain)
+        state_url("postgresql://u@127.0.0.1:1/d", Path("/")), lambda domain: KeyRings.derive([bytes(32)], domain)
     )
     with pytest.raises(StateFailed, match=r"^the state store failed \(\w+\)$"):
         await nobody.start()

@@ -100,26 +100,48 @@ def test_explain_knows_repeating_groups_by_keyword() -> None:
     assert run("explain", "nominal", "OverlayData").stdout.startswith("(6000,3000) OverlayData: remove;")
 
 
-def test_explain_without_an_attribute_lists_the_rules_of_the_profile(tmp_path: Path) -> None:
+def test_explain_takes_a_sop_class_by_uid_or_keyword() -> None:
+    for sop_class, done in (("EnhancedCTImageStorage", "replace"), ("1.2.840.10008.5.1.4.1.1.2", "remove")):
+        result = run("explain", "nominal", "DeviceSerialNumber", "--sop-class", sop_class)
+        assert result.stdout.startswith(f"(0018,1000) DeviceSerialNumber: {done};")
+    result = run("explain", "nominal", "DeviceSerialNumber", "--sop-class", "CT")
+    assert result.exit_code == 1
+    assert '"CT" is neither a UID nor the keyword of a storage SOP Class' in result.stderr
+
+
+def test_explain_takes_a_path() -> None:
+    result = run("explain", "nominal", "ContentSequence > PersonName")
+    assert result.stdout == "ContentSequence > PersonName: replace; E.1-1 D\n"
+
+
+def test_explain_without_an_attribute_prints_the_profile_as_a_table(tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text(
-        "name: mine\nattributes:\n"
-        "  PatientID: {action: replace, value: X}\n"
+        "name: mine\ncomment: our own\noptions: [retain_uids]\nattributes:\n"
         "  StudyDescription: {disabled: true}\n"
         "  60xx,3000: {action: keep}\n"
-        '  ("ACME",0019,0a): {action: keep}\n'
-        "  RequestAttributesSequence > ScheduledProcedureStepID: {action: X/Z}\n"
     )
     result = run("explain", tmp_path / "mine.yaml")
     assert result.exit_code == 0
-    assert [line.split("; ")[0].strip() for line in result.stdout.splitlines()] == [
-        "mine",
-        "options: none",
-        "PatientID: replace 'X'",
-        "StudyDescription: left alone",
-        "(60xx,3000): keep",
-        '("ACME",0019,0A): keep',
-        "RequestAttributesSequence > ScheduledProcedureStepID: X/Z",
-    ]
+    printed = [" ".join(line.split()) for line in result.stdout.splitlines()]
+    assert printed[:3] == ["mine", "our own", "options: retain_uids"]
+    assert f"(0008,1030) StudyDescription keep {tmp_path}/mine.yaml:5 (disabled: not anonymized)" in printed
+    assert "(0010,0010) PatientName empty E.1-1 Z" in printed
+    assert f"(60xx,3000): keep; {tmp_path}/mine.yaml:6" in printed
+
+
+def test_profiles_and_check_warn_of_what_is_kept_although_the_table_names_it(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("name: mine\nattributes:\n  StudyDescription: {disabled: true}\n")
+    warning = f"warning: {tmp_path}/mine.yaml:3: keeps what Table E.1-1 names: StudyDescription (X)\n"
+    result = run("profiles", "--profiles", tmp_path)
+    assert (result.exit_code, result.stderr) == (0, warning)
+    settings = tmp_path / "settings" / "dicomveil.yaml"
+    settings.parent.mkdir()
+    settings.write_text(
+        f"secret: {{env: DICOMVEIL_TEST_SECRET}}\nprofiles: {tmp_path}\norigins: {{here: {{folder: {tmp_path}}}}}\n"
+        "worklists: {all: {origin: here, profile: mine}}\n"
+    )
+    result = run("check", "--config", settings, DICOMVEIL_TEST_SECRET=SECRET)
+    assert (result.exit_code, result.stderr) == (0, warning)
 
 
 def test_explain_suggests_the_profile_that_was_meant() -> None:

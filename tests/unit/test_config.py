@@ -22,6 +22,8 @@ from gateway.core.errors import ConfigFaults
 
 ENVIRONMENT = {
     "SECRET": "s" * 32,
+    "OLD": "o" * 32,
+    "OLDER": "p" * 32,
     "SHORT": "s" * 31,
     "PASSWORD": "hunter2",
     "TOKEN": "t0ken",
@@ -148,6 +150,12 @@ def test_a_secret_file_is_bytes_without_the_newline_at_its_end(folder: Path, end
     assert settings.secret == Secret(secret)
 
 
+def test_previous_secrets_keep_their_order(folder: Path) -> None:
+    settings = load(folder, START + WORKLISTS + "previous_secrets: [{env: OLD}, {env: OLDER}]\n")
+    assert settings.previous_secrets == (Secret(b"o" * 32), Secret(b"p" * 32))
+    assert load(folder, START + WORKLISTS).previous_secrets == ()
+
+
 def test_a_secret_may_come_through_a_pipe_which_is_read_once(folder: Path) -> None:
     os.mkfifo(folder / "pipe")
     writer = threading.Thread(target=(folder / "pipe").write_bytes, args=(b"p" * 32,))
@@ -193,6 +201,16 @@ def test_profiles_of_the_folder_count_even_where_no_worklist_names_them(folder: 
         ("secret: {file: /dev/null}\n" + ORIGINS + WORKLISTS, ["2: secret: /dev/null is empty"]),
         ("secret: {env: SECRET, file: x}\n" + ORIGINS + WORKLISTS, ["2: secret: give either file or env"]),
         ("secret: {}\n" + ORIGINS + WORKLISTS, ["2: secret: give either file or env"]),
+        (START + WORKLISTS + "previous_secrets: [{env: OLD}, {env: SECRET}, {env: OLD}]\n",
+         [f"5: previous_secrets[{index}]: a secret that is given twice" for index in (1, 2)]),
+        (START + WORKLISTS + "previous_secrets: [{env: SHORT}, {env: NONE}, old]\n",
+         ["5: previous_secrets[2]: give {file: PATH} or {env: NAME}; a secret is not written into this file",
+          "5: previous_secrets[0]: too short: it needs 32 random bytes or more",
+          "5: previous_secrets[1]: environment variable NONE is not set"]),
+        (ORIGINS + "worklists: {w: {origin: a, identified: true}}\nprevious_secrets: [{env: OLD}]\n",
+         ["4: previous_secrets: needs a secret that follows them"]),
+        ("secret: {env: NONE}\n" + ORIGINS + WORKLISTS + "previous_secrets: [{env: OLD}]\n",
+         ["2: secret: environment variable NONE is not set"]),
         ("secret: {evn: SECRET}\n" + ORIGINS + WORKLISTS,
          ['2: secret.evn: unknown key (did you mean "env"?)', "2: secret: give either file or env"]),
         (START + WORKLISTS + "state: mysql://u:hunter2@h/d\n",

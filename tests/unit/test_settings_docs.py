@@ -70,4 +70,4 @@ def test_every_example_is_a_sound_file(example: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"s" * 32)
     text = example.replace("/run/secrets/", "./").replace("/var/lib/dicomveil/", f"{tmp_path}/")
     (tmp_path / "settings.yaml").write_text(text)
-    assert load_settings(tmp_path / "settings.yaml", {"ARCHIVE_PASSWORD": "p"}).worklists
+    assert load_settings(tmp_path / "settings.yaml", {"ARCHIVE_PASSWORD": "p", "SECRET_OF_2024": "o" * 32}).worklists

@@ -1,12 +1,15 @@
 """What replaces an identifier: keyed derivation, one key per purpose and domain.
 
 Everything comes from one secret by HMAC-SHA256 (PS3.15 Annex E warns of plain hashes: a dictionary breaks them). Keys
-never leave this object. Two domains share nothing, so that two recipients cannot join their copies.
+never leave this object. Two domains share nothing, so that two recipients cannot join their copies. Where a secret has
+followed another, the rings of both stand side by side: the newest makes what is released, all of them lead back.
 """
 
 import hashlib
 import hmac
 from base64 import b32encode
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
@@ -71,6 +74,23 @@ class KeyRing:
 
     def _cipher(self, purpose: str) -> AESSIV:
         return AESSIV(_mac(self._root, b"seal", purpose.encode()) + _mac(self._root, b"seal2", purpose.encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRings:
+    """One domain under today's secret and under those before it; only ``current`` makes what is released."""
+
+    current: KeyRing
+    previous: tuple[KeyRing, ...] = ()
+
+    @classmethod
+    def derive(cls, secrets: Sequence[bytes], domain: str) -> "KeyRings":
+        """Make the rings of one domain, today's secret first. Raises ValueError when a secret is too short."""
+        current, *previous = [KeyRing(secret, domain) for secret in secrets]
+        return cls(current, tuple(previous))
+
+    def __iter__(self) -> Iterator[KeyRing]:
+        return iter((self.current, *self.previous))
 
 
 def _mac(key: bytes, *parts: bytes) -> bytes:

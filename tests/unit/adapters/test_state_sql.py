@@ -9,8 +9,9 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import URL
 
-from gateway.adapters.state_sql import SqlReleaseStore, StateFailed, state_url
-from gateway.core.pseudonym.keys import KeyRing
+from gateway.adapters.state_sql import SqlReleaseStore, state_url
+from gateway.core.errors import StateFailed
+from gateway.core.pseudonym.keys import KeyRings
 from gateway.ports import Release
 
 SECRET = bytes(range(32))
@@ -18,8 +19,8 @@ SOURCE_UID = "1.2.276.0.7230010.3.1.2.8323329.99117"
 PATIENT = "HOSPITAL\\MRN-0815-ERIKA"
 
 
-def ring(domain: str) -> KeyRing:
-    return KeyRing(SECRET, domain)
+def rings(domain: str) -> KeyRings:
+    return KeyRings.derive([SECRET], domain)
 
 
 def url(folder: Path) -> URL:
@@ -27,7 +28,7 @@ def url(folder: Path) -> URL:
 
 
 async def opened(folder: Path) -> SqlReleaseStore:
-    store = SqlReleaseStore(url(folder), ring)
+    store = SqlReleaseStore(url(folder), rings)
     await store.start()
     return store
 
@@ -134,9 +135,40 @@ async def test_the_files_are_readable_by_their_owner_alone(store: SqlReleaseStor
 
 async def test_a_row_under_another_secret_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRing(bytes(32), domain))
+    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32)], domain))
     assert await stranger.get("research", "study", "2.25.1") is None
     await stranger.aclose()
+
+
+async def test_a_row_under_an_earlier_secret_opens_and_is_sealed_anew(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    before = sealed(tmp_path)
+    turned = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), b"o" * 32, SECRET], domain))
+    assert await turned.get("research", "study", "2.25.1") == SOURCE_UID
+    await turned.aclose()
+    assert rows(tmp_path) == 1
+    assert sealed(tmp_path) != before
+    today = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32)], domain))
+    assert await today.get("research", "study", "2.25.1") == SOURCE_UID
+    await today.aclose()
+
+
+async def test_a_row_that_no_secret_opens_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    before = sealed(tmp_path)
+    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), b"o" * 32], domain))
+    assert await stranger.get("research", "study", "2.25.1") is None
+    await stranger.aclose()
+    assert sealed(tmp_path) == before
+
+
+async def test_new_rows_are_sealed_under_the_current_secret_alone(tmp_path: Path) -> None:
+    turned = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), SECRET], domain))
+    await turned.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    await turned.aclose()
+    old = await opened(tmp_path)
+    assert await old.get("research", "study", "2.25.1") is None
+    await old.aclose()
 
 
 async def test_a_row_moved_to_another_key_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
@@ -169,7 +201,7 @@ async def test_a_file_deleted_under_a_running_store_is_made_anew(store: SqlRelea
 
 async def test_a_database_that_cannot_be_opened_is_a_plain_failure(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"not a database, but long enough to look like one" * 100)
-    store = SqlReleaseStore(url(tmp_path), ring)
+    store = SqlReleaseStore(url(tmp_path), rings)
     with pytest.raises(StateFailed, match="the state store failed") as failure:
         await store.start()
     assert failure.value.__cause__ is None
@@ -238,6 +270,13 @@ def rows(folder: Path) -> int:
         count: int = connection.execute("SELECT count(*) FROM releases").fetchone()[0]
     connection.close()
     return count
+
+
+def sealed(folder: Path) -> list[bytes]:
+    with sqlite3.connect(folder / "state.db") as connection:
+        found = [row[0] for row in connection.execute("SELECT sealed FROM releases")]
+    connection.close()
+    return found
 
 
 def change(folder: Path, statement: str) -> None:

@@ -14,6 +14,7 @@ from gateway.core.errors import (
     NotReleased,
     OriginFailed,
     RefusedByProfile,
+    StateFailed,
 )
 from gateway.routes.problems import problem, problem_response
 
@@ -28,6 +29,7 @@ from gateway.routes.problems import problem, problem_response
         (MalformedInput("no value", (0x00080016,), 12), 502, "no value at (0008,0016) (offset 12)"),
         (LimitExceeded("nesting", 16), 502, "nesting exceeds the limit of 16"),
         (OriginFailed("origin archive: no connection"), 502, "See the gateway's log."),
+        (StateFailed("the state store failed (OperationalError)"), 503, "See the gateway's log."),
         (GatewayError("state.db is locked"), 500, "See the gateway's log."),
     ],
 )

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.core.pseudonym.keys import MAX_SHIFT_DAYS, MIN_SECRET_BYTES, KeyRing
+from gateway.core.pseudonym.keys import MAX_SHIFT_DAYS, MIN_SECRET_BYTES, KeyRing, KeyRings
 from gateway.core.standard.uids import MAX_UID_LENGTH, valid_uid
 
 SECRET = bytes(range(32))
@@ -109,6 +109,16 @@ def test_a_short_secret_is_refused(length: int) -> None:
 
 def test_neither_secret_nor_keys_show_when_a_ring_is_printed() -> None:
     assert repr(RING) == "KeyRing('research')"
+
+
+def test_the_first_of_several_secrets_is_the_current_one() -> None:
+    rings = KeyRings.derive([SECRET, SECRET[::-1], bytes(32)], "research")
+    assert [ring.uid("1.2.3") for ring in rings] == [
+        RING.uid("1.2.3"), OTHER_SECRET.uid("1.2.3"), KeyRing(bytes(32), "research").uid("1.2.3")
+    ]  # fmt: skip
+    assert rings.current.uid("1.2.3") == RING.uid("1.2.3")
+    with pytest.raises(ValueError, match="32 bytes"):
+        KeyRings.derive([SECRET, b"short"], "research")
 
 
 def test_what_was_sealed_opens_for_the_same_purpose_and_binding_only() -> None:
