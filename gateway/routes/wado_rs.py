@@ -28,7 +28,8 @@ from gateway.routes.exchange import Streamed
 from gateway.routes.links import Links
 from gateway.routes.parts import open_parts
 from gateway.worklists.origin_json import JSON, JSON_TYPES, read_json
-from gateway.worklists.worklist import Instance, Worklist
+from gateway.worklists.source import Instance
+from gateway.worklists.worklist import Worklist
 
 FLUSH_BYTES = 65_536
 DICOM = "application/dicom"
@@ -108,10 +109,10 @@ class RetrieveService:
         if not isinstance(first, PartStart):
             raise NotReleased
         if single and not accepted[0].multipart and accepted[0].media_type in allowed:
-            return Streamed(_copied(first, events, None), first.headers["content-type"])
-        inner, _, syntax = first.headers["content-type"].partition("; transfer-syntax=")
+            return Streamed(self._copied(first, events, None), first.headers["content-type"])
+        inner, syntax = _part_type(first)
         writer, media_type = _writer(inner, syntax or None)
-        return Streamed(_copied(first, events, writer), media_type)
+        return Streamed(self._copied(first, events, writer), media_type)
 
     async def _path(self, request: Request) -> str:
         """Map the released UIDs of the path to the origin's path."""
@@ -151,12 +152,12 @@ class RetrieveService:
     def _bulk_links(self, elements: Elements, base: str) -> Bulk:
         """Make the function that turns an origin's BulkDataURI into ours: an opaque token under the instance."""
         source = Instance(text(elements, "0020000D"), text(elements, "0020000E"), text(elements, "00080018"), "")
-        released = self._released_path(source)
+        released = self._worklist.released_path(source)
         origin_base = source.path + "/metadata"
 
         def link(uri: str) -> str:
             path = _origin_path(uri, origin_base, source)
-            token = urlsafe_b64encode(self._worklist.seal(path.encode(), released.encode())).decode().rstrip("=")
+            token = urlsafe_b64encode(self._worklist.seal(path.encode(), released)).decode().rstrip("=")
             return f"{base}{released}/bulkdata/{token}"
 
         return link
@@ -166,14 +167,10 @@ class RetrieveService:
             sealed = urlsafe_b64decode(token + "=" * (-len(token) % 4))
         except (Base64Error, ValueError):
             raise NotReleased from None
-        path = self._worklist.unseal(sealed, self._released_path(instance).encode())
+        path = self._worklist.unseal(sealed, instance)
         if path is None:
             raise NotReleased
         return path.decode()
-
-    def _released_path(self, source: Instance) -> str:
-        uid = self._worklist.engine.uid
-        return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
 
     async def _rewritten(
         self, events: AsyncIterator[Event], writer: MultipartWriter | None, path: str
@@ -208,22 +205,34 @@ class RetrieveService:
         if writer:
             yield writer.end()
 
+    async def _copied(
+        self, first: PartStart, events: AsyncIterator[Event], writer: MultipartWriter | None
+    ) -> AsyncIterator[Piece]:
+        """Hand on parts, each with a header of ours and without the metadata inside its codestream."""
+        engine = self._worklist.engine
+        cleaner = engine.frame_cleaner(*_part_type(first))
+        if writer:
+            yield writer.part(_part_header(first))
+        async for event in events:
+            if isinstance(event, PartStart):
+                if writer is None:
+                    raise OriginFailed("the origin answered several parts for one")
+                cleaner = engine.frame_cleaner(*_part_type(event))
+                yield writer.part(_part_header(event))
+                continue
+            piece: Piece = event.data if isinstance(event, PartChunk) else b""
+            if cleaner:
+                piece = cleaner.feed(piece) if isinstance(event, PartChunk) else cleaner.end()
+            if piece:
+                yield piece
+        if writer:
+            yield writer.end()
 
-async def _copied(
-    first: PartStart, events: AsyncIterator[Event], writer: MultipartWriter | None
-) -> AsyncIterator[bytes]:
-    """Hand on parts as they are, each with a header of ours."""
-    if writer:
-        yield writer.part(_part_header(first))
-    async for event in events:
-        if isinstance(event, PartChunk):
-            yield event.data
-        elif isinstance(event, PartStart):
-            if writer is None:
-                raise OriginFailed("the origin answered several parts for one")
-            yield writer.part(_part_header(event))
-    if writer:
-        yield writer.end()
+
+def _part_type(start: PartStart) -> tuple[str, str]:
+    """Return media type and Transfer Syntax of a part, empty where it names none."""
+    media_type, _, syntax = start.headers["content-type"].partition("; transfer-syntax=")
+    return media_type, syntax
 
 
 def _part_header(start: PartStart) -> dict[str, str]:

@@ -154,7 +154,7 @@ def _json(element: Element, bulk: str) -> dict[str, Any]:
 def _json_bytes(element: Element, bulk: str) -> dict[str, str]:
     if bulk:
         return {"BulkDataURI": f"{bulk}/{element.tag:08x}"}
-    raw = element.value if isinstance(element.value, bytes) else b"".join(element.value)
+    raw = _value(element, Encoding()) if isinstance(element.value, bytes) else b"".join(element.value)
     return {"InlineBinary": base64.b64encode(raw).decode()}
 
 

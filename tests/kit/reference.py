@@ -1,9 +1,11 @@
-"""A slow, simple de-identifier over a pydicom tree: what profile ``nominal`` means, said a second time.
+"""A slow, simple de-identifier over a pydicom tree: what profile ``nominal`` and the options mean, said a second time.
 
-It shares nothing with the gateway but the keys that are handed in: it reads the CSV tables itself, knows no bytes on
-the wire and no chunks, and takes each element by the letter of its rule. The gateway's output must equal what it makes.
+It shares nothing with the gateway but what is handed in, the keys and the cleaner of text: it reads the CSV tables
+itself, knows no bytes on the wire and no chunks, and takes each element by the letter of its rule. The gateway's
+output must equal what it makes.
 """
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -12,21 +14,35 @@ from pydicom.charset import convert_encodings, decode_bytes
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
-from tests.kit.raw import Value, build, dictionary, elements
-from tests.kit.tables import IODS, LISTED, METHODS, SETTLED, keyword_of, unlisted
+from tests.kit.raw import Value, build, elements
+from tests.kit.reference_letters import (
+    CONTENT,
+    FULL,
+    GONE,
+    MODIFIED,
+    NONE,
+    Options,
+    content_item,
+    goes_everywhere,
+    letter,
+    private,
+)
+from tests.kit.reference_values import capped, cleaned, moved
+from tests.kit.tables import IODS, METHODS, keyword_of, option_codes
+
+__all__ = ["GONE", "REGISTERED", "WALKED_DUMMIES", "Refused", "deidentify", "goes_everywhere", "letter", "text", "uids"]
 
 PROFILE: Final = "nominal"
 REGISTERED: Final = "1.2.840.10008."
-WALKED_DUMMIES: Final = {0x0040A730, 0x00700001}
-"""Content Sequence and Graphic Annotation Sequence: D, but their structure, codes and numbers are of use."""
-GONE_GROUPS: Final = {0x0000, 0x0002, 0x0004}
-GRAPHICS: Final = {0x50, 0x60}
-"""Curves and overlays, whole: without Clean Graphics nothing of them is of use."""
-GONE: Final = {0xFFFCFFFC, 0xFFFAFFFA, 0x00080300, 0x00120063, 0x00120064}
-"""Padding, signatures, statements about private elements, and what an earlier pass said it did."""
+WALKED_DUMMIES: Final = {0x0040A730, 0x0040B020, 0x00700001}
+"""Content, Waveform Annotation and Graphic Annotation Sequence: D, but structure, codes and numbers are of use."""
 PATIENT: Final = {0x00100010, 0x00100020}
 ANNOTATION_GROUP_UID: Final = 0x006A0003
 BASIC_DIRECTORY: Final = "1.2.840.10008.1.3.10"
+CONTENT_SEQUENCE: Final = 0x0040A730
+CHARACTER_SET: Final = 0x00080005
+TIMEZONE: Final = 0x00080201
+_STRENGTH: Final = ("UNMODIFIED", "MODIFIED", "REMOVED")
 
 _TEXT = dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), b"ANONYMOUS ")
 _NUMBERS = {"AT": 4, "FD": 8, "FL": 4, "SL": 4, "SS": 2, "SV": 8, "UL": 4, "US": 2, "UV": 8, "US or SS": 2}
@@ -59,9 +75,20 @@ class Keys(Protocol):
     def patient(self, issuer: str, patient_id: str, study_uid: str) -> str:
         """Return the pseudonym."""
 
+    def shift_days(self, issuer: str, patient_id: str, study_uid: str) -> int:
+        """Return by how many days the patient's dates move."""
+
 
 class Refused(Exception):
     """The object does not pass; the message says why."""
+
+
+Clean = Callable[[str, str], str]
+"""Takes what identifies its subject out of a text of a VR."""
+
+
+def _no_cleaner(_text: str, _vr: str) -> str:
+    raise AssertionError("no option that is on cleans text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +96,34 @@ class _Case:
     keys: Keys
     iod: str
     pseudonym: bytes
+    days: int
+    options: Options
+    clean: Clean
 
 
-def deidentify(data_set: Dataset, keys: Keys) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class _Spot:
+    """Where a data set stands: the sequences around it, the letter of its content item, its character set."""
+
+    path: tuple[str, ...] = ()
+    item: str = ""
+    terms: tuple[str, ...] = ("",)
+
+
+def deidentify(
+    data_set: Dataset, keys: Keys, options: Options = NONE, clean: Clean = _no_cleaner, name: str = PROFILE
+) -> Dataset:
     """Make the de-identified copy; raise Refused for what must not pass."""
     refuse(data_set)
     sop_class = text(data_set, 0x00080016)
-    who = keys.patient(text(data_set, 0x00100021), text(data_set, 0x00100020), text(data_set, 0x0020000D))
-    case = _Case(keys, IODS.get(sop_class, ""), _padded(who.encode(), b" "))
-    released = build(_walk(data_set, (), case) | _marks(data_set))
+    subject = (text(data_set, 0x00100021), text(data_set, 0x00100020), text(data_set, 0x0020000D))
+    pseudonym = _padded(keys.patient(*subject).encode(), b" ")
+    case = _Case(keys, IODS.get(sop_class, ""), pseudonym, keys.shift_days(*subject), options, clean)
+    released = build(_walk(data_set, _Spot(), case) | _marks(data_set, options, name))
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
-    meta.MediaStorageSOPInstanceUID = UID(uids(text(data_set, 0x00080018).encode(), keys).rstrip(b"\0").decode())
+    instance = _padded(text(data_set, 0x00080018).encode(), b"\0")
+    meta.MediaStorageSOPInstanceUID = UID(_uids(instance, case).rstrip(b"\0").decode())
     meta.TransferSyntaxUID = data_set.file_meta.TransferSyntaxUID
     released.file_meta = meta
     return released
@@ -112,58 +155,93 @@ def text(data_set: Dataset, tag: int) -> str:
     return str(decoded).strip(" \0")
 
 
-def letter(tag: int, vr: str, path: tuple[str, ...], iod: str) -> str:
-    """Say what happens to an attribute: one of K X Z D U."""
-    if goes_everywhere(tag):
-        return "X"
-    if tag in LISTED:
-        code = LISTED[tag]["basic_profile"]
-        return SETTLED.get((tag, ".".join(path), iod), code[0]) if "/" in code else code
-    decided = unlisted(tag)
-    if decided:
-        return "X" if decided == "T" else decided
-    return "Z" if "PN" in (vr, dictionary(tag)) else "K"
-
-
-def goes_everywhere(tag: int) -> bool:
-    """Say whether no rule could keep it: private, unknown, or of a group that no released data set has."""
-    group, element = tag >> 16, tag & 0xFFFF
-    if group & 1 or group in GONE_GROUPS or group >> 8 in GRAPHICS or element == 0 or tag in GONE:
-        return True
-    return dictionary(tag) is None
-
-
-def _walk(source: Dataset, path: tuple[str, ...], case: _Case) -> dict[int, tuple[str, Value]]:
+def _walk(source: Dataset, spot: _Spot, case: _Case) -> dict[int, tuple[str, Value]]:
     released: dict[int, tuple[str, Value]] = {}
-    for tag, vr, value in elements(source):
-        action = "P" if tag in PATIENT else letter(tag, vr, path, case.iod)
+    found = list(elements(source))
+    spot = _Spot(spot.path, spot.item, _terms(found) or spot.terms)
+    for tag, vr, value in found:
+        if tag >> 16 & 1:
+            continue
+        action = "P" if tag in PATIENT else letter(tag, vr, spot.path, case.iod, case.options, spot.item)
         if action == "X":
             continue
         if isinstance(value, bytes):
-            released[tag] = (vr, _leaf(action, tag, vr, value, case))
+            released[tag] = (vr, _leaf(action, tag, vr, value, spot, case))
+            continue
+        items = _items(action, tag, value, spot, case)
+        if items or not value or tag != CONTENT_SEQUENCE:  # of Type 1C: with no item left it goes
+            released[tag] = ("SQ", items)
+    return released | dict(_private(found, spot, case))
+
+
+def _terms(found: list[tuple[int, str, Value]]) -> tuple[str, ...]:
+    value = next((value for tag, _, value in found if tag == 0x00080005), b"")
+    names = value.decode("latin-1").split("\\") if isinstance(value, bytes) and value.strip(b" \0") else []
+    return tuple(name.strip(" \0") for name in names)
+
+
+def _private(found: list[tuple[int, str, Value]], spot: _Spot, case: _Case) -> Iterator[tuple[int, tuple[str, Value]]]:
+    """Keep what is known to be safe, and the creators of blocks of which something is kept (PS3.15 Section E.3.10)."""
+    creators = {
+        tag: value.decode("latin-1").strip(" \0")
+        for tag, _, value in found
+        if tag >> 16 & 1 and 0x10 <= tag & 0xFFFF <= 0xFF and isinstance(value, bytes)
+    }
+    by_creator: dict[int, tuple[str, Value]] = {}
+    for tag, vr, value in found:
+        block = tag & 0xFFFF0000 | (tag & 0xFFFF) >> 8
+        if not tag >> 16 & 1 or tag & 0xFFFF < 0x1000 or block not in creators:
+            continue
+        action, known = private(creators[block], tag & 0xFFFF00FF, case.options)
+        meant = known if vr == "UN" else vr
+        if action == "X":
+            continue
+        if isinstance(value, bytes):
+            yield tag, (vr, _leaf(action, tag, meant, value, spot, case))
         else:
-            released[tag] = ("SQ", _items(action, tag, value, path, case))
-    return released
+            items = [build(_walk(item, _Spot(("",), "", spot.terms), case)) for item in value]
+            yield tag, ("SQ", items)
+        by_creator[block] = next((vr, value) for other, vr, value in found if other == block)
+    yield from by_creator.items()
 
 
-def _leaf(action: str, tag: int, vr: str, value: bytes, case: _Case) -> bytes:
-    if action == "P":
-        return case.pseudonym
-    if action == "Z":
-        return b""
+def _leaf(action: str, tag: int, vr: str, value: bytes, spot: _Spot, case: _Case) -> bytes:
+    if action in ("P", "Z"):
+        return case.pseudonym if action == "P" else b""
     if action == "U" or tag == ANNOTATION_GROUP_UID:
-        return uids(value, case.keys)
+        return _uids(value, case)
+    if action in ("T", "A"):
+        return moved(vr, value, case.days) if action == "T" else capped(value)
+    if action == "C":
+        return cleaned(vr, value, list(spot.terms), case.clean)
     if action == "D":
-        return uids(value, case.keys) if vr == "UI" else DUMMIES[vr]
+        return b"+0000 " if tag == TIMEZONE else _uids(value, case) if vr == "UI" else DUMMIES[vr]
     return value
 
 
-def _items(action: str, tag: int, items: list[Dataset], path: tuple[str, ...], case: _Case) -> list[Dataset]:
+def _items(action: str, tag: int, items: list[Dataset], spot: _Spot, case: _Case) -> list[Dataset]:
     if action == "Z":
         return []
-    if action == "D" and tag not in WALKED_DUMMIES:
+    keyword = keyword_of(tag)
+    walked = tag in WALKED_DUMMIES and not spot.item
+    if action == "D" and not walked:
         return [_hollow(item, case) for item in items]
-    return [build(_walk(item, (*path, keyword_of(tag)), case)) for item in items]
+    released = []
+    for item in items:
+        of_item = _content(item, case.options) if keyword in CONTENT else ""
+        if of_item != "X":
+            released.append(build(_walk(item, _Spot((*spot.path, keyword), of_item, spot.terms), case)))
+    return released
+
+
+def _content(item: Dataset, options: Options) -> str:
+    """Say what happens to a content item, under Clean Structured Content."""
+    if "clean_structured_content" not in options:
+        return ""
+    concept = next((value for tag, _, value in elements(item) if tag == 0x0040A043), [])
+    first = concept[0] if concept and not isinstance(concept, bytes) else Dataset()
+    code = next((found for tag in (0x00080100, 0x00080119, 0x00080120) if (found := text(first, tag))), "")
+    return content_item(text(first, 0x00080102), code, text(item, 0x0040A040), options)
 
 
 def _hollow(source: Dataset, case: _Case) -> Dataset:
@@ -174,9 +252,15 @@ def _hollow(source: Dataset, case: _Case) -> Dataset:
             continue
         if not isinstance(value, bytes):
             hollow[tag] = ("SQ", [_hollow(item, case) for item in value])
+        elif tag == CHARACTER_SET:
+            hollow[tag] = (vr, value)
         else:
-            hollow[tag] = (vr, _leaf("D", tag, vr, value, case))
+            hollow[tag] = (vr, _leaf("D", tag, vr, value, _Spot(), case))
     return build(hollow)
+
+
+def _uids(value: bytes, case: _Case) -> bytes:
+    return value if "retain_uids" in case.options else uids(value, case.keys)
 
 
 def uids(value: bytes, keys: Keys) -> bytes:
@@ -188,14 +272,19 @@ def uids(value: bytes, keys: Keys) -> bytes:
     return _padded("\\".join(mapped).encode("latin-1"), b"\0")
 
 
-def _marks(source: Dataset) -> dict[int, tuple[str, Value]]:
+def _marks(source: Dataset, options: Options, name: str) -> dict[int, tuple[str, Value]]:
     """Say what was done (PS3.15 Section E.1.1), at the top level only."""
-    codes = dict.fromkeys([*_earlier_methods(source), "113100"])
+    own = ["113100", *sorted(option_codes()[option] for option in options)]
+    codes = [*(code for code in dict.fromkeys(_earlier_methods(source)) if code not in own), *own]
+    temporal = "UNMODIFIED" if FULL in options else "MODIFIED" if MODIFIED in options else "REMOVED"
+    earlier = text(source, 0x00280303)
+    if earlier in _STRENGTH:
+        temporal = max(temporal, earlier, key=_STRENGTH.index)
     return {
         0x00120062: ("CS", b"YES "),
-        0x00120063: ("LO", _padded(f"Dicomveil {PROFILE}".encode(), b" ")),
+        0x00120063: ("LO", _padded(f"Dicomveil {name}".encode(), b" ")),
         0x00120064: ("SQ", [_method(code) for code in codes]),
-        0x00280303: ("CS", b"REMOVED "),
+        0x00280303: ("CS", _padded(temporal.encode(), b" ")),
     }
 
 

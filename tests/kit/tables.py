@@ -48,6 +48,16 @@ SETTLED: Final = {
 METHODS: Final = {row["code_value"]: row["code_meaning"] for row in rows("method_codes.csv") if row["cid"] == "7050"}
 
 
+@cache
+def option_codes() -> dict[str, str]:
+    """Give the CID 7050 code of each option that has a column in Table E.1-1, by the name of that column."""
+    return {
+        row["option_column"]: row["code_value"]
+        for row in rows("method_codes.csv")
+        if row["cid"] == "7050" and row["option_column"] in LISTED[0x00100010].keys() - {"basic_profile"}
+    }
+
+
 _UNLISTED: Final = {row["tag"].lower(): row["letter"] for row in rows("unlisted_decisions.csv")}
 
 

@@ -129,13 +129,19 @@ def objects(draw: st.DrawFn, *, unknown_sequences: bool = True) -> Object:
     return Object(tuple(distinct([*drawn, *fixed])), syntax)
 
 
+def frame(table: bytes) -> bytes:
+    """Write an image of JPEG with nothing but a table in it."""
+    return b"\xff\xd8\xff\xdb" + (2 + len(table)).to_bytes(2, "big") + table + b"\xff\xd9"
+
+
 @st.composite
 def pixels(draw: st.DrawFn, syntax: str) -> list[Element]:
     """Draw pixel data as the transfer syntax wants it, or none."""
     if not draw(st.booleans()):
         return []
     if syntax == JPEG:
-        return [Element(PIXEL_DATA, "OB", draw(st.lists(st.binary(max_size=40), max_size=3)), undefined=True)]
+        tables = draw(st.lists(st.binary(max_size=40), max_size=3))
+        return [Element(PIXEL_DATA, "OB", [frame(table) for table in tables], undefined=True)]
     return [Element(PIXEL_DATA, "OW", draw(st.binary(max_size=40)))]
 
 

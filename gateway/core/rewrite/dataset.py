@@ -9,46 +9,34 @@ import struct
 from collections.abc import Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.pseudonym.values import shift, truncate
-from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.change import ElementChanger
+from gateway.core.rewrite.cleaning import Cleaner
+from gateway.core.rewrite.identity import Identity, Patient
+from gateway.core.rewrite.lookahead import Short, content_of, creator_name, reserved
 from gateway.core.rewrite.tables import (
-    CODES,
     CONSTANT,
     CREATOR,
-    DEFINITION,
     DELIMITER,
     INSERT,
     KEEP,
     MAX_MEMO,
     PADDING,
-    PATIENT,
     PIXELS,
     PRIVATE,
-    PSEUDONYM,
     REMOVE,
     REMOVE_SHORT,
-    SHIFT,
-    STUDY,
-    STUDY_KEPT,
-    TEMPORAL,
-    TRUNCATE,
-    UID,
     UNKNOWN,
     WALK,
     Table,
 )
-from gateway.core.standard.ps315 import CODING_SCHEME
-from gateway.core.wire import charset
 from gateway.core.wire.elements import (
     HEADER_BYTES,
-    IMPLICIT_LE,
     MAX_DEPTH,
     UNDEFINED,
     Encoding,
     Header,
-    elements,
     is_item,
-    items,
+    skip_item,
     skip_value,
 )
 
@@ -56,21 +44,10 @@ STOPS = frozenset({INSERT, PIXELS, PADDING})
 MEMO_BYTES = 1024
 RUN_ELEMENTS, RUN_BYTES = 16, 1024
 """How much of a run of removed elements is remembered as one: a value that differs costs the walk of so many."""
-PATIENT_ID = 0x00100020
-COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shifted", "truncated")
-"""What the report calls the operation codes that change a value, by code."""
 
 
 Piece = bytes | memoryview
 """Bytes that leave; a view saves a copy of pixel data."""
-
-
-class Short(Exception):
-    """The bytes end inside an element; ``upto`` is the position that is needed, 0 if that is not known."""
-
-    def __init__(self, upto: int = 0) -> None:
-        self.upto = upto
-        super().__init__()
 
 
 def _removed_run(buf: bytes, pos: int, end: int, table: Table, first: bytes) -> tuple[int, int]:
@@ -104,27 +81,30 @@ class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
     ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the
-    offset of the buffer in the whole data set, for messages. ``study`` is the
-    only study it may belong to, if set. ``codes`` and ``temporal`` are what an earlier pass wrote.
+    offset of the buffer in the whole data set, for messages. Without a ``cleaner`` text that is to be cleaned is
+    emptied.
     """
 
     def __init__(
-        self, identity: Identity, patient: Patient, patient_id: bytes = b"", character_set: Sequence[str] = ()
+        self,
+        identity: Identity,
+        patient: Patient,
+        patient_id: bytes = b"",
+        character_set: Sequence[str] = (),
+        cleaner: Cleaner | None = None,
     ) -> None:
-        self._identity = identity
-        self._patient = patient
-        self._patient_id = patient_id
-        self._character_set = character_set
-        self._touched = 0
-        self._creators: dict[int, str] = {}
+        self.changer = ElementChanger(identity, patient, patient_id, character_set, cleaner)
+        self._character_set = self.changer.character_set
+        self._creators: dict[int, Table | None] = {}
         self.path: list[int] = []
         self.base = 0
         self.run = self.pos = self.stop = 0
-        self.study = ""
-        self.has_study = False
-        self.counts = [0] * len(COUNTED)
-        self.codes: list[str] = []
-        self.temporal = ""
+
+    def begin(self, base: int) -> None:
+        """Start at the root again: an earlier walk may have ended inside an item."""
+        self.path.clear()
+        self.base = base
+        self.changer.character_set = self._character_set
 
     def walk(  # noqa: C901, PLR0912, PLR0915 - one loop: a kept element costs no call
         self, buf: bytes, start: int, end: int, table: Table, out: list[Piece], *, closed: bool, open_item: bool = False
@@ -138,7 +118,7 @@ class DataSetWalker:
         width, unpack = encoding.width, encoding.u32.unpack_from
         low, high = (6, 7) if encoding.little else (7, 6)
         pos = run = start
-        creators = {} if table.stage is None else self._creators
+        creators: dict[int, Table | None] = {} if table.stage is None else self._creators
         removed = replaced = 0
         self.stop = 0
         try:
@@ -161,9 +141,9 @@ class DataSetWalker:
                         form = operation & 3
                         value = pos + HEADER_BYTES[form]
                         length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
-                        code = operation >> 2
+                        code, owner = operation >> 2, table
                         if code == PRIVATE:
-                            code = self._private(table, key, creators)
+                            code, owner = self._private(table, key, pos, creators)
                         if code == KEEP:
                             if length == UNDEFINED:
                                 raise self._no_sequence(pos, key, table)
@@ -173,7 +153,7 @@ class DataSetWalker:
                         if code == CONSTANT and after <= end:
                             if pos > run:
                                 out.append(buf[run:pos])
-                            out.append(table.constants[key])
+                            out.append(owner.constants[key])
                             run = after
                             replaced += 1
                         elif code == REMOVE:
@@ -184,7 +164,7 @@ class DataSetWalker:
                             run = after
                             removed += 1
                         elif code == WALK:
-                            after, changed = self._sequence(buf, value, length, end, table.children[key], closed=closed)
+                            after, changed = self._sequence(buf, value, length, end, owner.children[key], closed=closed)
                             if changed is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
@@ -200,10 +180,18 @@ class DataSetWalker:
                             return pos
                         elif code == UNKNOWN:
                             if length == UNDEFINED:
-                                raise self._no_sequence(pos, key, table)
-                            if min(after, value + 4) > end:
+                                after = self._unknown(buf, pos, value, owner, key)
+                            elif min(after, value + 4) > end:
                                 raise Short(value + 4)
-                            if is_item(buf[value : value + 4]):
+                            if length == UNDEFINED or is_item(buf[value : value + 4]):
+                                if pos > run:
+                                    out.append(buf[run:pos])
+                                run = after
+                                removed += 1
+                        elif code == CREATOR:
+                            if after > end:
+                                raise Short(after)
+                            if not self._reserves(buf, pos, value, after, end, table, creators, closed=closed):
                                 if pos > run:
                                     out.append(buf[run:pos])
                                 run = after
@@ -213,10 +201,10 @@ class DataSetWalker:
                             return pos
                         else:
                             if length == UNDEFINED:
-                                after = self._undefined(buf, pos, value, table, key)
+                                after = self._undefined(buf, pos, value, owner, key)
                             if after > end:
                                 raise Short(after)
-                            new = self._change(code, buf[value:after], table, key, form, creators)
+                            new = self.changer.change(code, buf[value:after], owner, key, form)
                             if new is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
@@ -240,8 +228,8 @@ class DataSetWalker:
             self.run = run
             return pos
         finally:
-            self.counts[REMOVE] += removed
-            self.counts[CONSTANT] += replaced
+            self.changer.counts[REMOVE] += removed
+            self.changer.counts[CONSTANT] += replaced
 
     def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
         """Make the error for an element at ``pos`` of the buffer."""
@@ -269,12 +257,13 @@ class DataSetWalker:
         self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool
     ) -> tuple[int, bytes | None]:
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
+        changer = self.changer
         if length == UNDEFINED:
-            counted = self.counts[:]
+            counted = changer.counts[:]
             try:
                 return self._items(buf, pos, None, end, table, closed=closed)
             except (Short, IndexError, struct.error):
-                self.counts = counted  # it is walked again when there is more
+                changer.counts = counted  # it is walked again when there is more
                 raise
         limit = pos + length
         if limit > end:
@@ -289,15 +278,17 @@ class DataSetWalker:
         else:
             if known is None:
                 return limit, None
-            self.counts = [a + b for a, b in zip(self.counts, known[1], strict=True)]
+            changer.counts = [a + b for a, b in zip(changer.counts, known[1], strict=True)]
             return limit, known[0]
-        touched, before = self._touched, self.counts[:]
+        touched, before = changer.touched, changer.counts[:]
         changed = self._items(buf, pos, limit, limit, table, closed=True)[1]
-        if self._touched == touched:
+        if changer.touched == touched:
             if len(table.memo) >= MAX_MEMO:
                 table.memo.clear()
             table.memo[raw] = (
-                None if changed is None else (changed, tuple(a - b for a, b in zip(self.counts, before, strict=True)))
+                None
+                if changed is None
+                else (changed, tuple(a - b for a, b in zip(changer.counts, before, strict=True)))
             )
         return limit, changed
 
@@ -308,7 +299,7 @@ class DataSetWalker:
         self.path.append(table.sequence)
         if len(self.path) > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
-        unpack = table.encoding.u32.unpack_from
+        unpack, character_set = table.encoding.u32.unpack_from, self.changer.character_set
         pieces: list[bytes] = []
         run = pos
         while pos != limit:
@@ -320,17 +311,23 @@ class DataSetWalker:
                 pos += 8
                 break
             out: list[Piece] = []
+            if length != UNDEFINED and pos + 8 + length > end:
+                raise self._short(Short(pos + 8 + length), pos, pos, closed=closed)
+            inside = self._content(buf, pos, length, end, table) if table.content else table
+            if inside is None:
+                pieces.append(buf[run:pos])
+                pos = run = self._after_item(buf, pos + 8, length, table)
+                continue
             if length == UNDEFINED:
-                tail = self.walk(buf, pos + 8, end, table, out, closed=closed, open_item=True)
+                tail = self.walk(buf, pos + 8, end, inside, out, closed=closed, open_item=True)
                 if tail >= end:
                     raise self._short(Short(), pos, pos, closed=closed)
                 after = tail + 8
             else:
                 tail = after = pos + 8 + length
-                if after > end:
-                    raise self._short(Short(after), pos, pos, closed=closed)
-                if self.walk(buf, pos + 8, after, table, out, closed=True) != after:
+                if self.walk(buf, pos + 8, after, inside, out, closed=True) != after:
                     raise self.malformed("an element ends past the end of its item", pos)
+            self.changer.character_set = character_set
             if out or self.run > pos + 8:
                 out.append(buf[self.run : tail])
                 body = b"".join(out)
@@ -347,8 +344,32 @@ class DataSetWalker:
         pieces.append(buf[run:pos])
         return pos, b"".join(pieces)
 
+    def _content(self, buf: bytes, pos: int, length: int, end: int, table: Table) -> Table | None:
+        """Return the table for the content item at ``pos``; None when the item goes."""
+        last = end if length == UNDEFINED else pos + 8 + length
+        try:
+            return table.content_item(*content_of(buf, pos + 8, last, table.encoding))
+        except MalformedInput as fault:
+            raise self.malformed(fault.what, pos) from None
+
+    def _after_item(self, buf: bytes, start: int, length: int, table: Table) -> int:
+        """Return the position after an item that goes; ``start`` is where its elements begin."""
+        self.changer.counts[REMOVE] += 1
+        if length != UNDEFINED:
+            return start + length
+        try:
+            return skip_item(buf, start, table.encoding)
+        except (MalformedInput, LimitExceeded) as fault:
+            raise self._inside(fault) from None
+
     def _no_sequence(self, pos: int, key: bytes, table: Table) -> MalformedInput:
         return self.malformed("undefined length of what is no sequence", pos, key, table.encoding)
+
+    def _unknown(self, buf: bytes, pos: int, value: int, table: Table, key: bytes) -> int:
+        """Return the position after private items of a meaning that nobody knows, which go (PS3.5 Section 6.2.2)."""
+        if table.creator is None:
+            raise self._no_sequence(pos, key, table)
+        return self._skip(buf, value, key, table)
 
     def _undefined(self, buf: bytes, pos: int, value: int, table: Table, key: bytes) -> int:
         """Return the position after a sequence of undefined length whose value is replaced as a whole."""
@@ -357,94 +378,51 @@ class DataSetWalker:
         return self._skip(buf, value, key, table)
 
     def _skip(self, buf: bytes, value: int, key: bytes, table: Table) -> int:
-        """Return the position after a value of undefined length; errors name the place in the whole object."""
+        """Return the position after a value of undefined length."""
         header = Header(*table.encoding.parse_key(key), value, UNDEFINED)
         try:
             return skip_value(buf, header, table.encoding)
-        except MalformedInput as fault:
-            raise MalformedInput(fault.what, (*self.path, *fault.path), self.base + (fault.offset or 0)) from None
-        except LimitExceeded as fault:
-            path = (*self.path, *fault.path)
-            raise LimitExceeded(fault.what, fault.limit, path, self.base + (fault.offset or 0)) from None
+        except (MalformedInput, LimitExceeded) as fault:
+            raise self._inside(fault) from None
 
-    def _private(self, table: Table, key: bytes, creators: dict[int, str]) -> int:
-        tag = table.encoding.parse_key(key)[0]
-        creator = creators.get(tag >> 8)
-        return REMOVE if creator is None else table.private_operation(key, creator, tag)
+    def _inside(self, fault: MalformedInput | LimitExceeded) -> MalformedInput | LimitExceeded:
+        """Let an error name the place in the whole object."""
+        path, offset = (*self.path, *fault.path), self.base + (fault.offset or 0)
+        if isinstance(fault, LimitExceeded):
+            return LimitExceeded(fault.what, fault.limit, path, offset)
+        return MalformedInput(fault.what, path, offset)
 
-    def _change(
-        self, code: int, raw: bytes, table: Table, key: bytes, form: int, creators: dict[int, str]
-    ) -> bytes | None:
-        """Return the whole new element, empty if it goes, None if it stays as it is."""
-        if code == CONSTANT:
-            self.counts[code] += 1
-            return table.constants[key]
-        if code == CREATOR:
-            return self._creator(raw, table, key, creators)
-        if code == CODES:
-            self._read_codes(raw, table, key)
-            return b""
-        if code in (STUDY, STUDY_KEPT):
-            self.has_study = True
-            if self.study and raw.decode("latin-1").strip(" \0") != self.study:
-                raise MalformedInput(
-                    "an object of another study than was asked for", (table.encoding.parse_key(key)[0],)
-                )
-            if code == STUDY_KEPT:
-                return None
-            code = UID
-        if code == TEMPORAL:
-            self.temporal = raw.decode("latin-1").strip(" \0")
-            return b""
-        if code in (UID, DEFINITION):
-            new = self._identity.uid_bytes(raw) if code == UID else self._identity.definition_bytes(raw)
-            if new is None:
-                return None
-            self.counts[UID] += 1
-            return table.encoding.element(key, form, new)
-        self.counts[code] += 1
-        return table.encoding.element(key, form, self._text(code, raw, table, key))
+    def _private(self, table: Table, key: bytes, pos: int, creators: dict[int, Table | None]) -> tuple[int, Table]:
+        """Return the operation for an element of a private block and the table that has it."""
+        group, element = table.encoding.tags.unpack_from(key)
+        owner = creators.get(group << 8 | element >> 8)
+        if owner is None:
+            return REMOVE, table
+        operation = owner.operations.get(key)
+        if operation is None:
+            self._classify(owner, key, pos)
+            operation = owner.operations[key]
+        return operation >> 2, owner
 
-    def _text(self, code: int, raw: bytes, table: Table, key: bytes) -> bytes:
-        tag = table.encoding.parse_key(key)[0]
-        if code == PATIENT:
-            self._touched += 1
-            if table.stage is not None and tag == PATIENT_ID and raw.strip(b" \0") != self._patient_id:
-                raise MalformedInput("Patient ID twice or out of order", (tag,))
-            return pad(self._patient.pseudonym, b" ")
-        if code == PSEUDONYM:
-            values = charset.decode(raw, self._character_set).split("\\")
-            values = [self._identity.pseudonym(tag, value) for value in values]
-            return pad("\\".join(values), b" ")
-        values = raw.decode("latin-1").split("\\")
-        if code == SHIFT:
-            self._touched += 1
-            values = [shift(table.vrs[key], value, self._patient.shift_days) for value in values]
-        elif code == TRUNCATE:
-            values = [truncate(table.vrs[key], value) for value in values]
-        return pad("\\".join(values), b" ")
-
-    def _creator(self, raw: bytes, table: Table, key: bytes, creators: dict[int, str]) -> bytes | None:
-        tag = table.encoding.parse_key(key)[0]
-        creator = raw.decode("latin-1").strip(" \0")
-        if table.keeps_creator(creator, tag):
-            creators[(tag >> 16) << 8 | tag & 0xFF] = creator
-            return None
-        self.counts[REMOVE] += 1
-        return b""
-
-    def _read_codes(self, raw: bytes, table: Table, key: bytes) -> None:
-        """Read the Code Values of De-identification Method Code Sequence (0012,0064) of an earlier pass."""
-        encoding = IMPLICIT_LE if table.encoding.parse_key(key)[1] == "UN" else table.encoding
-        try:
-            for item, end in items(raw, encoding):
-                values = {
-                    header.tag: raw[header.start : after].decode("latin-1").strip(" \0")
-                    for header, after in elements(raw, item, end, encoding)
-                }
-                if values.get(0x00080102) == CODING_SCHEME:
-                    self.codes.append(values.get(0x00080100, ""))
-        except (IndexError, struct.error):
-            raise MalformedInput(
-                "an element ends past the end of the data", (table.encoding.parse_key(key)[0],)
-            ) from None
+    def _reserves(  # noqa: PLR0913 - where the creator stands and ends
+        self,
+        buf: bytes,
+        pos: int,
+        value: int,
+        after: int,
+        end: int,
+        table: Table,
+        creators: dict[int, Table | None],
+        *,
+        closed: bool,
+    ) -> bool:
+        """Say whether a private creator still reserves something."""
+        group, element = table.encoding.tags.unpack_from(buf, pos)
+        block = group << 8 | element & 0xFF
+        if block not in creators:
+            creators.update(reserved(buf, pos, end, table, closed=closed))
+        owner = creators.get(block)
+        if owner is not None and owner.creator == creator_name(buf[value:after]):
+            return True
+        creators[block] = None  # of two creators that claim one block none is believed
+        return False

@@ -1,19 +1,29 @@
 """One profile and one domain, ready to rewrite any number of objects: plans and tables are made once and kept."""
 
+from collections.abc import Mapping
+
 from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
-from gateway.core.rewrite.head import PATIENT_ID
+from gateway.core.rewrite.cleaning import Cleaners
+from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, cleaner_of_media_type
+from gateway.core.rewrite.facts import FactReader
+from gateway.core.rewrite.finalcheck import FinalCheck
+from gateway.core.rewrite.head import BURNED_IN, PATIENT_ID, Head, HeadReader
 from gateway.core.rewrite.identity import Identity
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
-from gateway.core.rewrite.stream import Limits
-from gateway.core.rewrite.tables import Table, root_tables
+from gateway.core.rewrite.stream import Aids, Layout, Limits
+from gateway.core.rewrite.tables import root_tables
 from gateway.core.standard import dictionary, iods
 from gateway.core.standard.ps315 import Option
+from gateway.core.wire import charset
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import Encoding
+
+MAX_PLANS, MAX_READERS = 256, 32
+"""Remembered plans and readers of facts: objects choose the conditions that hold for them, and their character set."""
 
 
 class Engine:
@@ -26,26 +36,67 @@ class Engine:
         self.identity = Identity(keys, retains_uids=Option.RETAIN_UIDS in profile.options)
         self.wants_burned_in = profile.apply_masks
         self._limits = limits or Limits()
-        self._plans: dict[str | None, Plan] = {}
-        self._tables: dict[tuple[str | None, Encoding], tuple[Table, ...]] = {}
-        self._known: dict[Encoding, dict[bytes, int]] = {}
-        self._metadata = MetadataRewriter(self.plan, self.identity)
+        self.cleaners = Cleaners()
+        self.final_check = FinalCheck(profile)
+        self._plans: dict[tuple[str | None, frozenset[int] | None], Plan] = {}
+        self._layouts: dict[tuple[Plan, Encoding, bool], Layout] = {}
+        self._heads: dict[Encoding, HeadReader] = {}
+        self._facts: dict[tuple[Encoding, tuple[str, ...]], FactReader] = {}
+        # Texts of the profile that some character sets do not have.
+        self._foreign = tuple(rule.value for rule in profile.rules if rule.value and not rule.value.isascii())
+        self._metadata = MetadataRewriter(self.plan, self.identity, self.cleaners, profile.condition_tags)
 
-    def plan(self, sop_class: str) -> Plan:
-        """Return the plan for a SOP Class; an unknown one (empty too) has a plan of its own."""
+    def plan(self, sop_class: str, values: Mapping[int, str] | None = None) -> Plan:
+        """Return the plan for a SOP Class; an unknown one (empty too) has a plan of its own.
+
+        ``values`` are those of the root attributes that conditions look at; None: not known, as in a search.
+        """
         iod = iods.iod_of(sop_class)
-        found = self._plans.get(iod)
+        active = None if values is None or not self.profile.whens else self.profile.active(values)
+        found = self._plans.get((iod, active))
         if found is None:
-            found = self._plans[iod] = Plan(self.profile, iod)
+            if len(self._plans) >= MAX_PLANS:
+                self._plans.clear()
+                self._layouts.clear()
+            found = self._plans[iod, active] = Plan(self.profile, iod, active)
         return found
 
-    def tables(self, sop_class: str, encoding: Encoding) -> tuple[Plan, tuple[Table, ...]]:
-        """Return the plan and its root tables for one encoding."""
-        plan = self.plan(sop_class)
-        found = self._tables.get((plan.iod, encoding))
+    def layout(self, head: Head, encoding: Encoding) -> Layout:
+        """Return the plan for an object, laid out for its encoding."""
+        plan = self.plan(head.sop_class, head.asked)
+        recodes = any(charset.encode(text, head.character_set) is None for text in self._foreign)
+        found = self._layouts.get((plan, encoding, recodes))
         if found is None:
-            found = self._tables[plan.iod, encoding] = root_tables(plan, encoding)
-        return plan, found
+            tables = root_tables(plan, encoding, recodes=recodes)
+            found = Layout(plan, tables, recodes, plan.cleans, self.profile.final_check)
+            self._layouts[plan, encoding, recodes] = found
+        return found
+
+    def head_reader(self, encoding: Encoding) -> HeadReader:
+        """Return what reads the heads of data sets in one encoding."""
+        found = self._heads.get(encoding)
+        if found is None:
+            asked = {*self.profile.condition_tags, *((BURNED_IN,) if self.wants_burned_in else ())}
+            found = self._heads[encoding] = HeadReader(encoding, asked)
+        return found
+
+    def aids(
+        self, head: Head, layout: Layout, encoding: Encoding, at: tuple[bytes, int], *, whole: bool
+    ) -> Aids | None:
+        """Return what the subject of the object that begins ``at`` makes possible; None while more bytes are needed."""
+        terms = head.character_set
+        reader = self._facts.get((encoding, terms))
+        if reader is None:
+            if len(self._facts) >= MAX_READERS:
+                self._facts.clear()
+            reader = self._facts[encoding, terms] = FactReader(encoding, terms)
+        facts = reader.read(*at, whole=whole, who=head.patient_id or head.study)
+        if facts is None:
+            return None
+        return Aids(
+            self.cleaners.of(reader.subject(facts)) if layout.cleans else None,
+            self.final_check.of(facts, layout.plan, terms) if layout.checks else None,
+        )
 
     def uid(self, source: str) -> str:
         """Return the released UID."""
@@ -70,14 +121,14 @@ class Engine:
         """Rewrite one search result (PS3.18 Section 10.6.3)."""
         return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
 
-    def known_in_heads(self, encoding: Encoding) -> dict[bytes, int]:
-        """Return what heads in one encoding know of keys; filled by them."""
-        return self._known.setdefault(encoding, {})
-
     def keeps(self, tag: int) -> bool:
         """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""
         vr = dictionary.vr_of(tag)
         return vr is not None and self.plan("").decide(tag, vr).action is Action.KEEP
+
+    def frame_cleaner(self, media_type: str, transfer_syntax: str) -> CodestreamCleaner | None:
+        """Return what overwrites the metadata inside a frame or bulk data; None where there is no room for any."""
+        return cleaner_of_media_type(media_type, transfer_syntax, keeps_icc=self.keeps(ICC_PROFILE))
 
     @property
     def maps_patients(self) -> bool:

@@ -5,14 +5,17 @@ the new SOP Instance UID that it must name.
 """
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.wire import charset
+from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET
 from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_header, skip_value
 
-SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE = 0x00080005, 0x00080016, 0x00080018
+SOP_CLASS, SOP_INSTANCE = 0x00080016, 0x00080018
 PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
 MAX_KNOWN = 2_000
 MAX_IDENTIFIER_BYTES = 1_024
@@ -22,7 +25,10 @@ _WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """Source values of one object, as text without padding. ``raw_patient_id`` is the encoded Patient ID."""
+    """Source values of one object, as text without padding. ``raw_patient_id`` is the encoded Patient ID.
+
+    ``asked`` are the values of attributes that a profile's conditions look at, as far as the object has them.
+    """
 
     sop_class: str
     sop_instance: str
@@ -32,51 +38,68 @@ class Head:
     burned_in: str
     raw_patient_id: bytes = b""
     character_set: tuple[str, ...] = ()
+    asked: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
-def read_head(
-    buf: bytes, pos: int, encoding: Encoding, known: dict[bytes, int], *, whole: bool, with_burned_in: bool
-) -> Head | None:
-    """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
+class HeadReader:
+    """Reads the heads of data sets in one encoding, and remembers which elements it need not look at.
 
-    ``whole``: there are no more bytes. ``known`` gives the tags of wanted elements in short form by their keys, 0 for
-    those of no interest, and grows.
-    Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10 Section 7.1).
+    ``asked`` are the root attributes whose values are wanted besides, all before Pixel Data.
     """
-    found: dict[int, bytes] = {}
-    size, tags = len(buf), encoding.tags.unpack_from
-    low, high = (6, 7) if encoding.little else (7, 6)
-    try:
-        while pos < size:
-            key = buf[pos : pos + 6]
-            wanted = known.get(key)
-            if wanted is not None:
-                start = pos + 8
-                pos = start + buf[pos + low] + (buf[pos + high] << 8)
-                if wanted and pos <= size and wanted not in found:
-                    found[wanted] = buf[start:pos]
-                continue
-            group, element = tags(buf, pos)
-            tag = group << 16 | element
-            if tag > ISSUER and _is_past(tag, found, with_burned_in=with_burned_in):
-                return _head(found)
-            start, length = element_value(buf, pos, encoding)
-            if length == UNDEFINED:
-                pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
-                continue
-            if tag in _WANTED and start + length <= size:
-                found.setdefault(tag, buf[start : start + length])
-            if tag < ISSUER and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
-                known[key] = tag if tag in _WANTED else 0
-            pos = start + length
-    except (IndexError, struct.error):
-        pass
-    return _head(found) if whole else None
+
+    def __init__(self, encoding: Encoding, asked: Iterable[int] = ()) -> None:
+        self._encoding = encoding
+        self._asked = tuple(asked)
+        self._wanted = _WANTED.union(self._asked)
+        self._last = max(ISSUER - 1, *self._asked, 0)
+        self._known: dict[bytes, int] = {}
+
+    def read(self, buf: bytes, pos: int, *, whole: bool) -> Head | None:
+        """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
+
+        ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10
+        Section 7.1).
+        """
+        found: dict[int, bytes] = {}
+        encoding, known, last = self._encoding, self._known, self._last
+        size, tags = len(buf), encoding.tags.unpack_from
+        low, high = (6, 7) if encoding.little else (7, 6)
+        try:
+            while pos < size:
+                key = buf[pos : pos + 6]
+                wanted = known.get(key)
+                if wanted is not None:
+                    start = pos + 8
+                    pos = start + buf[pos + low] + (buf[pos + high] << 8)
+                    if wanted and pos <= size and wanted not in found:
+                        found[wanted] = buf[start:pos]
+                    continue
+                group, element = tags(buf, pos)
+                tag = group << 16 | element
+                if tag > ISSUER and tag > last and _is_past(tag, found):
+                    return self._head(found)
+                start, length = element_value(buf, pos, encoding)
+                if length == UNDEFINED:
+                    pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
+                    continue
+                if tag in self._wanted and start + length <= size:
+                    found.setdefault(tag, buf[start : start + length])
+                if tag <= last and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
+                    known[key] = tag if tag in self._wanted else 0
+                pos = start + length
+        except (IndexError, struct.error):
+            pass
+        return self._head(found) if whole else None
+
+    def _head(self, found: dict[int, bytes]) -> Head:
+        head = _head(found)
+        if not self._asked:
+            return head
+        values = {tag: found[tag].strip(b" \0") for tag in self._asked if tag in found}
+        return replace(head, asked={tag: charset.decode(raw, head.character_set) for tag, raw in values.items()})
 
 
-def _is_past(tag: int, found: dict[int, bytes], *, with_burned_in: bool) -> bool:
-    if with_burned_in and tag <= BURNED_IN:
-        return False
+def _is_past(tag: int, found: dict[int, bytes]) -> bool:
     return bool(found.get(PATIENT_ID, b"").strip(b" \0")) or tag > STUDY
 
 
@@ -87,7 +110,7 @@ def _head(found: dict[int, bytes]) -> Head:
     for tag in (PATIENT_ID, ISSUER, SPECIFIC_CHARACTER_SET, STUDY):
         if len(found.get(tag, b"")) > MAX_IDENTIFIER_BYTES:
             raise LimitExceeded("bytes of an identifier", MAX_IDENTIFIER_BYTES, (tag,))
-    terms = tuple(term.strip() for term in _ascii(found, SPECIFIC_CHARACTER_SET).split("\\"))
+    terms = charset.split_terms(found.get(SPECIFIC_CHARACTER_SET, b""))
     raw = found.get(PATIENT_ID, b"").strip(b" \0")
     return Head(
         sop_class=_ascii(found, SOP_CLASS),

@@ -9,11 +9,18 @@ import zlib
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.plan import MEDIA_DIRECTORY
-from gateway.core.rewrite.dataset import COUNTED, Piece
+from gateway.core.rewrite.change import COUNTED
+from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.identity import Identity, pad
 from gateway.core.rewrite.stream import DataSetRewriter, Limits, Planner
-from gateway.core.standard.uids import TransferSyntax, transfer_syntax
+from gateway.core.standard.uids import (
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TransferSyntax,
+    transfer_syntax,
+)
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, element_value
 
 IMPLEMENTATION_CLASS_UID = "2.25.236312430962043937044862043917393093853"
@@ -28,6 +35,12 @@ _SHORT_META = {
     EXPLICIT_LE.tag(0x00020000 | element) + vr: element
     for element, vr in ((0x02, b"UI"), (0x03, b"UI"), (0x10, b"UI"), (0x12, b"UI"), (0x13, b"SH"), (0x16, b"AE"))
 }
+_PLAIN = {
+    IMPLICIT_LE: IMPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_LE: EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_BE: EXPLICIT_VR_BIG_ENDIAN,
+}
+"""The Transfer Syntaxes that say nothing but how elements are encoded."""
 INFLATE_STEP_BYTES = 1 << 20
 LARGE_BYTES = 1 << 15
 
@@ -70,6 +83,8 @@ class Part10Rewriter:
         for name, count in zip(COUNTED, self._data_set.counts if self._data_set else (), strict=False):
             if count:
                 counts[name] = counts.get(name, 0) + count
+        if self._data_set and self._data_set.is_refused:
+            counts["refused"] = 1
         return counts
 
     def feed(self, data: bytes) -> bytes:
@@ -107,10 +122,16 @@ class Part10Rewriter:
 
     def _led(self, body: list[Piece]) -> list[Piece]:
         """Put preamble and File Meta Information before the first bytes."""
-        if self._meta_sent or self.head is None or self._syntax is None:
+        if self._meta_sent or self.head is None or self._syntax is None or self._data_set is None:
             return body
+        if self._data_set.is_misdeclared:
+            if self._syntax.uid not in _PLAIN.values():
+                raise MalformedInput("a data set in another encoding than its Transfer Syntax says", (0x00020010,))
+            self._syntax = transfer_syntax(_PLAIN[self._data_set.encoding]) or self._syntax
         self._meta_sent = True
-        return [self._meta(self.head, self._syntax.uid), *body]
+        meta = self._meta(self.head, self._syntax.uid)
+        self._data_set.check_meta(meta[len(_PREAMBLE) + 4 :])
+        return [meta, *body]
 
     def _read_meta(self) -> int | None:
         """Find the Transfer Syntax and where the data set starts, or return None when more bytes are needed."""
@@ -133,7 +154,9 @@ class Part10Rewriter:
         if self._syntax.deflated:
             self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-        self._data_set = DataSetRewriter(self._planner, self._identity, encoding, self._limits, at, self._study)
+        self._data_set = DataSetRewriter(
+            self._planner, self._identity, encoding, self._limits, at, self._study, self._syntax
+        )
         return at
 
     def _scan_meta(self) -> tuple[str, int]:

@@ -49,6 +49,9 @@ class Passing:
         """Say that the origin may be asked for any attribute of the standard."""
         return dictionary.vr_of(tag) is not None
 
+    def frame_cleaner(self, media_type: str, transfer_syntax: str) -> None:
+        """Say that frames and bulk data pass as they are."""
+
     def refuses(self, sop_class: str, burned_in: str = "") -> bool:  # noqa: ARG002 - the Engine's signature
         """Say that every object passes."""
         return False

@@ -8,13 +8,30 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
-from gateway.core.rewrite.dataset import DataSetWalker, Piece, Short
-from gateway.core.rewrite.head import Head, read_head
+from gateway.core.rewrite.cleaning import Cleaner
+from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, cleaner
+from gateway.core.rewrite.dataset import DataSetWalker, Piece
+from gateway.core.rewrite.finalcheck import ObjectCheck
+from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
+from gateway.core.rewrite.lookahead import Short
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, STUDY_UID, Table
-from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding, read_header
+from gateway.core.rewrite.verdict import is_bulk
+from gateway.core.standard.uids import TransferSyntax
+from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET, UTF_8
+from gateway.core.wire.elements import (
+    EXPLICIT_LE,
+    HEADER_BYTES,
+    SHORT,
+    UNDEFINED,
+    Encoding,
+    actual_encoding,
+    elements,
+    read_header,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,19 +44,45 @@ class Limits:
     max_inflated_bytes: int = 8 << 30
 
 
+ENCAPSULATED = 0x7FE00010
 PIXEL_VRS = frozenset({"OB", "OD", "OF", "OW", "UN"})
 
 
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """A plan laid out as tables for one encoding: one per stage of the root.
+
+    ``recodes``: text becomes UTF-8. ``cleans``, ``checks``: the subject must be known before the first byte.
+    """
+
+    plan: Plan
+    tables: tuple[Table, ...]
+    recodes: bool = False
+    cleans: bool = False
+    checks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Aids:
+    """What knowing the subject of one object makes possible."""
+
+    cleaner: Cleaner | None = None
+    check: ObjectCheck | None = None
+
+
 class Planner(Protocol):
-    """Finds the Plan for a SOP Class, laid out as tables; the engine is one."""
+    """Knows what happens to objects; the engine is one."""
 
-    wants_burned_in: bool
+    def head_reader(self, encoding: Encoding) -> HeadReader:
+        """Return what reads the heads of data sets in one encoding."""
 
-    def tables(self, sop_class: str, encoding: Encoding) -> tuple[Plan, tuple[Table, ...]]:
-        """Return the plan and its root tables, one per stage."""
+    def layout(self, head: Head, encoding: Encoding) -> Layout:
+        """Return the plan for an object."""
 
-    def known_in_heads(self, encoding: Encoding) -> dict[bytes, int]:
-        """Return what heads know of keys; filled by them."""
+    def aids(
+        self, head: Head, layout: Layout, encoding: Encoding, at: tuple[bytes, int], *, whole: bool
+    ) -> Aids | None:
+        """Return what the subject of the object that begins ``at`` makes possible; None while more bytes are needed."""
 
 
 class DataSetRewriter:
@@ -50,27 +93,51 @@ class DataSetRewriter:
     """
 
     def __init__(
-        self, planner: Planner, identity: Identity, encoding: Encoding, limits: Limits, base: int = 0, study: str = ""
+        self,
+        planner: Planner,
+        identity: Identity,
+        encoding: Encoding,
+        limits: Limits,
+        base: int = 0,
+        study: str = "",
+        syntax: TransferSyntax | None = None,
     ) -> None:
         self._planner = planner
         self._identity = identity
-        self._encoding = encoding
+        self._encoding = self._declared = encoding
         self._limits = limits
         self._walker = DataSetWalker(identity, Patient("", 0))
-        self._plan: Plan | None = None
-        self._tables: tuple[Table, ...] = ()
+        self._layout: Layout | None = None
         self._stage = 0
         self._pending: list[bytes] = []
         self._held = self._need = self._remaining = self._start = 0
         self._base = base
         self._study = study
-        self._passing = self._in_fragments = self._ended = False
+        self._syntax = syntax
+        self._fragments: Fragments | None = None
+        self._check: ObjectCheck | None = None
+        self._passing = self._ended = False
         self.head: Head | None = None
 
     @property
     def counts(self) -> list[int]:
         """Changed values by operation code."""
-        return self._walker.counts
+        return self._walker.changer.counts
+
+    @property
+    def is_refused(self) -> bool:
+        """Say whether the final check found an identifier of the subject."""
+        return self._check is not None and self._check.is_refused
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the data set is encoded, whatever was said of it."""
+        return self._encoding
+
+    @property
+    def is_misdeclared(self) -> bool:
+        """Say whether it was said to be encoded in another way."""
+        return self._encoding is not self._declared
 
     def feed(self, data: bytes, start: int = 0) -> list[Piece]:
         """Take the next bytes of the source data set, from ``start``, and return what may leave now, in order."""
@@ -97,26 +164,36 @@ class DataSetRewriter:
     def close(self) -> list[Piece]:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
         out = self._advance(whole=True)
-        if self._remaining or self._in_fragments:
+        if self._remaining or self._fragments:
             raise MalformedInput("the data ends inside an element", offset=self._base)
-        if self._study and not self._walker.has_study:
+        if self._study and not self._walker.changer.has_study:
             raise MalformedInput("an object of no study", (STUDY_UID,))
         while self._stage < len(STAGES) - 1:
             out.append(self._insertion())
         return out
 
+    def check_meta(self, meta: bytes) -> None:
+        """Search the elements of the File Meta Information, which leaves before the data set."""
+        if self._check:
+            self._check.pieces([meta], EXPLICIT_LE)
+
     def _advance(self, *, whole: bool) -> list[Piece]:
         buf = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         pos, self._start = self._start, 0
         self._pending, self._held, self._need = [], 0, 0
-        if self.head is None and not self._begin(buf, pos, whole=whole):
+        out: list[Piece] = []
+        if self.head is None and not self._begin(buf, pos, out, whole=whole):
             self._hold_more(buf[pos:])
             return []
-        out: list[Piece] = []
+        checked = out[:]
         self._base -= pos
         while pos < len(buf):
-            pos = self._fragments(buf, pos, out) if self._in_fragments else self._elements(buf, pos, out, whole=whole)
+            after, begin = self._encapsulated(buf, pos, out), len(out)
+            pos = after or self._elements(buf, pos, out, whole=whole)
+            checked += out[begin:]
         self._base += len(buf) - self._held
+        if self._check:
+            self._check.pieces(checked, self._encoding)
         return out
 
     def _hold_more(self, rest: bytes) -> None:
@@ -131,27 +208,37 @@ class DataSetRewriter:
         if rest:
             self._pending, self._held, self._need = [rest], len(rest), need
 
-    def _begin(self, buf: bytes, pos: int, *, whole: bool) -> bool:
-        known = self._planner.known_in_heads(self._encoding)
-        head = read_head(buf, pos, self._encoding, known, whole=whole, with_burned_in=self._planner.wants_burned_in)
+    def _begin(self, buf: bytes, pos: int, out: list[Piece], *, whole: bool) -> bool:
+        """Find out all that must be known before the first byte leaves; False while more bytes are needed."""
+        if len(buf) - pos < HEADER_BYTES[SHORT] and not whole:
+            return False
+        self._encoding = encoding = actual_encoding(buf, pos, self._encoding)
+        head = self._planner.head_reader(encoding).read(buf, pos, whole=whole)
         if head is None:
             return False
-        self._plan, self._tables = self._planner.tables(head.sop_class, self._encoding)
-        reason = self._plan.refuses(head.sop_class, head.burned_in)
+        layout = self._planner.layout(head, encoding)
+        reason = layout.plan.refuses(head.sop_class, head.burned_in)
         if reason:
             raise RefusedByProfile(reason)
+        aids: Aids | None = Aids()
+        if layout.cleans or layout.checks:
+            aids = self._planner.aids(head, layout, encoding, (buf, pos), whole=whole)
+        if aids is None:
+            return False
         patient = self._identity.patient(head.issuer, head.patient_id, head.study)
-        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id, head.character_set)
-        self._walker.study = self._study
+        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner)
+        self._walker.changer.study = self._study
+        self._layout, self._check = layout, aids.check
+        if layout.recodes:
+            out.append(encoding.make(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode()))
         self.head = head
         return True
 
     def _elements(self, buf: bytes, pos: int, out: list[Piece], *, whole: bool) -> int:
-        walker = self._walker
-        walker.path.clear()
-        walker.base = self._base
+        walker, tables = self._walker, self._layout.tables if self._layout else ()
+        walker.begin(self._base)
         try:
-            after = walker.walk(buf, pos, len(buf), self._tables[self._stage], out, closed=whole)
+            after = walker.walk(buf, pos, len(buf), tables[self._stage], out, closed=whole)
         except Short as short:
             out.append(buf[walker.run : walker.pos])
             if short.upto:
@@ -168,10 +255,26 @@ class DataSetRewriter:
             self._ended = True
             return self._padding(buf, after)
         elif after > len(buf):
+            if self._check and walker.run < after and not self._is_bulk(buf, pos, out):
+                return len(buf)
             self._passing = walker.run < after
             self._remaining = after - len(buf)
             return len(buf)
         return after
+
+    def _is_bulk(self, buf: bytes, pos: int, out: list[Piece]) -> bool:
+        """Hold the last element, which goes on beyond the bytes, for the final check, unless no check looks into it."""
+        run = self._walker.run
+        for header, after in elements(buf, pos, len(buf), self._encoding):
+            if after <= len(buf):
+                pos = after
+            elif is_bulk(header):
+                out[-1:] = [buf[run : header.start], memoryview(buf)[header.start :]]
+                return True
+            else:
+                out[-1] = buf[run:pos]
+                self._hold(buf[pos:], after - pos)
+        return False
 
     def _padding(self, buf: bytes, pos: int) -> int:
         """Drop zeros after the data set (PS3.15 Annex E lets no trailer pass); anything else there is malformed."""
@@ -186,42 +289,42 @@ class DataSetRewriter:
         if header.length == UNDEFINED:
             if not self._encoding.explicit or header.vr not in ("OB", "OW", "UN"):
                 raise MalformedInput("encapsulated pixel data must be OB", (header.tag,), self._base + pos)
-            self._in_fragments = True
+            if self._syntax and not self._syntax.encapsulated:
+                raise MalformedInput("encapsulated pixel data that no Transfer Syntax explains", (header.tag,))
+            self._fragments = Fragments(self._encoding, self._codestreams())
             after = header.start
         else:
+            if self._syntax and self._syntax.encapsulated and header.length and header.tag == ENCAPSULATED:
+                raise MalformedInput(
+                    "pixel data that are not encapsulated as their Transfer Syntax says", (header.tag,)
+                )
             after = header.start + header.length
         out.append(memoryview(buf)[pos:after])  # not copied: it may be most of the buffer
         self._passing = True
         self._remaining = max(0, after - len(buf))
         return min(after, len(buf))
 
-    def _fragments(self, buf: bytes, pos: int, out: list[Piece]) -> int:
-        """Pass the offset table and the fragments of encapsulated Pixel Data (PS3.5 Section A.4)."""
-        run = pos
-        while len(buf) - pos >= 8:
-            kind, start = buf[pos : pos + 4], pos + 8
-            length = self._encoding.u32.unpack_from(buf, pos + 4)[0]
-            if kind == self._encoding.tag(SEQUENCE_DELIMITER) and length == 0:
-                self._in_fragments = False
-                out.append(buf[run:start])
-                return start
-            if kind != self._encoding.tag(ITEM) or length == UNDEFINED:
-                raise MalformedInput("a fragment was expected", (0x7FE00010,), self._base + pos)
-            pos = start + length
-            if pos >= len(buf):
-                out.append(memoryview(buf)[run:])
-                self._passing, self._remaining = True, pos - len(buf)
-                return len(buf)
-        out.append(buf[run:pos])
-        self._hold(buf[pos:], 8)
-        return len(buf)
+    def _codestreams(self) -> CodestreamCleaner | None:
+        if self._syntax is None or self._layout is None:
+            return None
+        keeps_icc = self._layout.plan.decide(ICC_PROFILE, "OB").action is Action.KEEP
+        return cleaner(self._syntax.uid, keeps_icc=keeps_icc)
+
+    def _encapsulated(self, buf: bytes, pos: int, out: list[Piece]) -> int:
+        """Take what belongs to encapsulated Pixel Data and return where it stopped; 0 when nothing does."""
+        if self._fragments is None:
+            return 0
+        after = self._fragments.feed(buf, pos, out, self._base)
+        if self._fragments.ended:
+            self._fragments = None
+        return after
 
     def _insertion(self) -> bytes:
         """Return what belongs before the next stage and enter it."""
-        if self._plan is None:
+        if self._layout is None:
             raise MalformedInput("an empty data set")
-        stage, walker = self._stage, self._walker
+        stage, changer = self._stage, self._walker.changer
         self._stage += 1
-        if walker.codes or walker.temporal:
-            return marks.elements(self._plan, self._encoding, walker.codes, walker.temporal)[stage]
-        return self._tables[stage].insertion
+        if changer.codes or changer.temporal:
+            return marks.elements(self._layout.plan, self._encoding, changer.codes, changer.temporal)[stage]
+        return self._layout.tables[stage].insertion

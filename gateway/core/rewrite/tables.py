@@ -4,13 +4,16 @@ One dictionary look-up on raw bytes replaces parsing of tag and VR. An operation
 plain forms of KEEP are 0, 1 and 2.
 """
 
+from dataclasses import replace
+
 from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
 from gateway.core.standard import dictionary
-from gateway.core.standard.tags import is_private, is_private_creator
-from gateway.core.standard.vr import VRS, dummy_bytes
+from gateway.core.standard.tags import is_private_creator
+from gateway.core.standard.vr import CHARSET_VRS, VRS, dummy_bytes
+from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET
 from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding
 
 (
@@ -22,6 +25,8 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     PSEUDONYM,
     SHIFT,
     TRUNCATE,
+    CLEAN,
+    AGE,
     WALK,
     CODES,
     TEMPORAL,
@@ -35,12 +40,16 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     STUDY_KEPT,
     UNKNOWN,
     DEFINITION,
-) = range(21)
-"""Operation codes. CONSTANT covers empty and replace; INSERT says that an element of ours comes before this one,
-PADDING that zeros follow the data set; STUDY and STUDY_KEPT
-are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items,
-DEFINITION is KEEP for UIDs that name a kind of thing, as long as they are UIDs.
-REMOVE_SHORT is the most common operation but KEEP."""
+    TEXT,
+    CHARSET,
+    RECODE,
+) = range(26)
+"""Operation codes. CONSTANT covers empty and replace, TEXT a replacement that is not ASCII; AGE is CLEAN for ages.
+
+INSERT says that an element of ours comes before this one, PADDING that zeros follow the data set; STUDY and STUDY_KEPT
+are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items, DEFINITION
+is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is the Specific Character Set of an item,
+RECODE is KEEP for text of a data set that becomes UTF-8. REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
 
@@ -52,6 +61,7 @@ MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096
 STUDY_UID = 0x0020000D
+LENGTH_TO_END = 0x00080001
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
 
 _CODES = {
@@ -62,27 +72,42 @@ _CODES = {
     Action.PSEUDONYM: PSEUDONYM,
     Action.SHIFT_DATE: SHIFT,
     Action.TRUNCATE_DATE: TRUNCATE,
+    Action.CLEAN: CLEAN,
 }
+
+_AT_ROOT = {0x00120064: CODES, 0x00280303: TEMPORAL} | dict.fromkeys(PIXEL_DATA, PIXELS)
+
+Concept = tuple[str, str]
+"""Coding Scheme Designator and Code Value of a content item's concept name."""
 
 
 class Table:
     """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of what holds them.
 
     ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing
-    elsewhere.
+    elsewhere. ``creator`` names the private block that a table of its own is for. ``recodes``: text becomes UTF-8.
+    ``content``: each item has a table of its own, by what it is about. ``given`` is what the profile says about a
+    value: the text that replaces it, or how far it is cut.
     """
 
     __slots__ = (
+        "_blocks",
         "_family",
+        "_items",
         "_place",
         "_plan",
+        "_private_groups",
         "children",
         "constants",
+        "content",
+        "creator",
         "encoding",
+        "given",
         "insertion",
         "item",
         "memo",
         "operations",
+        "recodes",
         "runs",
         "sequence",
         "sequence_end",
@@ -91,19 +116,34 @@ class Table:
     )
 
     def __init__(
-        self, plan: Plan, place: Place, encoding: Encoding, sequence: int = 0, stage: int | None = None
+        self,
+        plan: Plan,
+        place: Place,
+        encoding: Encoding,
+        sequence: int = 0,
+        *,
+        stage: int | None = None,
+        creator: str | None = None,
+        recodes: bool = False,
     ) -> None:
         self._plan = plan
         self._place = place
+        self._private_groups = frozenset(group for _, group in plan.private_groups)
         self.encoding = encoding
         self.sequence = sequence
         self.stage = stage
+        self.creator = creator
+        self.recodes = recodes
+        self.content = place.content
         self.insertion = _insertion(plan, encoding, stage)
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
         self._family: dict[tuple[Place, Encoding, int], Table] = {}
+        self._blocks: dict[str, Table] = {}
+        self._items: dict[tuple[Concept, str], Table | None] = {}
         self.operations: dict[bytes, int] = {}
         self.constants: dict[bytes, bytes] = {}
+        self.given: dict[bytes, str] = {}
         self.vrs: dict[bytes, str] = {}
         self.children: dict[bytes, Table] = {}
         self.runs: dict[bytes, tuple[bytes, int]] = {}
@@ -115,7 +155,7 @@ class Table:
         Raises MalformedInput on a VR that PS3.5 does not define.
         """
         if len(self.operations) > MAX_KEYS:
-            for remembered in (self.operations, self.vrs, self.constants, self.children, self.runs):
+            for remembered in (self.operations, self.vrs, self.constants, self.given, self.children, self.runs):
                 remembered.clear()
         tag, vr = self.encoding.parse_key(key)
         if tag == 0 and vr == "\0\0" and self.stage is not None:
@@ -130,16 +170,27 @@ class Table:
         self.operations[key] = operation
         return operation
 
-    def private_operation(self, key: bytes, creator: str, tag: int) -> int:
-        """Decide about an element of a private block once its creator is known."""
-        vr = self.encoding.parse_key(key)[1] or "UN"
-        decision = self._plan.private_rule(creator, tag & 0xFFFF00FF, vr)
-        code = self._code(key, tag, vr, decision, self._form(tag, vr))
-        return REMOVE if code == WALK else code
+    def block(self, creator: str, group: int) -> "Table | None":
+        """Return the table of a private block in data sets of this place; None when no rule keeps any of it."""
+        if (creator, group) not in self._plan.private_groups:
+            return None
+        found = self._blocks.get(creator)
+        if found is None:
+            found = self._sibling(self._place, self.encoding, self.sequence, creator)
+            self._blocks[creator] = found
+        return found
 
-    def keeps_creator(self, creator: str, tag: int) -> bool:
-        """Say whether some rule keeps elements of this private block."""
-        return (creator, tag >> 16) in self._plan.private_groups
+    def content_item(self, concept: Concept, value_type: str) -> "Table | None":
+        """Return the table of one content item, or None when the item goes (PS3.15 Table E.3.4-1)."""
+        try:
+            return self._items[concept, value_type]
+        except KeyError:
+            place = self._plan.item_place(self._place, concept, value_type)
+        if len(self._items) >= MAX_MEMO:
+            self._items.clear()
+        found = None if place is None else self._shared(place, self.encoding, self.sequence)
+        self._items[concept, value_type] = found
+        return found
 
     def _form(self, tag: int, vr: str) -> int:
         if not self.encoding.explicit:
@@ -150,41 +201,64 @@ class Table:
         return LONG if properties.is_long else SHORT
 
     def _operation(self, key: bytes, tag: int, vr: str, form: int) -> int:
-        if self.stage is not None:
-            if tag >= STAGES[self.stage]:
-                return INSERT
-            if tag == 0x00120064:
-                return CODES
-            if tag == 0x00280303:
-                return TEMPORAL
-            if tag in PIXEL_DATA:
-                return PIXELS
-        if is_private(tag) and self._plan.private_groups:
-            return CREATOR if is_private_creator(tag) else PRIVATE
-        known = dictionary.vr_of(tag)
-        encoded = vr or known or "UN"
+        if self.creator is not None:
+            encoded = vr or "UN"
+            decision = self._plan.private_rule(self.creator, tag & 0xFFFF00FF, encoded, self._place)
+            return self._code(key, tag, encoded, decision, form)
+        special = self._special(tag)
+        if special is not None:
+            return special
+        encoded = vr or dictionary.vr_of(tag) or "UN"
         code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
         if tag == STUDY_UID and self.stage is not None:
             return {UID: STUDY, DEFINITION: STUDY_KEPT}.get(code, code)
         return code
 
+    def _special(self, tag: int) -> int | None:
+        """Return the operation for what the walk itself needs, whatever the plan says."""
+        if self.stage is not None:
+            if tag >= STAGES[self.stage]:
+                return INSERT
+            if tag in _AT_ROOT:
+                return _AT_ROOT[tag]
+        if tag >> 16 in self._private_groups:
+            return CREATOR if is_private_creator(tag) else PRIVATE
+        if tag == SPECIFIC_CHARACTER_SET and (self.recodes or self.stage is None):
+            return CHARSET
+        if tag == LENGTH_TO_END and self.recodes:
+            return REMOVE  # retired, and untrue by now
+        return None
+
     def _code(self, key: bytes, tag: int, vr: str, decision: Decision, form: int) -> int:
-        known = dictionary.vr_of(tag) or vr
+        known = self._known(tag) or vr
         self.vrs[key] = meant = known if vr == "UN" else vr
         if decision.action is Action.KEEP:
             return self._kept(key, tag, vr, meant, decision)
         code = _CODES[decision.action]
+        if decision.value is not None:
+            self.given[key] = decision.value
+            if code == CONSTANT and not decision.value.isascii():
+                self.constants[key] = self._constant(key, form, vr, known, replace(decision, value=None))
+                return TEXT
         if code == CONSTANT:
             self.constants[key] = self._constant(key, form, vr, known, decision)
         if code == PSEUDONYM and tag in PATIENT_TAGS:
             return PATIENT
+        if code == CLEAN and meant == "AS":
+            return AGE
         return code
+
+    def _known(self, tag: int) -> str | None:
+        return dictionary.vr_of(tag) if self.creator is None else dictionary.private_vr(tag & 0xFFFF00FF, self.creator)
 
     def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
         if meant != "SQ":
+            if self.recodes and meant in CHARSET_VRS:
+                return RECODE
             return UNKNOWN if vr == "UN" else DEFINITION if meant == "UI" else KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
-        place = self._plan.inside(self._place, tag, deep=decision.deep)
+        named = tag if self.creator is None else tag & 0xFFFF00FF
+        place = self._plan.inside(self._place, named, deep=decision.deep)
         self.children[key] = self._shared(place, inner, tag)
         return WALK
 
@@ -192,9 +266,13 @@ class Table:
         """Places that no rule can tell apart share one table, however the sequences are nested."""
         found = self._family.get((place, encoding, sequence))
         if found is None:
-            found = self._family[place, encoding, sequence] = Table(self._plan, place, encoding, sequence)
-            found._family = self._family
+            found = self._family[place, encoding, sequence] = self._sibling(place, encoding, sequence)
         return found
+
+    def _sibling(self, place: Place, encoding: Encoding, sequence: int, creator: str | None = None) -> "Table":
+        table = Table(self._plan, place, encoding, sequence, creator=creator, recodes=self.recodes)
+        table._family = self._family
+        return table
 
     def _constant(self, key: bytes, form: int, vr: str, known: str, decision: Decision) -> bytes:
         """The whole element. A dummy follows the VR it is written in; a value of the profile is text in any."""
@@ -215,6 +293,6 @@ def _insertion(plan: Plan, encoding: Encoding, stage: int | None) -> bytes:
     return marks.elements(plan, encoding, (), "")[stage]
 
 
-def root_tables(plan: Plan, encoding: Encoding) -> tuple[Table, ...]:
+def root_tables(plan: Plan, encoding: Encoding, *, recodes: bool = False) -> tuple[Table, ...]:
     """The tables of a top-level data set, one per stage."""
-    return tuple(Table(plan, ROOT, encoding, stage=stage) for stage in range(len(STAGES)))
+    return tuple(Table(plan, ROOT, encoding, stage=stage, recodes=recodes) for stage in range(len(STAGES)))

@@ -42,9 +42,11 @@ _ENCODER: Final = msgspec.json.Encoder()
 def decode_object(piece: bytes | msgspec.Raw) -> DataSet:
     """Split a JSON object into its members, unparsed; they keep ``piece``, or a compact copy of it, in memory.
 
-    Raises MalformedInput, also for repeated, escaped and non-ASCII names, and LimitExceeded where the parser finds it
-    nested too deeply.
+    Raises MalformedInput, also for repeated, escaped and non-ASCII names and for bytes that are not UTF-8, and
+    LimitExceeded where the parser finds it nested too deeply.
     """
+    if isinstance(piece, bytes):
+        _check_text(piece)  # a msgspec.Raw is a part of what has been checked
     members = _decode(piece)
     if _accounts_for(members, len(piece)):
         return members
@@ -69,6 +71,15 @@ def _decode(piece: bytes | msgspec.Raw) -> DataSet:
         raise LimitExceeded("nesting of JSON", sys.getrecursionlimit()) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise MalformedInput("not a JSON object") from None
+
+
+def _check_text(piece: bytes) -> None:
+    """Raise MalformedInput unless it is UTF-8; the parser does not look into values that stay unparsed."""
+    try:
+        if not piece.isascii():
+            piece.decode()
+    except UnicodeDecodeError:
+        raise MalformedInput("JSON that is not UTF-8") from None
 
 
 def _accounts_for(members: DataSet, length: int) -> bool:

@@ -75,6 +75,28 @@ IMPLICIT_LE = Encoding(explicit=False, little=True, tags=Struct("<HH"), u16=Stru
 
 
 _IS_LONG = {vr.code.encode(): vr.is_long for vr in VRS.values()}
+_MAX_FIRST_GROUP = 0x00FF
+_MAX_FIRST_BYTES = 0x1000
+
+
+def actual_encoding(buf: bytes, pos: int, declared: Encoding) -> Encoding:
+    """Return the encoding that the first element of a data set is plainly in, whatever was said; else ``declared``.
+
+    Data sets begin with a low group, and their first value is short: in an encoding that it is not in, the group of an
+    element or its length is absurd. Needs the first 8 bytes.
+    """
+    for encoding in (declared, EXPLICIT_LE, IMPLICIT_LE, EXPLICIT_BE):
+        if _is_first(buf[pos : pos + 8], encoding):
+            return encoding
+    return declared
+
+
+def _is_first(header: bytes, encoding: Encoding) -> bool:
+    if len(header) < 8 or not 8 <= encoding.tags.unpack_from(header)[0] <= _MAX_FIRST_GROUP:
+        return False
+    if encoding.explicit:
+        return header[4:6] in _IS_LONG
+    return bool(encoding.u32.unpack_from(header, 4)[0] < _MAX_FIRST_BYTES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +166,11 @@ def skip_value(buf: bytes, header: Header, encoding: Encoding, depth: int = 0) -
         elif header.vr in ("OB", "OW"):
             raise MalformedInput("a fragment of undefined length", (header.tag,), pos)
         else:
-            pos = _skip_open_item(buf, item.start, inner, depth)
+            pos = skip_item(buf, item.start, inner, depth)
 
 
-def _skip_open_item(buf: bytes, pos: int, encoding: Encoding, depth: int) -> int:
+def skip_item(buf: bytes, pos: int, encoding: Encoding, depth: int = 0) -> int:
+    """Return the position after an item of undefined length whose elements begin at ``pos``."""
     while True:
         header = read_header(buf, pos, encoding)
         if header.tag == ITEM_DELIMITER:
@@ -178,5 +201,5 @@ def items(value: bytes, encoding: Encoding) -> Iterator[tuple[int, int]]:
         if item.tag != ITEM:
             raise MalformedInput("an item was expected", (), pos)
         open_item = item.length == UNDEFINED
-        pos = _skip_open_item(value, item.start, encoding, 0) if open_item else item.start + item.length
+        pos = skip_item(value, item.start, encoding) if open_item else item.start + item.length
         yield item.start, pos - 8 if open_item else pos

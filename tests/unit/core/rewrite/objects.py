@@ -6,8 +6,9 @@ from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.part10 import IMPLEMENTATION_CLASS_UID
-from gateway.core.rewrite.stream import DataSetRewriter, Limits
+from gateway.core.rewrite.stream import DataSetRewriter, Layout, Limits
 from gateway.core.wire.elements import EXPLICIT_LE, Encoding
 from tests.kit.engine import KEYS, profile
 from tests.kit.splits import splits
@@ -31,6 +32,11 @@ def uid(source: str) -> bytes:
     """Give the released UID, padded to even length."""
     released = KEYS.uid(source).encode()
     return released + b"\0" * (len(released) % 2)
+
+
+def layout(under: Engine, encoding: Encoding = EXPLICIT_LE, sop_class: bytes = CT) -> Layout:
+    """Lay the plan out for an object without any value that a condition could look at."""
+    return under.layout(Head(sop_class.decode(), "1.2.3", "", "P1", "1.2", ""), encoding)
 
 
 def head(encoding: Encoding = EXPLICIT_LE, sop_class: bytes = CT) -> bytes:

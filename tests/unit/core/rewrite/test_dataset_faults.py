@@ -4,7 +4,8 @@ import pytest
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
 from gateway.core.rewrite import dataset, tables
-from gateway.core.rewrite.dataset import COUNTED, MEMO_BYTES
+from gateway.core.rewrite.change import COUNTED
+from gateway.core.rewrite.dataset import MEMO_BYTES
 from gateway.core.standard import dictionary
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, MAX_DEPTH, Encoding
 from tests.kit.engine import KEYS
@@ -35,6 +36,7 @@ from tests.unit.core.rewrite.objects import (
     engine,
     feed,
     head,
+    layout,
     released,
     released_head,
     walk,
@@ -266,7 +268,7 @@ def test_invented_tags_do_not_fill_the_memory_of_a_long_lived_engine(monkeypatch
     for start in range(0x1000, 0x1800, 0x100):
         body = b"".join(b"\x29\0" + n.to_bytes(2, "little") + b"LO\0\0" for n in range(start, start + 0x100))
         assert feed(data_set_rewriter(under), [head() + body]) == released_head(under)
-    for table in under.tables("1.2.840.10008.5.1.4.1.1.2", EXPLICIT_LE)[1]:
+    for table in layout(under).tables:
         assert max(len(table.operations), len(table.vrs), len(table.constants)) <= 51
 
 
@@ -287,7 +289,7 @@ def test_nested_inventions_do_not_fill_the_memory_of_a_long_lived_engine() -> No
             )
         feed(data_set_rewriter(under), [head() + body])
         found: set[int] = set()
-        open_tables = list(under.tables("1.2.840.10008.5.1.4.1.1.2", EXPLICIT_LE)[1])
+        open_tables = list(layout(under).tables)
         while open_tables:
             table = open_tables.pop()
             if id(table) not in found:

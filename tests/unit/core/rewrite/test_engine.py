@@ -9,7 +9,7 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.wire.elements import EXPLICIT_LE, IMPLICIT_LE
 from tests.kit.engine import KEYS, profile
-from tests.unit.core.rewrite.objects import CT, ENHANCED_CT, engine, head, part10
+from tests.unit.core.rewrite.objects import CT, ENHANCED_CT, engine, head, layout, part10
 
 MINIMAL = {"00080016": {"vr": "UI", "Value": [CT.decode()]}, "00080018": {"vr": "UI", "Value": ["1.2.3"]}}
 
@@ -24,10 +24,10 @@ def test_a_plan_is_made_once_for_each_iod_and_one_for_all_unknown_classes() -> N
 
 def test_tables_are_made_once_for_each_iod_and_encoding() -> None:
     under = engine()
-    plan, tables = under.tables(CT.decode(), EXPLICIT_LE)
-    assert plan is under.plan(CT.decode())
-    assert under.tables(CT.decode(), EXPLICIT_LE)[1] is tables
-    assert under.tables(CT.decode(), IMPLICIT_LE)[1] is not tables
+    found = layout(under)
+    assert found.plan is under.plan(CT.decode())
+    assert layout(under) is found
+    assert layout(under, IMPLICIT_LE).tables is not found.tables
 
 
 def test_the_digest_is_the_profiles() -> None:

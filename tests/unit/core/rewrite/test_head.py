@@ -3,7 +3,8 @@
 import pytest
 
 from gateway.core.errors import MalformedInput
-from gateway.core.rewrite.head import Head, read_head
+from gateway.core.rewrite.head import BURNED_IN as BURNED_IN_TAG
+from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 
 ENCODINGS = [EXPLICIT_LE, EXPLICIT_BE, IMPLICIT_LE]
@@ -27,7 +28,8 @@ def write(encoding: Encoding, *elements: Element) -> bytes:
 def read(
     *elements: Element, whole: bool = False, with_burned_in: bool = False, encoding: Encoding = EXPLICIT_LE
 ) -> Head | None:
-    return read_head(write(encoding, *elements), 0, encoding, {}, whole=whole, with_burned_in=with_burned_in)
+    reader = HeadReader(encoding, [BURNED_IN_TAG] if with_burned_in else ())
+    return reader.read(write(encoding, *elements), 0, whole=whole)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -75,8 +77,8 @@ def test_a_head_cut_anywhere_is_not_known_yet(encoding: Encoding) -> None:
     known = write(encoding, CLASS, INSTANCE, PATIENT, SEX)
     last = len(write(encoding, SEX))
     for end in range(len(known) - last + 4):
-        assert read_head(known[:end], 0, encoding, {}, whole=False, with_burned_in=False) is None
-    assert read_head(known, 0, encoding, {}, whole=False, with_burned_in=False) is not None
+        assert HeadReader(encoding).read(known[:end], 0, whole=False) is None
+    assert HeadReader(encoding).read(known, 0, whole=False) is not None
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
@@ -88,7 +90,7 @@ def test_sequences_on_the_way_are_skipped_closed_or_open(encoding: Encoding) -> 
     opened = closed[: header - 4] + b"\xff\xff\xff\xff" + item + encoding.tag(0xFFFEE0DD) + encoding.u32.pack(0)
     for sequence in (closed, opened):
         data_set = write(encoding, CLASS, INSTANCE) + sequence + write(encoding, PATIENT, SEX)
-        found = read_head(b"??" + data_set, 2, encoding, {}, whole=False, with_burned_in=False)
+        found = HeadReader(encoding).read(b"??" + data_set, 2, whole=False)
         assert found is not None
         assert found.patient_id == "P1"
 
@@ -122,7 +124,7 @@ def test_the_first_of_two_equal_tags_counts() -> None:
 
 def test_a_value_that_is_cut_is_not_taken_for_shorter() -> None:
     cut = write(EXPLICIT_LE, CLASS, INSTANCE, (0x00100020, "LO", b"P12345"))[:-2]
-    found = read_head(cut, 0, EXPLICIT_LE, {}, whole=True, with_burned_in=False)
+    found = HeadReader(EXPLICIT_LE).read(cut, 0, whole=True)
     assert found is not None
     assert found.patient_id == ""
 

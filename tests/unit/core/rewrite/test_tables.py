@@ -108,14 +108,17 @@ def test_a_constant_is_the_whole_element(tag: int, vr: str, element: bytes) -> N
 
 
 def test_a_private_element_is_decided_when_its_creator_is_known() -> None:
-    table = inner()
-    assert table.private_operation(key(EXPLICIT_LE, 0x00291010, "LO"), "ACME", 0x00291010) == tables.KEEP
-    assert table.private_operation(key(EXPLICIT_LE, 0x00291010, "LO"), "ELSE", 0x00291010) == tables.REMOVE
-    assert table.private_operation(key(EXPLICIT_LE, 0x00291010, "UI"), "ACME", 0x00291010) == tables.UID
-    assert table.private_operation(key(EXPLICIT_LE, 0x00291011, "LO"), "ACME", 0x00291011) == tables.CONSTANT
-    assert table.private_operation(key(EXPLICIT_LE, 0x00291010, "SQ"), "ACME", 0x00291010) == tables.REMOVE
-    assert table.keeps_creator("ACME", 0x00290042)
-    assert not table.keeps_creator("ACME", 0x00310042)
+    block = inner().block("ACME", 0x0029)
+    assert block is not None
+    for tag, vr, operation in (
+        (0x00291010, "LO", tables.KEEP),
+        (0x00291010, "UI", tables.UID),
+        (0x00291011, "LO", tables.CONSTANT),
+        (0x00291012, "LO", tables.REMOVE),
+    ):
+        assert block.classify(key(EXPLICIT_LE, tag, vr)) >> 2 == operation
+    assert inner().block("ELSE", 0x0029) is None
+    assert inner().block("ACME", 0x0031) is None
 
 
 def test_without_private_rules_everything_private_goes_at_once() -> None:

@@ -10,7 +10,8 @@ from pydicom.charset import python_encoding
 from pydicom.data import get_charset_files
 from pydicom.dataset import Dataset
 
-from gateway.core.wire.charset import decode, split_terms
+from gateway.core.errors import MalformedInput
+from gateway.core.wire.charset import decode, encode, read, split_terms
 
 CHARSET_FILES = {Path(path).name: path for path in get_charset_files("*.dcm")}
 NAMES = {
@@ -160,3 +161,133 @@ def test_terms_are_split() -> None:
     assert split_terms(b"\\ISO 2022 IR 87 ") == ("", "ISO 2022 IR 87")
     assert split_terms(b"ISO_IR 192\0") == ("ISO_IR 192",)
     assert split_terms(b"") == ("",)
+
+
+@pytest.mark.parametrize("value", [b"ISO_IR 100\n", b"\0ISO\0IR", b"ISO_IR \xb9", b"ISO 2022 IR 6\\\x1b"])
+def test_terms_that_are_no_printable_text_are_malformed(value: bytes) -> None:
+    with pytest.raises(MalformedInput, match="Specific Character Set"):
+        split_terms(value)
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"chrKoreanMulti.dcm"}))
+def test_a_name_is_written_as_it_stood_in_pydicoms_charset_files(name: str) -> None:
+    data_set = dcmread(CHARSET_FILES[name])
+    terms, value = terms_of(data_set), raw(data_set, "PatientName").rstrip(b" ")
+    text = read(value, terms, is_person_name=True)
+    assert text is not None
+    assert encode(text, terms, is_person_name=True) == value
+
+
+@pytest.mark.parametrize(
+    ("terms", "text", "value"),
+    [
+        ([], "A\\B^C", b"A\\B^C"),
+        (["ISO_IR 100"], "Jérôme", b"J\xe9r\xf4me"),
+        (["ISO_IR 203"], "5 € Œuvre", b"5 \xa4 \xbcuvre"),
+        (["ISO_IR 192"], "naïve 王 🜨", "naïve 王 🜨".encode()),
+        (["GB18030"], "王 ñ 🜨", "王 ñ 🜨".encode("gb18030")),
+        (["GBK"], "王小东", "王小东".encode("gbk")),
+        (["ISO_IR 13"], "ﾔﾏﾀﾞ^ABC", b"\xd4\xcf\xc0\xde^ABC"),
+        (["", "ISO 2022 IR 149"], "김^희 중", b"\x1b$)C\xb1\xe8^\x1b$)C\xc8\xf1 \xc1\xdf"),
+        (["", "ISO 2022 IR 58"], "张^小", b"\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1"),
+        (["ISO 2022 IR 13", "ISO 2022 IR 87"], "ﾔ山A\r\n山", b"\xd4\x1b$B;3\x1b(JA\r\n\x1b$B;3\x1b(J"),
+        (["", "ISO 2022 IR 87", "ISO 2022 IR 159"], "山丂A", b"\x1b$B;3\x1b$(D0!\x1b(BA"),
+        (["ISO 2022 IR 100", "ISO 2022 IR 144"], "éЛ\\Лé", b"\xe9\x1b-L\xbb\\\x1b-L\xbb\x1b-A\xe9"),
+    ],
+)
+def test_text_is_written_with_the_escapes_that_it_needs(terms: list[str], text: str, value: bytes) -> None:
+    assert encode(text, terms, is_person_name=True) == value
+    assert read(value, terms, is_person_name=True) == text
+
+
+@pytest.mark.parametrize(
+    ("terms", "text"),
+    [
+        ([], "é"),
+        ([""], "王"),
+        (["NONSENSE"], "é"),
+        (["ISO_IR 100"], "王"),
+        (["ISO_IR 100"], "é\x1b"),
+        (["ISO_IR 13"], "山"),
+        (["", "ISO 2022 IR 87"], "김"),
+        (["", "ISO 2022 IR 149"], "é"),
+        (["ISO_IR 192"], "\ud800"),
+        (["GBK"], "🜨"),
+    ],
+)
+def test_text_that_does_not_fit_is_not_written(terms: list[str], text: str) -> None:
+    assert encode(text, terms) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "value"),
+    [
+        ([], b"\xe9"),
+        (["NONSENSE"], b"\xe9"),
+        (["ISO_IR 192"], b"\xe9"),
+        (["GB18030"], b"\xff"),
+        (["ISO_IR 13"], b"\x83\x5c"),  # Shift JIS under another name
+        (["", "ISO 2022 IR 87"], b"\x1b$B;"),
+        (["", "ISO 2022 IR 87"], b"\x1b$B;3\\;3\x1b(B"),  # the backslash shifts all that follows
+        (["", "ISO 2022 IR 87"], b"\x1b$)C\xb1\xe8"),
+        (["", "ISO 2022 IR 149"], b"\x1b$)C\xb1"),
+    ],
+)
+def test_what_the_terms_do_not_explain_is_not_read(terms: list[str], value: bytes) -> None:
+    assert read(value, terms) is None
+    assert decode(value, terms) == value.decode("latin-1")
+
+
+@pytest.mark.parametrize(
+    ("terms", "text"),
+    [
+        (["GB18030"], "乗昞"),
+        (["GBK"], "昞"),
+        (["", "ISO 2022 IR 87"], "＋÷"),
+        (["", "ISO 2022 IR 87", "ISO 2022 IR 159"], "丂倲"),
+    ],
+)
+def test_a_trail_byte_is_no_backslash(terms: list[str], text: str) -> None:
+    joined = f"{text}\\{text}"
+    value = encode(joined, terms)
+    assert value is not None
+    assert value.count(b"\\") > 1, "no trail byte 0x5C: the case says nothing"
+    read_back = read(value, terms)
+    assert read_back is not None
+    assert read_back.split("\\") == [text, text]
+
+
+def test_an_escape_that_was_not_repeated_after_a_delimiter_still_counts_where_nothing_else_could() -> None:
+    value = b"\x1b$)C\xb1\xe8^\xc8\xf1\xc1\xdf\\\xb1\xe8"
+    assert read(value, ["", "ISO 2022 IR 149"], is_person_name=True) == "김^희중\\김"
+
+
+def test_a_space_stands_between_two_byte_characters() -> None:
+    assert read(b"\x1b$B;3 ;3\x1b(B", ["", "ISO 2022 IR 87"]) == "山 山"
+
+
+def test_both_halves_of_the_code_table_are_used_at_once() -> None:
+    assert read(b"\x1b$B;3\xe9;3\x1b(B", ["ISO 2022 IR 100", "ISO 2022 IR 87"]) == "山é山"
+
+
+TERMS = st.sampled_from(
+    [
+        ["ISO_IR 192"],
+        ["GB18030"],
+        ["GBK"],
+        ["", "ISO 2022 IR 149"],
+        ["", "ISO 2022 IR 58"],
+        ["ISO 2022 IR 13", "ISO 2022 IR 87", "ISO 2022 IR 159"],
+        ["ISO 2022 IR 100", "ISO 2022 IR 144", "ISO 2022 IR 87", "ISO 2022 IR 149"],
+        *([term] for term in SINGLE_BYTE_TERMS),
+    ]
+)
+
+
+@given(
+    st.text(st.sampled_from("aB^=\\ \r\n\téüЛюλ山丂ﾔ김희张王＋") | st.characters(), max_size=12), TERMS, st.booleans()
+)
+def test_what_is_written_is_read_back(text: str, terms: list[str], is_person_name: bool) -> None:
+    value = encode(text, terms, is_person_name=is_person_name)
+    if value is not None:
+        assert read(value, terms, is_person_name=is_person_name) == text

@@ -398,6 +398,14 @@ def test_what_is_no_unambiguous_object_is_refused(piece: bytes) -> None:
         decode_object(piece)
 
 
+@pytest.mark.parametrize("value", [b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf"])
+def test_values_that_are_not_utf_8_are_refused_though_nobody_reads_them(value: bytes) -> None:
+    with pytest.raises(MalformedInput, match="UTF-8"):
+        decode_object(b'{"a":{"b":["' + value + b'"]}}')
+    assert_refuses(b'[{"a":1},{"a":2},{"a":"' + value + b'"},{"a":3}]')
+    assert_reads('[{"a":"\u00e9\u738b\U0001f600"}]'.encode(), [{"a": "\u00e9\u738b\U0001f600"}])
+
+
 def test_an_object_is_encoded_from_values_old_and_new() -> None:
     members = decode_object(b'{"00080005":{"vr":"CS"},"00100010":{"vr":"PN"}}')
     assert encode_object(members) == b'{"00080005":{"vr":"CS"},"00100010":{"vr":"PN"}}'

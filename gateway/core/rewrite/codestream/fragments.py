@@ -1,0 +1,61 @@
+"""Encapsulated Pixel Data in pieces (PS3.5 Section A.4): the offset table, and the fragments with their codestreams."""
+
+from gateway.core.errors import MalformedInput
+from gateway.core.rewrite.codestream.machine import CodestreamCleaner
+from gateway.core.rewrite.codestream.ops import PIXEL_DATA, Piece
+from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding
+
+_HEADER_BYTES = 8
+
+
+class Fragments:
+    """The value of one Pixel Data of undefined length; without a cleaner it passes. ``ended`` after its delimiter."""
+
+    def __init__(self, encoding: Encoding, cleaner: CodestreamCleaner | None) -> None:
+        self._item = encoding.tag(ITEM)
+        self._delimiter = encoding.tag(SEQUENCE_DELIMITER)
+        self._u32 = encoding.u32
+        self._cleaner = cleaner
+        self._header = b""
+        self._left = self._items = 0
+        self.ended = False
+
+    def feed(self, buf: bytes, pos: int, out: list[Piece], base: int = 0) -> int:
+        """Take bytes from ``pos`` on and return where the value ends in them; what is unchanged is not copied.
+
+        ``base`` is the offset of the bytes, for messages. Raises MalformedInput.
+        """
+        view = memoryview(buf)
+        run = pos
+        while pos < len(buf) and not self.ended:
+            new: Piece
+            if self._left:
+                end = min(len(buf), pos + self._left)
+                self._left -= end - pos
+                old = view[pos:end]
+                new = self._cleaner.feed(old) if self._cleaner and self._items > 1 else old
+                changed = new is not old
+            else:
+                end = min(len(buf), pos + _HEADER_BYTES - len(self._header))
+                self._header += buf[pos:end]
+                new = self._entered(base + pos) if len(self._header) == _HEADER_BYTES else b""
+                changed = len(new) != end - pos
+            if changed:
+                out += [view[run:pos], new]
+                run = end
+            pos = end
+        out.append(view[run:pos])
+        return pos
+
+    def _entered(self, offset: int) -> bytes:
+        """Read the header of an item or of the delimiter and return what leaves now."""
+        header, self._header = self._header, b""
+        kind, length = header[:4], self._u32.unpack_from(header, 4)[0]
+        if kind == self._delimiter and length == 0:
+            self.ended = True
+            return (self._cleaner.end() if self._cleaner else b"") + header
+        if kind != self._item or length == UNDEFINED:
+            raise MalformedInput("a fragment was expected", (PIXEL_DATA,), offset)
+        self._left = length
+        self._items += 1
+        return self._cleaner.fragment(header) if self._cleaner and self._items > 1 else header

@@ -1,0 +1,183 @@
+"""The final check: an object's own identifiers are searched in what is about to be released of it.
+
+It knows the facts that the head told, not what the rewriting did with them, so it also finds what slipped through a
+wrong rule or a mistake of ours. Names, identifiers, places, dates and UIDs are searched as text in the object's
+character set, UTF-8, Latin-1 and UTF-16, percent-encoded and in base64. Left out: Pixel Data and values too large to be
+held; what the profile keeps at its own attribute on purpose, which is then searched nowhere; what our own insertions
+say; what is too short (see ``needles``). Dates other than the birth date count in free text only, and a date that the
+plan wrote itself never counts: one that moved may meet another by chance.
+
+Two steps: bytes are searched for bytes, which passes nearly everything at the speed of ``in``; what looks suspicious is
+read value by value. Bytes that were searched before for the same person are known.
+"""
+
+import struct
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from gateway.core.errors import GatewayError, RefusedByProfile, format_path
+from gateway.core.profile.model import Action, Profile
+from gateway.core.profile.plan import Plan
+from gateway.core.rewrite import marks
+from gateway.core.rewrite.facts import BULK_BYTES, Facts, Told
+from gateway.core.rewrite.forms import decoded, folded, unescaped
+from gateway.core.rewrite.needles import Needles, needles
+from gateway.core.rewrite.tables import MAX_KEYS
+from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
+from gateway.core.standard.tags import is_private
+from gateway.core.standard.vr import VRS
+from gateway.core.wire.elements import Encoding, elements
+from gateway.core.wire.jsonelement import Elements
+
+MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES = 64, 1 << 19, 1 << 16
+"""How many subjects are remembered, and how much of what was searched for one."""
+MIN_UID, STEM = 12, 24
+"""A shorter UID is no more than a version number. UIDs are found by how they begin: an object's begin alike."""
+MAX_NAMED_PATHS = 8
+
+
+class _Known:
+    """How to find one subject under one plan, and the pieces that do not name it."""
+
+    __slots__ = ("_bytes", "clean", "needles")
+
+    def __init__(self, found: Needles) -> None:
+        self.needles = found
+        self.clean: set[bytes] = set()
+        self._bytes = 0
+
+    def remember(self, pieces: Iterable[bytes]) -> None:
+        """Remember pieces in which the subject was not found."""
+        for piece in pieces:
+            if len(piece) <= MAX_PIECE_BYTES:
+                self._bytes += len(piece)
+                self.clean.add(piece)
+        if self._bytes > MAX_KNOWN_BYTES:
+            self._bytes = 0
+            self.clean.clear()
+
+
+class FinalCheck:
+    """Makes the checks of one profile's objects; ``refused`` counts those that did not pass."""
+
+    def __init__(self, profile: Profile) -> None:
+        self.refused = 0
+        self._kept_tags = frozenset(rule.selector.tag for rule in profile.rules if rule.action is Action.KEEP)
+        dummies = (vr.dummy for vr in VRS.values())
+        values = (rule.value for rule in profile.rules)
+        self._own = tuple(text for text in (*dummies, *values, *marks.CODE_MEANINGS.values()) if text)
+        self._kept: dict[tuple[Plan, int, str], bool] = {}
+        self._known: dict[tuple[frozenset[Told], Plan, tuple[str, ...]], _Known] = {}
+
+    def of(self, facts: Facts, plan: Plan, terms: Sequence[str]) -> "ObjectCheck":
+        """Return the check of one object; ``terms`` are its Specific Character Set."""
+        subject = facts.said, plan, tuple(terms)
+        known = self._known.get(subject)
+        if known is None:
+            if len(self._known) >= MAX_SUBJECTS:
+                self._known.clear()
+            known = self._known[subject] = self._new(facts, plan, terms)
+        return ObjectCheck(self, known, self.uids(facts.uids, plan), plan, terms)
+
+    def uids(self, told: Iterable[Told], plan: Plan) -> frozenset[bytes]:
+        """Return the UIDs to search for."""
+        kept = {uid for one in told if self._is_kept(one, plan) for uid in one.values}
+        found = {uid for one in told for uid in one.values if len(uid) >= MIN_UID}
+        return frozenset(uid.encode("utf-8") for uid in found - kept)
+
+    def _is_kept(self, told: Told, plan: Plan) -> bool:
+        """Say whether the profile releases an attribute as it is: then its value is no secret of this object."""
+        asked = plan, told.tag, told.vr
+        known = self._kept.get(asked)
+        if known is None:
+            if len(self._kept) >= MAX_KEYS:
+                self._kept.clear()
+            tag = told.tag & 0xFFFF00FF if is_private(told.tag) else told.tag
+            known = tag in self._kept_tags or plan.decide(told.tag, told.vr).action is Action.KEEP
+            self._kept[asked] = known
+        return known
+
+    def _new(self, facts: Facts, plan: Plan, terms: Sequence[str]) -> _Known:
+        kept = {told for told in facts.said if self._is_kept(told, plan)}
+        released = (value for told in kept for value in told.values)
+        return _Known(needles(facts.said - kept, (*released, plan.method, *self._own), terms))
+
+
+class ObjectCheck:
+    """Searches what is released of one object. Raises RefusedByProfile, which names tag paths only."""
+
+    def __init__(
+        self, owner: FinalCheck, known: _Known, uids: frozenset[bytes], plan: Plan, terms: Sequence[str]
+    ) -> None:
+        self.is_refused = False
+        self._owner = owner
+        self._known = known
+        self._uids = uids
+        self._stems = {uid[:STEM] for uid in uids}
+        self._plan = plan
+        self._terms = terms
+
+    def pieces(self, pieces: Iterable[bytes | memoryview], encoding: Encoding) -> None:
+        """Search whole elements that follow each other; views are of Pixel Data and pass."""
+        found = [piece for piece in pieces if type(piece) is bytes]
+        searched = found
+        if max(map(len, found), default=0) > BULK_BYTES:
+            searched = [part for piece in found for part in _without_bulk(piece, encoding)]
+        if self._is_suspicious(searched, _as_it_is):
+            self._judge(self._verdict().data_set(b"".join(found), encoding), found)
+
+    def elements(self, elements: Elements) -> None:
+        """Search a data set of the JSON Model."""
+        found = [bytes(value) for value in elements.values()]
+        if self._is_suspicious(found, unescaped):
+            self._judge(self._verdict().json(elements), found)
+
+    def _is_suspicious(self, pieces: Sequence[bytes], plain: Callable[[bytes], bytes]) -> bool:
+        """Search bytes for bytes; False means that nothing is there."""
+        if self._has_uid(b"\n".join(pieces)):
+            return True
+        fresh = set(pieces).difference(self._known.clean)
+        if not fresh:
+            return False
+        forms = decoded(plain(b"\n".join(fresh)))
+        text = folded(b"\n".join(forms))
+        if any(needle in text for needle in self._known.needles.plain):
+            return True
+        if len(forms) == 1:
+            self._known.remember(fresh)
+            return False
+        # What holds other forms is searched again: the next object has other UIDs.
+        self._known.remember(piece for piece in fresh if len(decoded(plain(piece))) == 1)
+        return self._has_uid(text)
+
+    def _has_uid(self, text: bytes) -> bool:
+        return any(stem in text for stem in self._stems) and any(uid in text for uid in self._uids)
+
+    def _verdict(self) -> Verdict:
+        uids = frozenset(uid.decode("utf-8") for uid in self._uids)
+        return Verdict(self._known.needles, uids, self._plan, self._terms)
+
+    def _judge(self, paths: Iterator[Path], pieces: Iterable[bytes]) -> None:
+        try:
+            found = list(dict.fromkeys(paths))
+        except (GatewayError, IndexError, struct.error):
+            found = [()]  # what cannot be read cannot be cleared
+        if not found:
+            self._known.remember(pieces)
+            return
+        self._owner.refused += 1
+        self.is_refused = True
+        where = ", ".join(format_path(path) for path in found[:MAX_NAMED_PATHS] if path)
+        raise RefusedByProfile(f"the final check found an identifier of the subject at {where or 'an unknown place'}")
+
+
+def _as_it_is(raw: bytes) -> bytes:
+    return raw
+
+
+def _without_bulk(piece: bytes, encoding: Encoding) -> Iterator[bytes]:
+    run = 0
+    for header, after in elements(piece, 0, len(piece), encoding):
+        if is_bulk(header):
+            yield piece[run : header.start]
+            run = after
+    yield piece[run:]

@@ -1,0 +1,138 @@
+"""Each action on one element of the DICOM JSON Model, given what is known of the object that it stands in."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import msgspec
+
+from gateway.core.errors import MalformedInput
+from gateway.core.profile.model import Action
+from gateway.core.profile.plan import Decision
+from gateway.core.pseudonym.values import cap_age, shift, truncate
+from gateway.core.rewrite.cleaning import Cleaner
+from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.jsonvalues import constant, emptied, inline, written
+from gateway.core.rewrite.tables import PATIENT_TAGS
+from gateway.core.standard.vr import SINGLE_VALUE_VRS, VRS
+from gateway.core.wire import charset
+from gateway.core.wire.jsonelement import BINARY_VRS, Element, Elements, fitting, inline_bytes, text, value_text
+
+Bulk = Callable[[str], str]
+"""Gives the gateway's URL for an origin's BulkDataURI."""
+
+_encode = msgspec.json.encode
+
+
+class Whole:
+    """What the elements of one object have in common; ``touched`` counts uses of the patient, of the subject, of links.
+
+    ``root`` is None for less than an object, which does not say who all its subject is.
+    """
+
+    def __init__(
+        self, patient: Patient, bulk: Bulk, root: Elements | None, cleaner_of: Callable[[Elements], Cleaner]
+    ) -> None:
+        self.patient = patient
+        self.touched = 0
+        self._bulk = bulk
+        self._root = root
+        self._cleaner_of = cleaner_of
+
+    @cached_property
+    def cleaner(self) -> Cleaner | None:
+        """What cleans text of this object's subject, if the whole object is there."""
+        return None if self._root is None else self._cleaner_of(self._root)
+
+    @cached_property
+    def character_set(self) -> Sequence[str]:
+        """The terms of (0008,0005), which hold for what is in InlineBinary; JSON itself is UTF-8."""
+        return charset.split_terms(text(self._root or {}, "00080005").encode("latin-1", "replace"))
+
+    def link(self, uri: str) -> str:
+        """Return the gateway's URL for an origin's BulkDataURI."""
+        self.touched += 1
+        return self._bulk(uri)
+
+
+@dataclass(slots=True)
+class Found:
+    """An element, the VR that is meant where it is written as UN, and what is to happen to it."""
+
+    tag: int
+    element: Element
+    meant: str
+    decision: Decision
+
+
+class Actions:
+    """Carries decisions out with the pseudonyms of one engine."""
+
+    def __init__(self, identity: Identity) -> None:
+        self._identity = identity
+
+    def kept(self, found: Found, whole: Whole) -> bytes:
+        """Write an element that stays and is no sequence: nothing but what its VR can hold. Raises MalformedInput."""
+        element, tag = found.element, found.tag
+        if element.BulkDataURI is not None:
+            return _encode({"vr": element.vr, "BulkDataURI": whole.link(element.BulkDataURI)})
+        if element.InlineBinary is not None:
+            return inline(element.vr, inline_bytes(element, tag))
+        if element.Value is None or element.vr in BINARY_VRS:
+            return _encode({"vr": element.vr})
+        if element.vr == "UI":
+            return written("UI", [self._identity.definition(value_text(value, tag)) for value in element.Value])
+        return _encode({"vr": element.vr, "Value": [fitting(value, element.vr, tag) for value in element.Value]})
+
+    def changed(self, found: Found, whole: Whole) -> bytes | None:
+        """Write an element as its action wants it, or None where it goes. Raises MalformedInput."""
+        element, action = found.element, found.decision.action
+        if action is Action.EMPTY or (action is Action.REPLACE and element.vr == "SQ"):
+            return _encode({"vr": element.vr})
+        if action is Action.REPLACE:
+            return constant(element.vr, found.meant, found.decision.value)
+        if element.vr == "UN":
+            return self._unknown_vr(found, whole)
+        if element.Value is None:
+            filled = action is Action.PSEUDONYM and found.tag in PATIENT_TAGS and element.BulkDataURI is None
+            return written(element.vr, self._texts(found, whole, [])) if filled else emptied(element)
+        values = [value_text(value, found.tag) for value in element.Value]
+        return written(element.vr, self._texts(found, whole, values))
+
+    def _unknown_vr(self, found: Found, whole: Whole) -> bytes | None:
+        """A value in VR UN stands as InlineBinary; one that is elsewhere cannot be changed here and does not leave."""
+        if found.element.InlineBinary is None:
+            return emptied(found.element)
+        raw = inline_bytes(found.element, found.tag)
+        decoded = charset.decode(raw, whole.character_set, is_person_name=found.meant == "PN")
+        values = [decoded] if found.meant in SINGLE_VALUE_VRS else decoded.split("\\")
+        new = "\\".join(self._texts(found, whole, [value.strip(" \0") for value in values]))
+        if not new.isascii():
+            return None  # bytes in the object's own character set would stand in an object that says UTF-8
+        return inline("UN", pad(new, VRS[found.meant].padding if found.meant in VRS else b" "))
+
+    def _texts(self, found: Found, whole: Whole, values: list[str]) -> list[str]:
+        action = found.decision.action
+        if action is Action.UID:
+            return [self._identity.uid(value) for value in values]
+        if action is Action.TRUNCATE_DATE:
+            to: Literal["year", "month"] = "month" if found.decision.value == "month" else "year"
+            return [truncate(found.meant, value, to) for value in values]
+        if action is Action.CLEAN and found.meant == "AS":
+            return [cap_age(value) for value in values]
+        if action is Action.PSEUDONYM and found.tag not in PATIENT_TAGS:
+            return [self._identity.pseudonym(found.tag, value) for value in values]
+        whole.touched += 1
+        if action is Action.PSEUDONYM:
+            return [whole.patient.pseudonym]
+        if action is Action.SHIFT_DATE:
+            return [shift(found.meant, value, whole.patient.shift_days) for value in values]
+        if action is Action.CLEAN:
+            return [] if whole.cleaner is None else [_cleaned(whole.cleaner, value, found.meant) for value in values]
+        raise MalformedInput("an action without a meaning here", (found.tag,))
+
+
+def _cleaned(cleaner: Cleaner, value: str, vr: str) -> str:
+    """Clean one value, a person's name by its component groups."""
+    return "=".join([cleaner.text(part, vr) for part in (value.split("=") if vr == "PN" else (value,))])

@@ -1,0 +1,88 @@
+"""What an object says about its subject, gathered from the DICOM JSON Model (PS3.18 Annex F), as ``facts`` does."""
+
+import re
+from collections.abc import Sequence
+
+from gateway.core.clean.subject import Kind, Subject
+from gateway.core.errors import LimitExceeded
+from gateway.core.rewrite.facts import FactReader, Facts, Told, meant, tell
+from gateway.core.rewrite.tables import MAX_MEMO
+from gateway.core.standard.vr import VRS
+from gateway.core.wire import charset
+from gateway.core.wire.elements import IMPLICIT_LE, MAX_DEPTH, is_item
+from gateway.core.wire.jsonelement import (
+    Element,
+    Elements,
+    decode_element,
+    decode_items,
+    inline_bytes,
+    text,
+    value_text,
+)
+
+MEMO_BYTES = 2048
+_KEY = re.compile(r"[0-9A-F]{8}")
+MOMENT_CHARACTERS = 8
+"""Of a date and time the date is enough."""
+
+
+class JsonFactReader:
+    """Gathers facts from data sets of the JSON Model; remembers what elements told, by their bytes."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, bytes], tuple[Told, ...]] = {}
+
+    def read(self, elements: Elements) -> Facts:
+        """Read one whole object. Raises MalformedInput, LimitExceeded."""
+        terms = charset.split_terms(text(elements, "00080005").encode("latin-1", "replace"))
+        found = self._data_set(elements, terms, 0, 0)
+        uids = [told for told in found if told.kind is Kind.UID]
+        return Facts(frozenset(found).difference(uids), tuple(uids))
+
+    def _data_set(self, elements: Elements, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
+        if depth > MAX_DEPTH:
+            raise LimitExceeded("nesting of sequences", MAX_DEPTH)
+        found: list[Told] = []
+        for key, value in elements.items():
+            raw = bytes(value)
+            told = None if sequence else self._known.get((key, raw))
+            if told is None:
+                tag = int(key, 16) if _KEY.fullmatch(key) else 0  # what is no tag is refused elsewhere
+                told = tuple(self._element(tag, raw, terms, sequence, depth))
+                if not sequence and len(raw) <= MEMO_BYTES and b"InlineBinary" not in raw:
+                    if len(self._known) >= MAX_MEMO:
+                        self._known.clear()
+                    self._known[key, raw] = told
+            found += told
+        return found
+
+    def _element(self, tag: int, raw: bytes, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
+        element = decode_element(raw, tag)
+        if element.vr == "SQ":
+            items = decode_items(element, tag)
+            return [told for item in items for told in self._data_set(item or {}, terms, tag, depth + 1)]
+        if element.InlineBinary is not None and element.vr == "UN":
+            value = inline_bytes(element, tag)
+            if is_item(value[:4]):
+                found: list[Told] = []
+                FactReader(IMPLICIT_LE, terms).unknown(value, found)
+                return found
+            values = [charset.decode(value, terms)]
+        else:
+            values = _texts(element, tag)
+        vr = meant(tag, element.vr)
+        told = tell(tag, vr, "\\".join(values), sequence)
+        return [] if told is None else [told]
+
+
+def subject_of_json(elements: Elements) -> Subject:
+    """Return the Subject of one whole object. Raises MalformedInput, LimitExceeded."""
+    return JsonFactReader().read(elements).subject()
+
+
+def _texts(element: Element, tag: int) -> list[str]:
+    vr = VRS.get(element.vr)
+    if element.Value is None or vr is None or not vr.is_text:
+        return []
+    values = [value_text(value, tag) for value in element.Value]
+    return [value[:MOMENT_CHARACTERS] for value in values] if element.vr == "DT" else values

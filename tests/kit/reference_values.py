@@ -1,0 +1,55 @@
+"""What the reference does to a value: dates moved by whole days, ages capped, text cleaned by what is handed in."""
+
+import re
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from pydicom.charset import convert_encodings, decode_bytes, encode_string
+
+_CLOCK = re.compile(r"([01]\d|2[0-3])([0-5]\d(([0-5]\d|60)(\.\d{1,6})?)?)?")
+_ZONE = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
+
+
+def moved(vr: str, value: bytes, days: int) -> bytes:
+    """Move each value back; what is not a whole date or time becomes empty."""
+    values = [_moved(vr, one.strip(" \0"), days) for one in value.decode("latin-1").split("\\")]
+    return _padded("\\".join(values).encode())
+
+
+def _moved(vr: str, value: str, days: int) -> str:
+    if vr == "SH":
+        return value if _ZONE.fullmatch(value) else ""
+    if vr == "TM":
+        return value if _CLOCK.fullmatch(value.replace(":", "")) else ""
+    plain = value.replace(".", "") if vr == "DA" and re.fullmatch(r"\d{4}\.\d\d\.\d\d", value) else value
+    rest = plain[8:]
+    clock, zone = (rest[:-5], rest[-5:]) if _ZONE.fullmatch(rest[-5:]) else (rest, "")
+    if (vr == "DA" and rest) or (clock and not _CLOCK.fullmatch(clock)):
+        return ""
+    try:
+        day = datetime.strptime(plain[:8], "%Y%m%d") - timedelta(days)  # noqa: DTZ007 - a day, no moment
+    except (ValueError, OverflowError):
+        return ""
+    return f"{day:%Y%m%d}".rjust(8, "0") + clock + zone
+
+
+def capped(value: bytes) -> bytes:
+    """Make every age above 89 years one of 90."""
+    found = [one.strip(" \0") for one in value.decode("latin-1").split("\\")]
+    ages = [one if re.fullmatch(r"\d{3}[DWMY]", one) else "" for one in found]
+    return _padded("\\".join("090Y" if one.endswith("Y") and one > "089Y" else one for one in ages).encode())
+
+
+def cleaned(vr: str, value: bytes, terms: list[str], clean: Callable[[str, str], str]) -> bytes:
+    """Clean each value in the character set it is written in; one in which nothing is found stays byte for byte."""
+    codecs = convert_encodings(terms)
+    text = str(decode_bytes(value.rstrip(b" \0"), codecs, set()))
+    values = [text] if vr in ("LT", "ST", "UT") else text.split("\\")
+    changed = [clean(one, vr) for one in values]
+    if changed == values:
+        return value
+    return _padded(b"\\".join(encode_string(one, codecs) for one in changed))
+
+
+def _padded(value: bytes) -> bytes:
+    return value + b" " * (len(value) % 2)
