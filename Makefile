@@ -30,6 +30,9 @@ lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
 bench: $(VENV)/.dev  ## measure against named peers in one run; prints ratios
 	$(BIN)/python -m benchmarks
 
+fuzz: $(VENV)/.dev  ## millions of damaged bytes into every reader; prints counts: make fuzz FUZZ="--megabytes 50 --seed 2"
+	$(BIN)/python -m tests.fuzz $(FUZZ)
+
 coverage: $(VENV)/.dev $(CORPUS)/MANIFEST.tsv  ## branch coverage of the unit tests
 	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered
 
@@ -68,4 +71,4 @@ $(OHIF)/.complete: scripts/fetch_ohif.sh
 $(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
 	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
 
-.PHONY: help demo test lint bench coverage lock clean system
+.PHONY: help demo test lint bench fuzz coverage lock clean system

@@ -43,7 +43,7 @@ _REFUSALS: Final = {
         "pydicom-data/data_store/data/emri_small_jpeg_2k_lossless_too_short.dcm",
         "pydicom/pydicom/data/test_files/MR_truncated.dcm",
     ),
-    ("MalformedInput", "a VR that PS3.5 does not define at (0008,0008)"): (
+    ("MalformedInput", "encapsulated pixel data must be OB at (7FE0,0010)"): (
         "pydicom/pydicom/data/test_files/SC_rgb_jpeg.dcm",
     ),
     ("MalformedInput", "no value at (0002,0010)"): ("pydicom/pydicom/data/test_files/meta_missing_tsyntax.dcm",),

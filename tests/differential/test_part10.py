@@ -5,23 +5,30 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
 from zlib import crc32
 
 import pytest
-from pydicom import Dataset
+from pydicom import Dataset, dcmread
 
 from gateway.core.errors import GatewayError
 from tests.differential.corpus_files import CORPUS, NAMES, REFUSED
 from tests.kit import reference
+from tests.kit.corpus import read_manifest
 from tests.kit.engine import KEYS, nominal, random_cuts, rewrite, single_bytes
-from tests.kit.raw import differences, read, tree
+from tests.kit.raw import comparable, differences, read, tree
 
 pytestmark = pytest.mark.corpus
 
 PIXELS = {0x7FE00008, 0x7FE00009, 0x7FE00010}
 META = [0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013]
 PASSED = [name for name in NAMES if name not in REFUSED]
+COMPRESSED = [
+    entry.path
+    for entry in (read_manifest(CORPUS) if CORPUS.is_dir() else ())
+    if entry.path not in REFUSED and entry.transfer_syntax and "Endian" not in entry.transfer_syntax
+]
 
 
 @contextmanager
@@ -58,14 +65,27 @@ def test_a_file_that_cannot_be_deidentified_is_refused_with_the_expected_reason(
 @pytest.mark.parametrize("name", PASSED)
 def test_output_equals_the_reference_element_by_element(name: str) -> None:
     expected = reference.deidentify(source(name), KEYS)
-    assert list(differences(tree(read(released(name))), tree(expected))) == []
+    assert list(differences(comparable(read(released(name))), comparable(expected))) == []
 
 
 @pytest.mark.parametrize("name", PASSED)
-def test_pixel_data_is_bit_identical(name: str) -> None:
-    before = {tag: value for tag, _, value in tree(source(name)) if tag in PIXELS}
-    after = {tag: value for tag, _, value in tree(read(released(name))) if tag in PIXELS}
+def test_pixel_data_is_bit_identical_but_for_what_is_written_over_in_frames(name: str) -> None:
+    before = {tag: value for tag, _, value in comparable(source(name)) if tag in PIXELS}
+    after = {tag: value for tag, _, value in comparable(read(released(name))) if tag in PIXELS}
     assert before == after
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", COMPRESSED)
+def test_compressed_pixels_look_as_before(name: str) -> None:
+    if tree(read(released(name)))[-1] == tree(source(name))[-1]:
+        return  # nothing in them was written over
+    try:
+        before = dcmread(CORPUS / name).pixel_array
+    except (AttributeError, RuntimeError, ValueError, NotImplementedError, TypeError, EOFError):
+        pytest.skip("no decoder here reads the original")
+    after = dcmread(BytesIO(released(name))).pixel_array
+    assert (before == after).all()
 
 
 @pytest.mark.parametrize("name", PASSED)
@@ -92,8 +112,8 @@ def test_elements_stay_in_ascending_order(name: str) -> None:
 def test_any_chunking_gives_the_same_output(name: str) -> None:
     data = (CORPUS / name).read_bytes()
     for chunks in (random_cuts(data, crc32(name.encode())), [*single_bytes(data[:2000]), data[2000:]]):
-        if name in REFUSED:
-            with refused(name):
+        if name in REFUSED:  # for the first of its faults that is seen
+            with pytest.raises(GatewayError):
                 rewrite(nominal(), chunks)
         else:
             assert rewrite(nominal(), chunks) == released(name)

@@ -110,6 +110,7 @@ def safe_private(planter: Planter) -> Iterator[Element]:
             yield Element(group << 16 | block, "LO", creator.encode())
             yield planter.element(base | 0xFB, "LO", "private>")
         yield _safe_element(planter, base | int(row["element"], 16), row["vr"].split("/")[0])
+    yield Element(0x00190000, "UL", [1000])  # a group length, which some writers still put first
     yield Element(0x00110030, "LO", b"KEEPS NOTHING")
     yield planter.element(0x00113001, "SH", "private>")
 

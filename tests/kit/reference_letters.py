@@ -38,6 +38,8 @@ VALUES: Final = {
 """What holds the value of a content item."""
 REFERENCE: Final = 0x00081199
 FREE_TEXT: Final = {0x0040A160, 0x00700006}
+NAMELESS: Final = {"CODE", "NUM", "CONTAINER", "SCOORD", "SCOORD3D", "TCOORD", "TABLE"}
+"""Value types that can say nothing of a person, unless the table lists the concept with one of them."""
 UNLISTED: Final = "?"
 """Stands for the letter of a content item that Table E.3.4-1 does not list."""
 
@@ -115,6 +117,8 @@ def content_item(scheme: str, code: str, value_type: str, options: Options) -> s
     if found is None:
         return UNLISTED
     row = found.get(value_type)
+    if row is None and value_type in NAMELESS:
+        return UNLISTED
     if row is None:  # a value type that the table does not foresee: the strictest of its rows
         return "X" if "X" in {row["basic_profile"] for row in found.values()} else "D"
     letters = {row[option] for option in options if row.get(option)}

@@ -15,7 +15,8 @@ _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i", "ħ": "h", "ŧ": "t", "ə": "e"}
     | {"ـ": "", "ى": "ي", "ی": "ي", "ک": "ك", "ٱ": "ا"}
 )
-_DROPPED = frozenset({"Mn", "Me", "Cf"})  # accents and what has no width: soft hyphens, joiners, direction marks
+# Accents, vowel signs of Indian scripts, and what has no width: soft hyphens, joiners, direction marks.
+_DROPPED = frozenset({"Mn", "Mc", "Me", "Cf"})
 _KATAKANA = range(0x30A1, 0x30F7)
 _TO_HIRAGANA = 0x60
 

@@ -14,6 +14,7 @@ from gateway.core.clean.vocabulary import (
     GENERIC_UNSPACED,
     GREEK_ENDINGS,
     PARTICLES,
+    STREETS,
     SUFFIXES,
     TITLES,
 )
@@ -192,7 +193,7 @@ class _Places:
         own = [part for part in letters if part not in GENERIC and part not in PARTICLES]
         if own or sum(len(part) > 3 for part in parts) > 1:
             self.phrases.update(tuple(phrase) for phrase in (parts, letters) if len(phrase) > 1)
-        if len(letters) < len(parts) and len(letters) > 1:
+        if len(letters) < len(parts) and not STREETS.isdisjoint(letters):
             return  # a street with its number: its words alone are too common
         for part in own:
             if is_unspaced(part):
@@ -223,17 +224,20 @@ def _codes(value: str) -> Iterator[str]:
     """Give an identifier without separators, with and without leading zeros, and its own number alone."""
     for text in filter(None, map(str.strip, _TELECOM.split(value))):
         runs = words(fold(text))
-        if not _is_code(runs) and (len(runs) > 1 or runs[0] in GENERIC):
-            continue
-        raw, bare = "".join(runs), "".join(run.lstrip("0") for run in runs)
-        yield from (code for code in (raw, bare) if len(code) >= MIN_CODE)
-        numbers = [run for run in runs if run.isdecimal()]
-        if len(runs) > 1:
-            yield from (run for run in numbers if len(run) > 4 or (len(run) > 3 and len(numbers) == 1))
-            yield from (run.lstrip("0") for run in numbers if len(run.lstrip("0")) > 3 and len(numbers) == 1)
-        if raw.isdecimal() and len(raw) >= 10:  # a telephone number: without its country, its area
-            yield from (bare[start:].lstrip("0") for start in (1, 2, 3))
-            yield raw[-7:]
+        if _is_code(runs) or (len(runs) == 1 and runs[0] not in GENERIC):
+            yield from (code for code in _forms(runs) if len(code) >= MIN_CODE)
+
+
+def _forms(runs: Sequence[str]) -> Iterator[str]:
+    raw, bare = "".join(runs), "".join(run.lstrip("0") for run in runs)
+    yield from (raw, bare)
+    numbers = [run for run in runs if run.isdecimal()]
+    if len(runs) > 1:
+        yield from (run for run in numbers if len(run) > 4 or (len(run) > 3 and len(numbers) == 1))
+        yield from (run.lstrip("0") for run in numbers if len(run.lstrip("0")) > 3 and len(numbers) == 1)
+    if raw.isdecimal() and len(bare) > 8:  # a telephone number: without its country, its area
+        yield from (bare[start:].lstrip("0") for start in (1, 2, 3))
+        yield raw[-7:]
 
 
 def _worded(value: str) -> Iterator[tuple[str, ...]]:

@@ -213,8 +213,14 @@ _OTHER_SCRIPTS: Final = _words(
     θωρακα θωρακοσ κοιλια κεφαλη ελεγχοσ مستشفى المستشفى عيادة مركز قسم الاشعة اشعة الصدر صدر البطن بطن الراس
     """
 )
+STREETS: Final = _words(
+    """
+    street st str strasse straße road rd avenue ave rue via viale corso calle avenida straat laan weg platz plaza place
+    piazza allee gasse lane drive boulevard rua улица ул проспект οδός شارع
+    """
+)
 # Never identify by themselves: they stay where they are part of an institution's name or follow a title.
-GENERIC: Final = _SITES | _TECHNIQUE | _BODY | _DESCRIPTIONS | _OTHER_SCRIPTS
+GENERIC: Final = STREETS | _SITES | _TECHNIQUE | _BODY | _DESCRIPTIONS | _OTHER_SCRIPTS
 GENERIC_UNSPACED: Final = _words(
     """
     病院 医院 大学 医科 放射線 放射科 内科 外科 科 中央 総合 市立 県立 国立 診療所 センター クリニック 画像 検査

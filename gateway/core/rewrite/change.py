@@ -7,6 +7,7 @@ cleaned, nor be turned into UTF-8: it is emptied.
 
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from gateway.core.errors import MalformedInput
 from gateway.core.pseudonym.values import cap_age, shift, truncate
@@ -19,6 +20,7 @@ from gateway.core.rewrite.tables import (
     CODES,
     CONSTANT,
     DEFINITION,
+    MAX_MEMO,
     PATIENT,
     PSEUDONYM,
     RECODE,
@@ -28,6 +30,7 @@ from gateway.core.rewrite.tables import (
     TEMPORAL,
     TEXT,
     UID,
+    Outcome,
     Table,
 )
 from gateway.core.standard.ps315 import CODING_SCHEME
@@ -35,8 +38,17 @@ from gateway.core.wire import charset
 from gateway.core.wire.elements import IMPLICIT_LE, elements, items
 
 PATIENT_ID = 0x00100020
+MEMO_BYTES = 1_024
 COUNTED = ("kept", "removed", "replaced", "uid", "pseudonym", "pseudonym", "shifted", "truncated", "cleaned", "cleaned")
 """What the report calls the operation codes that change a value, by code."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """What was made of which bytes in objects of one patient, subject and character set."""
+
+    sequences: dict[tuple[Table, bytes], Outcome] = field(default_factory=dict)
+    elements: dict[tuple[Table, bytes, bytes], bytes | None] = field(default_factory=dict)
 
 
 class ElementChanger:
@@ -54,12 +66,14 @@ class ElementChanger:
         patient_id: bytes = b"",
         character_set: Sequence[str] = (),
         cleaner: Cleaner | None = None,
+        shared: Shared | None = None,
     ) -> None:
+        self._elements = (shared or Shared()).elements
         self._identity = identity
         self._patient = patient
         self._patient_id = patient_id
         self._cleaner = cleaner
-        self.character_set = tuple(character_set)
+        self.character_set = self._root_set = tuple(character_set)
         self.touched = 0
         self.counts = [0] * len(COUNTED)
         self.study = ""
@@ -69,6 +83,8 @@ class ElementChanger:
 
     def change(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Return the whole new element, empty if it goes, None if it stays as it is."""
+        if code in (SHIFT, CLEAN):
+            return self._similar(code, raw, table, key, form)
         if code in (UID, DEFINITION):
             return self._uid(code, raw, table, key, form)
         if code == CONSTANT:
@@ -87,6 +103,25 @@ class ElementChanger:
             self.character_set = charset.split_terms(raw)
             return b"" if table.recodes else None
         return self._value(code, raw, table, key, form)
+
+    def _similar(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
+        """Do it for what the objects of a series repeat: dates and texts, remembered by their bytes."""
+        self.touched += 1
+        if self.character_set is not self._root_set:
+            return self._value(code, raw, table, key, form)
+        asked = (table, key, raw)
+        try:
+            found = self._elements[asked]
+        except KeyError:
+            counted = self.counts[code]
+            found = self._value(code, raw, table, key, form)
+            self.counts[code] = counted
+            if len(raw) <= MEMO_BYTES:
+                if len(self._elements) >= MAX_MEMO:
+                    self._elements.clear()
+                self._elements[asked] = found
+        self.counts[code] += 1
+        return found
 
     def _uid(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         new = self._identity.uid_bytes(raw) if code == UID else self._identity.definition_bytes(raw)
@@ -127,7 +162,6 @@ class ElementChanger:
         return None if value is None else _even(value)
 
     def _cleaned(self, raw: bytes, table: Table, key: bytes) -> bytes:
-        self.touched += 1
         if self._cleaner is None:
             return b""
         return self._cleaner.value(raw, table.vrs[key], self.character_set, self._written(table))
@@ -149,7 +183,6 @@ class ElementChanger:
             return pad("\\".join(values), b" ")
         values = raw.decode("latin-1").split("\\")
         if code == SHIFT:
-            self.touched += 1
             values = [shift(table.vrs[key], value, self._patient.shift_days) for value in values]
         elif code == AGE:
             values = [cap_age(value) for value in values]

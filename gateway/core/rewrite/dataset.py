@@ -9,10 +9,10 @@ import struct
 from collections.abc import Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.rewrite.change import ElementChanger
+from gateway.core.rewrite.change import ElementChanger, Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.lookahead import Short, content_of, creator_name, reserved
+from gateway.core.rewrite.lookahead import Short, content_of, creator_name, removed_run, reserved
 from gateway.core.rewrite.tables import (
     CONSTANT,
     CREATOR,
@@ -42,39 +42,10 @@ from gateway.core.wire.elements import (
 
 STOPS = frozenset({INSERT, PIXELS, PADDING})
 MEMO_BYTES = 1024
-RUN_ELEMENTS, RUN_BYTES = 16, 1024
-"""How much of a run of removed elements is remembered as one: a value that differs costs the walk of so many."""
 
 
 Piece = bytes | memoryview
 """Bytes that leave; a view saves a copy of pixel data."""
-
-
-def _removed_run(buf: bytes, pos: int, end: int, table: Table, first: bytes) -> tuple[int, int]:
-    """Return the position after a run of removed elements in short form, and how many; ``first`` is the first's key.
-
-    A run met before is known by its bytes: the instances of a series repeat most of their private blocks.
-    """
-    known = table.runs.get(first)
-    if known is not None and buf.startswith(known[0], pos):
-        after = pos + len(known[0])
-        if after <= end:
-            return after, known[1]
-    encoding, operation = table.encoding, table.operations.get
-    width, (low, high) = encoding.width, (6, 7) if encoding.little else (7, 6)
-    after, count = pos, 0
-    found: int | None = REMOVE_SHORT
-    while found == REMOVE_SHORT and count < RUN_ELEMENTS:
-        after += 8 + buf[after + low] + (buf[after + high] << 8)
-        count += 1
-        if after >= end:
-            return after, count
-        found = operation(buf[after : after + width])
-    if found is not None and after - pos <= RUN_BYTES:  # else the next one may belong to the run
-        if len(table.runs) >= MAX_MEMO:
-            table.runs.clear()
-        table.runs[first] = (buf[pos:after], count)
-    return after, count
 
 
 class DataSetWalker:
@@ -92,10 +63,12 @@ class DataSetWalker:
         patient_id: bytes = b"",
         character_set: Sequence[str] = (),
         cleaner: Cleaner | None = None,
+        shared: Shared | None = None,
     ) -> None:
-        self.changer = ElementChanger(identity, patient, patient_id, character_set, cleaner)
+        self._shared = shared or Shared()
+        self.changer = ElementChanger(identity, patient, patient_id, character_set, cleaner, self._shared)
         self._character_set = self.changer.character_set
-        self._creators: dict[int, Table | None] = {}
+        self._creators: dict[int, Table] = {}
         self.path: list[int] = []
         self.base = 0
         self.run = self.pos = self.stop = 0
@@ -114,11 +87,11 @@ class DataSetWalker:
         The position lies past ``end`` when the last element needs no look inside and goes on beyond. ``closed``: no
         more bytes can come. Raises Short (``pos`` and ``run`` are set), MalformedInput, LimitExceeded.
         """
-        encoding, operations = table.encoding, table.operations
+        whole, encoding, operations = table, table.encoding, table.operations
         width, unpack = encoding.width, encoding.u32.unpack_from
         low, high = (6, 7) if encoding.little else (7, 6)
         pos = run = start
-        creators: dict[int, Table | None] = {} if table.stage is None else self._creators
+        creators: dict[int, Table] = {} if table.stage is None else self._creators
         removed = replaced = 0
         self.stop = 0
         try:
@@ -134,16 +107,18 @@ class DataSetWalker:
                             if pos > run:
                                 out.append(buf[run:pos])
                             run = pos
-                            pos, count = _removed_run(buf, pos, end, table, key)
+                            pos, count = removed_run(buf, pos, end, table, key)
                             run = pos
                             removed += count
                             continue
                         form = operation & 3
                         value = pos + HEADER_BYTES[form]
                         length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
-                        code, owner = operation >> 2, table
-                        if code == PRIVATE:
-                            code, owner = self._private(table, key, pos, creators)
+                        code = operation >> 2
+                        if code == PRIVATE:  # the elements of a block are looked up in its own table
+                            table = self._block(whole, key, creators)
+                            operations = table.operations
+                            continue
                         if code == KEEP:
                             if length == UNDEFINED:
                                 raise self._no_sequence(pos, key, table)
@@ -153,7 +128,7 @@ class DataSetWalker:
                         if code == CONSTANT and after <= end:
                             if pos > run:
                                 out.append(buf[run:pos])
-                            out.append(owner.constants[key])
+                            out.append(table.constants[key])
                             run = after
                             replaced += 1
                         elif code == REMOVE:
@@ -164,7 +139,7 @@ class DataSetWalker:
                             run = after
                             removed += 1
                         elif code == WALK:
-                            after, changed = self._sequence(buf, value, length, end, owner.children[key], closed=closed)
+                            after, changed = self._sequence(buf, value, length, end, table.children[key], closed=closed)
                             if changed is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
@@ -180,7 +155,7 @@ class DataSetWalker:
                             return pos
                         elif code == UNKNOWN:
                             if length == UNDEFINED:
-                                after = self._unknown(buf, pos, value, owner, key)
+                                after = self._unknown(buf, pos, value, table, key)
                             elif min(after, value + 4) > end:
                                 raise Short(value + 4)
                             if length == UNDEFINED or is_item(buf[value : value + 4]):
@@ -191,7 +166,7 @@ class DataSetWalker:
                         elif code == CREATOR:
                             if after > end:
                                 raise Short(after)
-                            if not self._reserves(buf, pos, value, after, end, table, creators, closed=closed):
+                            if not self._reserves(buf, pos, value, after, end, whole, creators, closed=closed):
                                 if pos > run:
                                     out.append(buf[run:pos])
                                 run = after
@@ -201,10 +176,10 @@ class DataSetWalker:
                             return pos
                         else:
                             if length == UNDEFINED:
-                                after = self._undefined(buf, pos, value, owner, key)
+                                after = self._undefined(buf, pos, value, table, key)
                             if after > end:
                                 raise Short(after)
-                            new = self.changer.change(code, buf[value:after], owner, key, form)
+                            new = self.changer.change(code, buf[value:after], table, key, form)
                             if new is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
@@ -213,13 +188,16 @@ class DataSetWalker:
                         pos = after
                 except KeyError:
                     if len(key) < width:
-                        if self._is_padding(buf, pos, table, closed=closed):
+                        if self._is_padding(buf, pos, whole, closed=closed):
                             self.stop, self.run = PADDING, run
                             return pos
                         raise self._short(Short(), pos, run, closed=closed) from None
-                    self._classify(table, key, pos)
+                    if table is not whole and not table.covers(key):
+                        table, operations = whole, whole.operations
+                    else:
+                        self._classify(table, key, pos)
                 except (IndexError, struct.error):
-                    if self._is_padding(buf, pos, table, closed=closed):
+                    if self._is_padding(buf, pos, whole, closed=closed):
                         self.stop, self.run = PADDING, run
                         return pos
                     raise self._short(Short(), pos, run, closed=closed) from None
@@ -271,26 +249,32 @@ class DataSetWalker:
         if length > MEMO_BYTES:
             return self._items(buf, pos, limit, limit, table, closed=True)
         raw = buf[pos:limit]
-        try:
-            known = table.memo[raw]
-        except KeyError:
-            pass
-        else:
-            if known is None:
-                return limit, None
+        known = table.memo.get(raw)
+        if known is None and changer.character_set is self._character_set:
+            known = self._shared.sequences.get((table, raw))
+        if known is None:
+            return limit, self._remembered(buf, pos, limit, table, raw)
+        if known[1]:
             changer.counts = [a + b for a, b in zip(changer.counts, known[1], strict=True)]
-            return limit, known[0]
+        return limit, known[0]
+
+    def _remembered(self, buf: bytes, pos: int, limit: int, table: Table, raw: bytes) -> bytes | None:
+        """Walk a small sequence and remember what became of it, for all objects or for those it is the same for."""
+        changer = self.changer
         touched, before = changer.touched, changer.counts[:]
         changed = self._items(buf, pos, limit, limit, table, closed=True)[1]
+        counts = tuple(a - b for a, b in zip(changer.counts, before, strict=True))
+        outcome = changed, counts if any(counts) else ()
         if changer.touched == touched:
             if len(table.memo) >= MAX_MEMO:
                 table.memo.clear()
-            table.memo[raw] = (
-                None
-                if changed is None
-                else (changed, tuple(a - b for a, b in zip(changer.counts, before, strict=True)))
-            )
-        return limit, changed
+            table.memo[raw] = outcome
+        elif changer.character_set is self._character_set:
+            sequences = self._shared.sequences
+            if len(sequences) >= MAX_MEMO:
+                sequences.clear()
+            sequences[table, raw] = outcome
+        return changed
 
     def _items(
         self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, *, closed: bool
@@ -346,11 +330,17 @@ class DataSetWalker:
 
     def _content(self, buf: bytes, pos: int, length: int, end: int, table: Table) -> Table | None:
         """Return the table for the content item at ``pos``; None when the item goes."""
-        last = end if length == UNDEFINED else pos + 8 + length
+        start = pos + 8
+        for size in table.sizes:
+            begins = buf[start : start + size]
+            if begins in table.begun:
+                return table.begun[begins]
+        last = end if length == UNDEFINED else start + length
         try:
-            return table.content_item(*content_of(buf, pos + 8, last, table.encoding))
+            concept, value_type, after = content_of(buf, start, last, table.encoding)
         except MalformedInput as fault:
             raise self.malformed(fault.what, pos) from None
+        return table.content_item(concept, value_type, buf[start:after])
 
     def _after_item(self, buf: bytes, start: int, length: int, table: Table) -> int:
         """Return the position after an item that goes; ``start`` is where its elements begin."""
@@ -392,17 +382,12 @@ class DataSetWalker:
             return LimitExceeded(fault.what, fault.limit, path, offset)
         return MalformedInput(fault.what, path, offset)
 
-    def _private(self, table: Table, key: bytes, pos: int, creators: dict[int, Table | None]) -> tuple[int, Table]:
-        """Return the operation for an element of a private block and the table that has it."""
+    @staticmethod
+    def _block(table: Table, key: bytes, creators: dict[int, Table]) -> Table:
+        """Return the table for the private block of an element; nothing stays of one that nobody reserved."""
         group, element = table.encoding.tags.unpack_from(key)
-        owner = creators.get(group << 8 | element >> 8)
-        if owner is None:
-            return REMOVE, table
-        operation = owner.operations.get(key)
-        if operation is None:
-            self._classify(owner, key, pos)
-            operation = owner.operations[key]
-        return operation >> 2, owner
+        number = group << 8 | element >> 8
+        return creators.get(number) or table.block(number, "")
 
     def _reserves(  # noqa: PLR0913 - where the creator stands and ends
         self,
@@ -412,17 +397,17 @@ class DataSetWalker:
         after: int,
         end: int,
         table: Table,
-        creators: dict[int, Table | None],
+        creators: dict[int, Table],
         *,
         closed: bool,
     ) -> bool:
         """Say whether a private creator still reserves something."""
         group, element = table.encoding.tags.unpack_from(buf, pos)
-        block = group << 8 | element & 0xFF
-        if block not in creators:
+        number = group << 8 | element & 0xFF
+        if number not in creators:
             creators.update(reserved(buf, pos, end, table, closed=closed))
-        owner = creators.get(block)
-        if owner is not None and owner.creator == creator_name(buf[value:after]):
+        owner = creators.get(number)
+        if owner is not None and owner.creator and owner.creator == creator_name(buf[value:after]):
             return True
-        creators[block] = None  # of two creators that claim one block none is believed
+        creators[number] = table.block(number, "")  # of two creators that claim one block none is believed
         return False

@@ -6,12 +6,13 @@ from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
-from gateway.core.rewrite.cleaning import Cleaners
+from gateway.core.rewrite.change import Shared
+from gateway.core.rewrite.cleaning import Cleaner, Cleaners
 from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, cleaner_of_media_type
 from gateway.core.rewrite.facts import FactReader
 from gateway.core.rewrite.finalcheck import FinalCheck
 from gateway.core.rewrite.head import BURNED_IN, PATIENT_ID, Head, HeadReader
-from gateway.core.rewrite.identity import Identity
+from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.stream import Aids, Layout, Limits
@@ -22,7 +23,7 @@ from gateway.core.wire import charset
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import Encoding
 
-MAX_PLANS, MAX_READERS = 256, 32
+MAX_PLANS, MAX_READERS, MAX_SHARED = 256, 32, 16
 """Remembered plans and readers of facts: objects choose the conditions that hold for them, and their character set."""
 
 
@@ -37,14 +38,17 @@ class Engine:
         self.wants_burned_in = profile.apply_masks
         self._limits = limits or Limits()
         self.cleaners = Cleaners()
-        self.final_check = FinalCheck(profile)
+        self.final_check = FinalCheck(profile) if profile.final_check else None
         self._plans: dict[tuple[str | None, frozenset[int] | None], Plan] = {}
         self._layouts: dict[tuple[Plan, Encoding, bool], Layout] = {}
+        self._shared: dict[tuple[Patient, Cleaner | None, tuple[str, ...]], Shared] = {}
         self._heads: dict[Encoding, HeadReader] = {}
         self._facts: dict[tuple[Encoding, tuple[str, ...]], FactReader] = {}
         # Texts of the profile that some character sets do not have.
         self._foreign = tuple(rule.value for rule in profile.rules if rule.value and not rule.value.isascii())
-        self._metadata = MetadataRewriter(self.plan, self.identity, self.cleaners, profile.condition_tags)
+        self._metadata = MetadataRewriter(
+            self.plan, self.identity, self.cleaners, profile.condition_tags, self.final_check
+        )
 
     def plan(self, sop_class: str, values: Mapping[int, str] | None = None) -> Plan:
         """Return the plan for a SOP Class; an unknown one (empty too) has a plan of its own.
@@ -68,8 +72,17 @@ class Engine:
         found = self._layouts.get((plan, encoding, recodes))
         if found is None:
             tables = root_tables(plan, encoding, recodes=recodes)
-            found = Layout(plan, tables, recodes, plan.cleans, self.profile.final_check)
+            found = Layout(plan, tables, recodes, plan.cleans, self.final_check is not None)
             self._layouts[plan, encoding, recodes] = found
+        return found
+
+    def shared(self, patient: Patient, cleaner: Cleaner | None, terms: tuple[str, ...]) -> Shared:
+        """Return what objects remember that have a patient, a cleaner and a character set in common."""
+        found = self._shared.get((patient, cleaner, terms))
+        if found is None:
+            if len(self._shared) >= MAX_SHARED:
+                self._shared.clear()
+            found = self._shared[patient, cleaner, terms] = Shared()
         return found
 
     def head_reader(self, encoding: Encoding) -> HeadReader:
@@ -95,7 +108,7 @@ class Engine:
             return None
         return Aids(
             self.cleaners.of(reader.subject(facts)) if layout.cleans else None,
-            self.final_check.of(facts, layout.plan, terms) if layout.checks else None,
+            self.final_check.of(facts, layout.plan, terms) if self.final_check else None,
         )
 
     def uid(self, source: str) -> str:

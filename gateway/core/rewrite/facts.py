@@ -118,11 +118,12 @@ class FactReader:
         found: list[Told] = []
         try:
             self._root(buf, pos, found, runs)
-        except (_Short, IndexError, struct.error):
-            if not whole:
-                return None
         except _Stop:
+            whole = True
+        except (_Short, IndexError, struct.error):
             pass
+        if not whole:
+            return None
         uids = [told for told in found if told.kind is Kind.UID]
         return Facts(frozenset(found).difference(uids), tuple(uids))
 
@@ -157,6 +158,8 @@ class FactReader:
         try:
             while pos - start < RUN_BYTES and pos < len(buf) and buf[pos : pos + width] not in runs.varying:
                 after = self._walk(buf, pos, pos + 1, told)
+                if after > len(buf):
+                    raise _Short
                 differs = pos - start < len(old) and not old.startswith(buf[pos:after], pos - start)
                 if (differs or after - pos > RUN_BYTES) and len(runs.varying) < MAX_VARYING:
                     runs.varying.add(buf[pos : pos + width])

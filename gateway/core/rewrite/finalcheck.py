@@ -12,7 +12,7 @@ read value by value. Bytes that were searched before for the same person are kno
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
@@ -20,40 +20,52 @@ from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.facts import BULK_BYTES, Facts, Told
 from gateway.core.rewrite.forms import decoded, folded, unescaped
-from gateway.core.rewrite.needles import Needles, needles
-from gateway.core.rewrite.tables import MAX_KEYS
+from gateway.core.rewrite.jsonfacts import JsonFactReader
+from gateway.core.rewrite.needles import Needles
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
 from gateway.core.standard.vr import VRS
+from gateway.core.wire import charset
 from gateway.core.wire.elements import Encoding, elements
-from gateway.core.wire.jsonelement import Elements
+from gateway.core.wire.jsonelement import Elements, text
 
-MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES = 64, 1 << 19, 1 << 16
-"""How many subjects are remembered, and how much of what was searched for one."""
+MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
+"""How many subjects are remembered, how much of what was searched for one, and how many decisions."""
 MIN_UID, STEM = 12, 24
 """A shorter UID is no more than a version number. UIDs are found by how they begin: an object's begin alike."""
 MAX_NAMED_PATHS = 8
 
+Plain = Callable[[bytes], bytes]
+"""Takes the escapes of a format out of bytes."""
+
 
 class _Known:
-    """How to find one subject under one plan, and the pieces that do not name it."""
+    """How to find one subject under one plan, and the pieces that do not name it.
 
-    __slots__ = ("_bytes", "clean", "needles")
+    ``others`` are what some of these hold in other forms: the next object has other UIDs, and they may be there.
+    """
+
+    __slots__ = ("_bytes", "clean", "needles", "others")
 
     def __init__(self, found: Needles) -> None:
         self.needles = found
         self.clean: set[bytes] = set()
+        self.others: dict[bytes, bytes] = {}
         self._bytes = 0
 
-    def remember(self, pieces: Iterable[bytes]) -> None:
+    def remember(self, pieces: Iterable[bytes], plain: Plain) -> None:
         """Remember pieces in which the subject was not found."""
-        for piece in pieces:
-            if len(piece) <= MAX_PIECE_BYTES:
-                self._bytes += len(piece)
-                self.clean.add(piece)
         if self._bytes > MAX_KNOWN_BYTES:
             self._bytes = 0
             self.clean.clear()
+            self.others.clear()
+        for piece in pieces:
+            if len(piece) <= MAX_PIECE_BYTES:
+                forms = decoded(plain(piece))
+                if len(forms) > 1:
+                    self.others[piece] = folded(b"\n".join(forms))
+                self.clean.add(piece)
+                self._bytes += sum(map(len, forms))
 
 
 class FinalCheck:
@@ -65,6 +77,7 @@ class FinalCheck:
         dummies = (vr.dummy for vr in VRS.values())
         values = (rule.value for rule in profile.rules)
         self._own = tuple(text for text in (*dummies, *values, *marks.CODE_MEANINGS.values()) if text)
+        self._json = JsonFactReader()
         self._kept: dict[tuple[Plan, int, str], bool] = {}
         self._known: dict[tuple[frozenset[Told], Plan, tuple[str, ...]], _Known] = {}
 
@@ -78,18 +91,29 @@ class FinalCheck:
             known = self._known[subject] = self._new(facts, plan, terms)
         return ObjectCheck(self, known, self.uids(facts.uids, plan), plan, terms)
 
+    def passes(self, elements: Elements, plan: Plan, released: Elements) -> bool:
+        """Say whether what is released of an object in the JSON Model passes. Raises MalformedInput, LimitExceeded."""
+        terms = charset.split_terms(text(elements, "00080005").encode("latin-1", "replace"))
+        try:
+            self.of(self._json.read(elements), plan, terms).elements(released)
+        except RefusedByProfile:
+            return False
+        return True
+
     def uids(self, told: Iterable[Told], plan: Plan) -> frozenset[bytes]:
         """Return the UIDs to search for."""
-        kept = {uid for one in told if self._is_kept(one, plan) for uid in one.values}
-        found = {uid for one in told for uid in one.values if len(uid) >= MIN_UID}
-        return frozenset(uid.encode("utf-8") for uid in found - kept)
+        found: set[str] = set()
+        kept: set[str] = set()
+        for one in told:
+            (kept if self._is_kept(one, plan) else found).update(one.values)
+        return frozenset(uid.encode() for uid in found - kept if len(uid) >= MIN_UID)
 
     def _is_kept(self, told: Told, plan: Plan) -> bool:
         """Say whether the profile releases an attribute as it is: then its value is no secret of this object."""
         asked = plan, told.tag, told.vr
         known = self._kept.get(asked)
         if known is None:
-            if len(self._kept) >= MAX_KEYS:
+            if len(self._kept) >= MAX_DECIDED:
                 self._kept.clear()
             tag = told.tag & 0xFFFF00FF if is_private(told.tag) else told.tag
             known = tag in self._kept_tags or plan.decide(told.tag, told.vr).action is Action.KEEP
@@ -99,7 +123,7 @@ class FinalCheck:
     def _new(self, facts: Facts, plan: Plan, terms: Sequence[str]) -> _Known:
         kept = {told for told in facts.said if self._is_kept(told, plan)}
         released = (value for told in kept for value in told.values)
-        return _Known(needles(facts.said - kept, (*released, plan.method, *self._own), terms))
+        return _Known(Needles(facts.said - kept, (*released, plan.method, *self._own), terms))
 
 
 class ObjectCheck:
@@ -122,47 +146,47 @@ class ObjectCheck:
         searched = found
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
-        if self._is_suspicious(searched, _as_it_is):
-            self._judge(self._verdict().data_set(b"".join(found), encoding), found)
+        if searched and self._is_suspicious(searched, _as_it_is):
+            self._judge(self._verdict().data_set(b"".join(found), encoding), searched, _as_it_is)
 
     def elements(self, elements: Elements) -> None:
         """Search a data set of the JSON Model."""
         found = [bytes(value) for value in elements.values()]
         if self._is_suspicious(found, unescaped):
-            self._judge(self._verdict().json(elements), found)
+            self._judge(self._verdict().json(elements), found, unescaped)
 
-    def _is_suspicious(self, pieces: Sequence[bytes], plain: Callable[[bytes], bytes]) -> bool:
+    def _is_suspicious(self, pieces: Collection[bytes], plain: Plain) -> bool:
         """Search bytes for bytes; False means that nothing is there."""
+        known = self._known
         if self._has_uid(b"\n".join(pieces)):
             return True
-        fresh = set(pieces).difference(self._known.clean)
+        here = set(pieces)
+        if known.others and any(self._has_uid(known.others[piece]) for piece in known.others.keys() & here):
+            return True
+        fresh = here - known.clean
         if not fresh:
             return False
         forms = decoded(plain(b"\n".join(fresh)))
-        text = folded(b"\n".join(forms))
-        if any(needle in text for needle in self._known.needles.plain):
+        found = folded(b"\n".join(forms))
+        if any(needle in found for needle in known.needles.plain) or self._has_uid(found):
             return True
-        if len(forms) == 1:
-            self._known.remember(fresh)
-            return False
-        # What holds other forms is searched again: the next object has other UIDs.
-        self._known.remember(piece for piece in fresh if len(decoded(plain(piece))) == 1)
-        return self._has_uid(text)
+        known.remember(fresh, plain)
+        return False
 
-    def _has_uid(self, text: bytes) -> bool:
-        return any(stem in text for stem in self._stems) and any(uid in text for uid in self._uids)
+    def _has_uid(self, found: bytes) -> bool:
+        return any(stem in found for stem in self._stems) and any(uid in found for uid in self._uids)
 
     def _verdict(self) -> Verdict:
         uids = frozenset(uid.decode("utf-8") for uid in self._uids)
         return Verdict(self._known.needles, uids, self._plan, self._terms)
 
-    def _judge(self, paths: Iterator[Path], pieces: Iterable[bytes]) -> None:
+    def _judge(self, paths: Iterator[Path], pieces: Iterable[bytes], plain: Plain) -> None:
         try:
             found = list(dict.fromkeys(paths))
         except (GatewayError, IndexError, struct.error):
             found = [()]  # what cannot be read cannot be cleared
         if not found:
-            self._known.remember(pieces)
+            self._known.remember(pieces, plain)
             return
         self._owner.refused += 1
         self.is_refused = True

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -26,33 +25,27 @@ _encode = msgspec.json.encode
 
 
 class Whole:
-    """What the elements of one object have in common; ``touched`` counts uses of the patient, of the subject, of links.
+    """What the elements of one object have in common.
 
-    ``root`` is None for less than an object, which does not say who all its subject is.
+    ``root`` and ``cleaner`` are None for less than an object, which does not say who its subject is. ``personal``
+    counts uses of the patient and the cleaner, ``single`` those of what differs from object to object.
     """
 
-    def __init__(
-        self, patient: Patient, bulk: Bulk, root: Elements | None, cleaner_of: Callable[[Elements], Cleaner]
-    ) -> None:
+    def __init__(self, root: Elements | None, patient: Patient, cleaner: Cleaner | None, bulk: Bulk) -> None:
         self.patient = patient
-        self.touched = 0
-        self._bulk = bulk
+        self.cleaner = cleaner
+        self.personal = self.single = 0
         self._root = root
-        self._cleaner_of = cleaner_of
+        self._bulk = bulk
 
-    @cached_property
-    def cleaner(self) -> Cleaner | None:
-        """What cleans text of this object's subject, if the whole object is there."""
-        return None if self._root is None else self._cleaner_of(self._root)
-
-    @cached_property
+    @property
     def character_set(self) -> Sequence[str]:
         """The terms of (0008,0005), which hold for what is in InlineBinary; JSON itself is UTF-8."""
         return charset.split_terms(text(self._root or {}, "00080005").encode("latin-1", "replace"))
 
     def link(self, uri: str) -> str:
         """Return the gateway's URL for an origin's BulkDataURI."""
-        self.touched += 1
+        self.single += 1
         return self._bulk(uri)
 
 
@@ -104,6 +97,7 @@ class Actions:
         """A value in VR UN stands as InlineBinary; one that is elsewhere cannot be changed here and does not leave."""
         if found.element.InlineBinary is None:
             return emptied(found.element)
+        whole.single += 1
         raw = inline_bytes(found.element, found.tag)
         decoded = charset.decode(raw, whole.character_set, is_person_name=found.meant == "PN")
         values = [decoded] if found.meant in SINGLE_VALUE_VRS else decoded.split("\\")
@@ -123,7 +117,7 @@ class Actions:
             return [cap_age(value) for value in values]
         if action is Action.PSEUDONYM and found.tag not in PATIENT_TAGS:
             return [self._identity.pseudonym(found.tag, value) for value in values]
-        whole.touched += 1
+        whole.personal += 1
         if action is Action.PSEUDONYM:
             return [whole.patient.pseudonym]
         if action is Action.SHIFT_DATE:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gateway.core.clean.subject import Kind, Subject
 from gateway.core.errors import LimitExceeded
@@ -21,6 +22,7 @@ from gateway.core.wire.jsonelement import (
 )
 
 MEMO_BYTES = 2048
+MAX_SUBJECTS = 64
 _KEY = re.compile(r"[0-9A-F]{8}")
 MOMENT_CHARACTERS = 8
 """Of a date and time the date is enough."""
@@ -31,6 +33,7 @@ class JsonFactReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], tuple[Told, ...]] = {}
+        self._subjects: dict[frozenset[Told], Subject] = {}
 
     def read(self, elements: Elements) -> Facts:
         """Read one whole object. Raises MalformedInput, LimitExceeded."""
@@ -38,6 +41,15 @@ class JsonFactReader:
         found = self._data_set(elements, terms, 0, 0)
         uids = [told for told in found if told.kind is Kind.UID]
         return Facts(frozenset(found).difference(uids), tuple(uids))
+
+    def subject(self, facts: Facts) -> Subject:
+        """Return the Subject that the facts are about; what the objects of a series share is remembered."""
+        known = self._subjects.get(facts.said)
+        if known is None:
+            if len(self._subjects) >= MAX_SUBJECTS:
+                self._subjects.clear()
+            known = self._subjects[facts.said] = Facts(facts.said, ()).subject()
+        return replace(known, uids=frozenset(value for told in facts.uids for value in told.values))
 
     def _data_set(self, elements: Elements, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
         if depth > MAX_DEPTH:
@@ -73,11 +85,6 @@ class JsonFactReader:
         vr = meant(tag, element.vr)
         told = tell(tag, vr, "\\".join(values), sequence)
         return [] if told is None else [told]
-
-
-def subject_of_json(elements: Elements) -> Subject:
-    """Return the Subject of one whole object. Raises MalformedInput, LimitExceeded."""
-    return JsonFactReader().read(elements).subject()
 
 
 def _texts(element: Element, tag: int) -> list[str]:

@@ -7,13 +7,12 @@ other elements than those that say what it is about. Only headers are read, and 
 import struct
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.rewrite.tables import REMOVE, UNKNOWN, Concept, Table
-from gateway.core.standard.tags import is_private_creator
+from gateway.core.rewrite.tables import MAX_MEMO, REMOVE, REMOVE_SHORT, UNKNOWN, Concept, Table
 from gateway.core.wire.elements import (
     IMPLICIT_LE,
     UNDEFINED,
     Encoding,
-    Header,
+    element_value,
     elements,
     is_item,
     items,
@@ -24,6 +23,10 @@ from gateway.core.wire.elements import (
 VALUE_TYPE, CONCEPT_NAME = 0x0040A040, 0x0040A043
 SCHEME, CODES = 0x00080102, (0x00080100, 0x00080119, 0x00080120)
 """Coding Scheme Designator; Code, Long Code and URN Code Value, of which an item has one (PS3.3 Section 8.1)."""
+
+
+RUN_ELEMENTS, RUN_BYTES = 16, 1024
+"""How much of a run of removed elements is remembered as one: a value that differs costs the walk of so many."""
 
 
 class Short(Exception):
@@ -39,74 +42,122 @@ def creator_name(value: bytes) -> str:
     return value.decode("latin-1").strip(" \0")
 
 
-def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) -> dict[int, Table | None]:
+def removed_run(buf: bytes, pos: int, end: int, table: Table, first: bytes) -> tuple[int, int]:
+    """Return the position after a run of removed elements in short form, and how many; ``first`` is the first's key.
+
+    A run met before is known by its bytes: the instances of a series repeat most of their private blocks.
+    """
+    known = table.runs.get(first)
+    if known is not None and buf.startswith(known[0], pos):
+        after = pos + len(known[0])
+        if after <= end:
+            return after, known[1]
+    encoding, operation = table.encoding, table.operations.get
+    width, (low, high) = encoding.width, (6, 7) if encoding.little else (7, 6)
+    after, count = pos, 0
+    found: int | None = REMOVE_SHORT
+    while found == REMOVE_SHORT and count < RUN_ELEMENTS:
+        after += 8 + buf[after + low] + (buf[after + high] << 8)
+        count += 1
+        if after >= end:
+            return after, count
+        found = operation(buf[after : after + width])
+    if found is not None and after - pos <= RUN_BYTES:  # else the next one may belong to the run
+        if len(table.runs) >= MAX_MEMO:
+            table.runs.clear()
+        table.runs[first] = (buf[pos:after], count)
+    return after, count
+
+
+def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) -> dict[int, Table]:
     """Return the table of each block that the private group at ``start`` reserves, by group and block number.
 
-    None where nothing of the block is kept, or two creators claim it. Raises Short while that cannot be said yet;
-    ``closed``: no more bytes can come. What is malformed is left to the walk.
+    It has no creator where nothing of the block is kept, or two creators claim it. Raises Short while that cannot be
+    said yet; ``closed``: no more bytes can come. What is malformed is left to the walk.
     """
-    encoding, pos = table.encoding, start
-    group = encoding.tags.unpack_from(buf, pos)[0]
-    blocks: dict[int, Table | None] = {}
-    kept: set[int] = set()
+    group = _Group(table, table.encoding.tags.unpack_from(buf, start)[0])
+    pos: int | None = start
     try:
-        while pos < end:
-            header = read_header(buf, pos, encoding)
-            element = header.tag & 0xFFFF
-            if header.tag >> 16 != group:
-                break
-            if is_private_creator(header.tag):
-                if header.length == UNDEFINED:
-                    break
-                name = creator_name(_whole(buf, header.start, header.start + header.length))
-                blocks[element] = None if element in blocks else table.block(name, group)
-            else:
-                owner = blocks.get(element >> 8)
-                if owner is not None and _is_kept(buf, pos, header, owner):
-                    kept.add(element >> 8)
-                if kept.issuperset(block for block, found in blocks.items() if found is not None):
-                    break
-            pos = skip_value(buf, header, encoding)
-        else:
-            if not closed:
-                raise Short(pos + 8 if pos - start > 2 * (end - start) else 0)
+        while pos is not None and pos < end:
+            pos = group.step(buf, pos, end)
+        if pos is not None and not closed:
+            raise Short(pos + 8 if pos - start > 2 * (end - start) else 0)
     except (IndexError, struct.error):
         if not closed:
             raise Short from None
     except (MalformedInput, LimitExceeded):
         pass
-    return {group << 8 | block: found if block in kept else None for block, found in blocks.items()}
+    return group.blocks | {number: table.block(number, "") for number in group.undecided}
 
 
-def content_of(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[Concept, str]:
-    """Return what the content item that begins at ``pos`` is about, and its Value Type; empty where it does not say.
+class _Group:
+    """The blocks of one private group, as far as they are known; of the undecided ones nothing is kept so far."""
 
-    Raises IndexError or struct.error when the bytes end before, MalformedInput.
+    def __init__(self, table: Table, number: int) -> None:
+        self._table = table
+        self._number = number
+        self.blocks: dict[int, Table] = {}
+        self.undecided: set[int] = set()
+
+    def step(self, buf: bytes, pos: int, end: int) -> int | None:
+        """Look at the element at ``pos`` and return where the next one starts; None when all is said."""
+        encoding = self._table.encoding
+        group, element = encoding.tags.unpack_from(buf, pos)
+        if group != self._number:
+            return None
+        owner = self.blocks.get(group << 8 | element >> 8)
+        operation = REMOVE_SHORT
+        if owner is not None:
+            key = _whole(buf, pos, pos + encoding.width)
+            known = owner.operations.get(key)
+            operation = owner.classify(key) if known is None else known
+            if operation == REMOVE_SHORT:
+                return removed_run(buf, pos, end, owner, key)[0]
+        value, length = element_value(buf, pos, encoding)
+        if 0x10 <= element <= 0xFF:
+            if length == UNDEFINED:
+                return None
+            self._claim(group << 8 | element, creator_name(_whole(buf, value, value + length)))
+        elif owner is not None and _is_kept(buf, operation >> 2, value, length):
+            self.undecided.discard(owner.number)
+        if not self.undecided and element > 0xFF:
+            return None
+        return value + length if length != UNDEFINED else skip_value(buf, read_header(buf, pos, encoding), encoding)
+
+    def _claim(self, number: int, creator: str) -> None:
+        """Note that a creator claims a block."""
+        if number in self.blocks or not self._table.keeps(creator, self._number):
+            self.blocks[number] = self._table.block(number, "")
+            self.undecided.discard(number)
+        else:
+            self.blocks[number] = self._table.block(number, creator)
+            self.undecided.add(number)
+
+
+def content_of(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[Concept, str, int]:
+    """Return what the content item that begins at ``pos`` is about, its Value Type, and where its concept name ends.
+
+    Empty and 0 where it does not say. Raises IndexError or struct.error when the bytes end before, MalformedInput.
     """
-    concept, value_type = ("", ""), ""
+    value_type = ""
     while pos < end:
         header = read_header(buf, pos, encoding)
         if header.tag > CONCEPT_NAME:
             break
         after = skip_value(buf, header, encoding)
+        if header.tag == CONCEPT_NAME:
+            inner = IMPLICIT_LE if header.vr == "UN" else encoding
+            return _concept(_whole(buf, header.start, after), inner), value_type, after
         if header.tag == VALUE_TYPE:
             value_type = _text(_whole(buf, header.start, after))
-        elif header.tag == CONCEPT_NAME:
-            inner = IMPLICIT_LE if header.vr == "UN" else encoding
-            concept = _concept(_whole(buf, header.start, after), inner)
         pos = after
-    return concept, value_type
+    return ("", ""), value_type, 0
 
 
-def _is_kept(buf: bytes, pos: int, header: Header, owner: Table) -> bool:
-    key = buf[pos : pos + owner.encoding.width]
-    operation = owner.operations.get(key)
-    code = (owner.classify(key) if operation is None else operation) >> 2
+def _is_kept(buf: bytes, code: int, value: int, length: int) -> bool:
     if code != UNKNOWN:
         return code != REMOVE
-    if header.length == UNDEFINED:
-        return False
-    return not is_item(_whole(buf, header.start, header.start + min(header.length, 4)))
+    return length != UNDEFINED and not is_item(_whole(buf, value, value + min(length, 4)))
 
 
 def _concept(value: bytes, encoding: Encoding) -> Concept:

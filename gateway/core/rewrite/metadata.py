@@ -9,14 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.profile.model import Action
-from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Place, Plan
+from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Plan
 from gateway.core.rewrite import jsonvalues, marks
-from gateway.core.rewrite.cleaning import Cleaner, Cleaners
+from gateway.core.rewrite.cleaning import Cleaners
 from gateway.core.rewrite.dataset import DataSetWalker, Piece
+from gateway.core.rewrite.finalcheck import FinalCheck
 from gateway.core.rewrite.identity import Identity
 from gateway.core.rewrite.jsonactions import Actions, Bulk, Found, Whole
 from gateway.core.rewrite.jsonfacts import JsonFactReader
-from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO, Table
+from gateway.core.rewrite.jsonspots import Creators, Spot, Spots
+from gateway.core.rewrite.tables import Table
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS
@@ -38,6 +40,10 @@ __all__ = ["Bulk", "Elements", "MetadataRewriter", "encode", "text"]
 Planner = Callable[[str, Mapping[int, str]], Plan]
 """Gives the plan for a SOP Class and the values that conditions look at."""
 
+CHARACTER_SET = "00080005"
+CONTENT_SEQUENCE = 0x0040A730
+_ODD = frozenset("13579BDF")
+_UNKNOWN = b""
 _REMOVE = Decision(Action.REMOVE, "")
 _KEY = re.compile(r"[0-9A-F]{8}")
 _VALUES = rb'"Value":\[(?:[^"{}\[\]\\]++|"[^"\\\x00-\x1f]*+")*+\]'
@@ -49,41 +55,26 @@ _LOOKED_INTO = frozenset({b"SQ", b"UI", b"PN", *(vr.encode() for vr in BINARY_VR
 _NUMBERS = frozenset(vr.encode() for vr in NUMBER_VRS)
 _QUOTES_OF_NUMBERS = 6
 """Quotation marks of a plain element without strings: around vr, its value, and Value."""
-MEMO_BYTES = 2048
-MAX_SPOTS = 4_096
-"""Objects choose the conditions that hold for them, and so the plan."""
-
-
-class _Spot:
-    """What is known of the data sets at one place under one plan: decisions, and what was met before."""
-
-    __slots__ = ("children", "decisions", "known", "place", "plan", "removed")
-
-    def __init__(self, plan: Plan, place: Place) -> None:
-        self.plan = plan
-        self.place = place
-        self.removed: set[str] = set()
-        self.decisions: dict[tuple[str, bytes], Decision] = {}
-        self.known: dict[tuple[str, bytes], bytes] = {}
-        self.children: dict[tuple[int, bool], _Spot] = {}
-
-    def remember(self, key: str, raw: bytes, new: bytes) -> None:
-        """Remember what became of an element: a series repeats most of its elements in every instance."""
-        if len(self.known) >= MAX_MEMO:
-            self.known.clear()
-        self.known[key, raw] = new
 
 
 class MetadataRewriter:
     """Rewrites data sets of one engine; keeps decisions and small sequences."""
 
-    def __init__(self, plan: Planner, identity: Identity, cleaners: Cleaners, condition_tags: Sequence[int]) -> None:
+    def __init__(
+        self,
+        plan: Planner,
+        identity: Identity,
+        cleaners: Cleaners,
+        condition_tags: Sequence[int],
+        final_check: FinalCheck | None = None,
+    ) -> None:
         self._plan = plan
         self._identity = identity
         self._cleaners = cleaners
+        self._final_check = final_check
         self._facts = JsonFactReader()
         self._condition_keys = [(tag, json_key(tag)) for tag in condition_tags]
-        self._spots: dict[tuple[Plan, Place], _Spot] = {}
+        self._spots = Spots()
         self._actions = Actions(identity)
 
     def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
@@ -95,6 +86,8 @@ class MetadataRewriter:
         if plan.refuses(sop_class, text(elements, "00280301")):
             return None
         out = self._root(elements, plan, bulk, elements)
+        if self._final_check and not self._final_check.passes(elements, plan, out):
+            return None
         out[json_key(IDENTITY_REMOVED)] = jsonvalues.IDENTITY_REMOVED
         out[json_key(METHOD)] = jsonvalues.written("LO", [plan.method])
         out[json_key(METHOD_CODES)] = jsonvalues.method_codes(
@@ -102,12 +95,10 @@ class MetadataRewriter:
         )
         temporal = marks.temporal(plan.longitudinal, text(elements, json_key(TEMPORAL)))
         out[json_key(TEMPORAL)] = jsonvalues.written("CS", [temporal])
-        if "00080005" in out:
-            out["00080005"] = jsonvalues.CHARACTER_SET
         released = encode(out)
-        if "00080005" in out or released.isascii():
+        if CHARACTER_SET in out or released.isascii():
             return released
-        return encode(out | {"00080005": jsonvalues.CHARACTER_SET})  # a value of the profile, which may be anything
+        return encode(out | {CHARACTER_SET: jsonvalues.CHARACTER_SET})  # a value of the profile, which may be anything
 
     def match(self, elements: Elements, plan: Plan, bulk: Bulk) -> dict[str, bytes]:
         """Rewrite one data set that is not a whole instance (a search result), without the marks of an instance.
@@ -120,48 +111,51 @@ class MetadataRewriter:
         patient = self._identity.patient(
             text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D")
         )
-        return self._data_set(elements, Whole(patient, bulk, root, self._cleaner), self._spot(plan, ROOT), 0)
+        cleaner = None
+        if plan.cleans and root is not None:
+            cleaner = self._cleaners.of(self._facts.subject(self._facts.read(root)))
+        whole = Whole(root, patient, cleaner, bulk)
+        return self._data_set(elements, whole, self._spots.at(plan, ROOT), 0)
 
-    def _cleaner(self, root: Elements) -> Cleaner:
-        return self._cleaners.of(self._facts.read(root).subject())
-
-    def _spot(self, plan: Plan, place: Place) -> _Spot:
-        found = self._spots.get((plan, place))
-        if found is None:
-            if len(self._spots) >= MAX_SPOTS:
-                self._spots.clear()
-            found = self._spots[plan, place] = _Spot(plan, place)
-        return found
-
-    def _data_set(self, elements: Elements, whole: Whole, spot: _Spot, depth: int) -> dict[str, bytes]:
+    def _data_set(self, elements: Elements, whole: Whole, spot: Spot, depth: int) -> dict[str, bytes]:
         if depth > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH)
+        creators = _creators(elements) if spot.plan.private_groups else ()
+        if creators:
+            spot = self._spots.at(spot.plan, spot.place, creators)
+        spot.turn_to((whole.patient, whole.cleaner))
         out = {}
-        removed, known = spot.removed, spot.known
+        removed, known, personal = spot.removed, spot.known, spot.personal
         for key, value in elements.items():
             if key in removed:
                 continue
             raw = bytes(value)
-            new = known.get((key, raw))
-            if new is None:
-                new = self._element(elements, key, raw, whole, spot, depth)
-                if new is None:
-                    continue
-            out[key] = new
-        if spot.plan.private_groups:
+            new = known.get((key, raw), _UNKNOWN)
+            if new is _UNKNOWN:
+                new = personal.get((key, raw), _UNKNOWN)
+                if new is _UNKNOWN:
+                    new = self._element(elements, key, raw, whole, spot, depth)
+                else:
+                    whole.personal += 1
+            if new is not None:
+                out[key] = new
+        if CHARACTER_SET in out:
+            out[CHARACTER_SET] = jsonvalues.CHARACTER_SET
+        if creators:
             _drop_idle_creators(out)
         return out
 
-    def _element(self, elements: Elements, key: str, raw: bytes, whole: Whole, spot: _Spot, depth: int) -> bytes | None:
+    def _element(self, elements: Elements, key: str, raw: bytes, whole: Whole, spot: Spot, depth: int) -> bytes | None:
         """Rewrite one element; what depends on nothing but its bytes is remembered by them."""
         plain = _PLAIN.fullmatch(raw)
         vr = plain[1] or plain[2] if plain else decode_element(raw, None).vr.encode("latin-1", "replace")
         decision = spot.decisions.get((key, vr)) or self._decide(elements, spot, key, vr)
+        tag, before, single = int(key, 16), whole.personal, whole.single
+        new: bytes | None
         if decision.action is Action.REMOVE:
-            return None
-        tag, touched = int(key, 16), whole.touched
-        if plain and decision.action is Action.KEEP and _may_leave_as_it_is(vr, raw):
-            new: bytes | None = raw
+            new = None
+        elif plain and decision.action is Action.KEEP and _may_leave_as_it_is(vr, raw):
+            new = raw
         else:
             element = decode_element(raw, tag)
             found = Found(tag, element, _meant(elements, element.vr, tag), decision)
@@ -171,11 +165,11 @@ class MetadataRewriter:
                 new = self._sequence(elements, found, whole, spot, depth)
             else:
                 new = None if _may_be_items(found) else self._actions.kept(found, whole)
-        if new is not None and whole.touched == touched and len(raw) <= MEMO_BYTES and not is_private(tag):
-            spot.remember(key, raw, new)
+        if whole.single == single:
+            spot.remember(key, raw, new, is_personal=whole.personal != before)
         return new
 
-    def _decide(self, elements: Elements, spot: _Spot, key: str, vr: bytes) -> Decision:
+    def _decide(self, elements: Elements, spot: Spot, key: str, vr: bytes) -> Decision:
         if not _KEY.fullmatch(key):
             raise MalformedInput("a key that is no tag")
         tag, plan = int(key, 16), spot.plan
@@ -183,23 +177,15 @@ class MetadataRewriter:
         if encoded not in VRS:
             raise MalformedInput("a VR that PS3.5 does not define", (tag,))
         if is_private(tag) and plan.private_groups:
-            return _private(elements, spot, tag, encoded)
-        decision = spot.decisions[key, vr] = plan.decide(tag, encoded, spot.place)
-        if plan.decide(tag, dictionary.vr_of(tag) or "UN", spot.place).action is Action.REMOVE:
-            spot.removed.add(key)  # whatever VR it comes in
-        if len(spot.decisions) > MAX_KEYS:
-            spot.decisions.clear()
-            spot.removed.clear()
+            decision, always_removed = _private(elements, spot, tag, encoded), False
+        else:
+            decision = plan.decide(tag, encoded, spot.place)
+            usual = plan.decide(tag, dictionary.vr_of(tag) or "UN", spot.place)
+            always_removed = usual.action is Action.REMOVE
+        spot.decide(key, vr, decision, always_removed=always_removed)
         return decision
 
-    def _child(self, spot: _Spot, tag: int, decision: Decision) -> _Spot:
-        found = spot.children.get((tag, decision.deep))
-        if found is None:
-            inside = spot.plan.inside(spot.place, tag, deep=decision.deep)
-            found = spot.children[tag, decision.deep] = self._spot(spot.plan, inside)
-        return found
-
-    def _sequence(self, elements: Elements, found: Found, whole: Whole, spot: _Spot, depth: int) -> bytes | None:
+    def _sequence(self, elements: Elements, found: Found, whole: Whole, spot: Spot, depth: int) -> bytes | None:
         element = found.element
         if element.vr == "UN" and element.InlineBinary is not None:
             return self._items_in_bytes(elements, found, whole, spot)
@@ -207,21 +193,23 @@ class MetadataRewriter:
             return None  # items that cannot be walked here do not leave
         if element.Value is None:
             return b'{"vr":"SQ"}'
-        inside = self._child(spot, found.tag, found.decision)
+        inside = self._spots.inside(spot, found.tag, deep=found.decision.deep)
         walked = []
         for value in element.Value:
             item = {} if bytes(value) == b"null" else decode_object(value)
             its = self._spot_of_content(inside, item) if inside.place.content else inside
             if its is not None:
                 walked.append(encode(self._data_set(item, whole, its, depth + 1)))
+        if element.Value and not walked and found.tag == CONTENT_SEQUENCE:
+            return None  # of Type 1C: without an item it must not be there
         return b'{"vr":"SQ","Value":[' + b",".join(walked) + b"]}"
 
-    def _spot_of_content(self, spot: _Spot, item: Elements) -> _Spot | None:
+    def _spot_of_content(self, spot: Spot, item: Elements) -> Spot | None:
         """Find the place of a content item by what it is about; None when it goes (PS3.15 Section E.3.4)."""
         place = spot.plan.item_place(spot.place, *jsonvalues.concept(item))
-        return None if place is None else self._spot(spot.plan, place)
+        return None if place is None else self._spots.at(spot.plan, place)
 
-    def _items_in_bytes(self, elements: Elements, found: Found, whole: Whole, spot: _Spot) -> bytes | None:
+    def _items_in_bytes(self, elements: Elements, found: Found, whole: Whole, spot: Spot) -> bytes | None:
         """Have a sequence in VR UN, which is encoded in implicit VR (PS3.5 Section 6.2.2), walked as in Part 10."""
         value = inline_bytes(found.element, found.tag)
         head = b""
@@ -229,12 +217,11 @@ class MetadataRewriter:
             creator = creator_of(elements, found.tag).encode("latin-1", "replace")
             head = IMPLICIT_LE.make(_creator_tag(found.tag), "LO", creator)
         data_set = head + IMPLICIT_LE.element(IMPLICIT_LE.tag(found.tag), IMPLICIT, value)
-        cleaner = whole.cleaner if spot.plan.cleans else None
-        walker = DataSetWalker(self._identity, whole.patient, character_set=whole.character_set, cleaner=cleaner)
+        walker = DataSetWalker(self._identity, whole.patient, character_set=whole.character_set, cleaner=whole.cleaner)
         out: list[Piece] = []
         end = walker.walk(data_set, 0, len(data_set), Table(spot.plan, spot.place, IMPLICIT_LE), out, closed=True)
         released = b"".join([*out, data_set[walker.run : end]])
-        whole.touched += 1
+        whole.single += 1
         return jsonvalues.inline("UN", released[len(head) + 8 :]) if len(released) > len(head) else None
 
 
@@ -256,17 +243,21 @@ def _creator_tag(tag: int) -> int:
     return tag & 0xFFFF0000 | tag >> 8 & 0xFF
 
 
-def _private(elements: Elements, spot: _Spot, tag: int, vr: str) -> Decision:
-    """Decide about a private element; its creator stands in the same data set, so nothing is remembered."""
+def _private(elements: Elements, spot: Spot, tag: int, vr: str) -> Decision:
+    """Decide about a private element by the creator that stands in the same data set."""
     if is_private_creator(tag):
         keeps = (text(elements, json_key(tag)), tag >> 16) in spot.plan.private_groups
         return Decision(Action.KEEP, "") if keeps else _REMOVE
     return spot.plan.private_rule(creator_of(elements, tag), tag & 0xFFFF00FF, vr, spot.place)
 
 
+def _creators(elements: Elements) -> Creators:
+    return tuple([(key, bytes(elements[key])) for key in elements if key[4:6] == "00" and key[3:4] in _ODD])
+
+
 def _drop_idle_creators(out: dict[str, bytes]) -> None:
     """Remove private creators whose block has no element left (PS3.15 Section E.3.10)."""
-    private = [int(key, 16) for key in out if key[3] in "13579BDF"]
+    private = [int(key, 16) for key in out if key[3] in _ODD]
     used = {_creator_tag(tag) for tag in private if not is_private_creator(tag)}
     for tag in private:
         if is_private_creator(tag) and tag not in used:

@@ -7,7 +7,7 @@ name. A number counts as a whole number, a word as a whole word.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from itertools import chain
@@ -30,26 +30,18 @@ _NOBODY: Final = frozenset(
         "anonymised",
         "anonymized",
         "anonymous",
-        "case",
         "control",
         "default",
         "demo",
-        "doctor",
-        "doe",
         "dummy",
         "enter",
         "example",
-        "female",
         "first",
         "frau",
         "herr",
         "image",
         "instance",
-        "jane",
-        "john",
         "last",
-        "male",
-        "mann",
         "mister",
         "name",
         "none",
@@ -79,6 +71,7 @@ _DENSE: Final = re.compile(
     r"[\u0e00-\u0eff\u1100-\u11ff\u3040-\u30ff\u3100-\u318f\u3400-\u9fff\uac00-\ud7af\uff66-\uff9f]"
 )
 """Thai, Lao, kana, Hangul, ideographs: few characters make a name, and no blank need stand beside it."""
+_BETWEEN, _SEPARATORS = r"[\W_]{0,3}", ("^", " ", ", ", ",", "_", "-", ".", "")
 _LETTER, _NO_CODE, _NO_DIGIT = r"[^\W\d_]", r"[^\W_]", r"\d"
 
 
@@ -93,99 +86,109 @@ class Where(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Needle:
-    """One way to write an identifier; ``edge`` is what may not stand beside it."""
+    """One identifier: a text, or two that follow each other in either order with little between them.
 
-    text: str
+    ``edge`` is what may not stand beside it. ``plain`` are texts one of which is there whenever the needle is.
+    """
+
+    texts: tuple[str, ...]
     edge: str
     where: Where
+    plain: tuple[str, ...]
 
     @property
     def pattern(self) -> str:
         """The regular expression for case-folded text."""
-        folded = self.text.casefold()
-        start = "" if _DENSE.match(folded[0]) else f"(?<!{self.edge})"
-        end = "" if _DENSE.match(folded[-1]) else f"(?!{self.edge})"
-        return f"{start}{re.escape(folded)}{end}"
+        orders = dict.fromkeys((self.texts, self.texts[::-1]))
+        return "|".join(
+            self._guarded(_BETWEEN.join(map(re.escape, map(str.casefold, order))), order) for order in orders
+        )
+
+    def _guarded(self, pattern: str, order: tuple[str, ...]) -> str:
+        start = "" if _DENSE.match(order[0][0]) else f"(?<!{self.edge})"
+        end = "" if _DENSE.match(order[-1][-1]) else f"(?!{self.edge})"
+        return f"{start}{pattern}{end}"
 
 
-@dataclass(frozen=True, slots=True)
 class Needles:
-    """What to search for. ``plain``: whatever ``patterns`` match in any encoding holds one of these, in lower case."""
+    """What to search for, but for what occurs in texts that are ``released`` on purpose.
 
-    plain: tuple[bytes, ...]
-    patterns: tuple[re.Pattern[str] | None, ...]
-    birth: re.Pattern[str] | None
-
-    def are_in(self, text: str, where: Where) -> bool:
-        """Say whether a text names the subject."""
-        pattern = self.patterns[where]
-        return pattern is not None and pattern.search(text.casefold()) is not None
-
-    def give_birth_date(self, text: str) -> bool:
-        """Say whether a date is the date of birth."""
-        return self.birth is not None and self.birth.search(text) is not None
-
-
-def needles(said: Iterable[Told], released: Iterable[str], terms: Sequence[str]) -> Needles:
-    """Make what finds the subject, but for what occurs in texts that are released on purpose.
-
+    ``plain``: whatever is found in a text holds one of these in any encoding, in lower case and without zeros.
     ``terms``: the Specific Character Set of the object.
     """
-    told = tuple(said)
-    subject = gather((one.kind, value) for one in told for value in one.values)
-    births = gather((one.kind, value) for one in told if one.tag == BIRTH_DATE for value in one.values).dates
-    known = "\n".join(released).casefold()
-    found = {
-        needle
-        for needle in chain(
+
+    def __init__(self, said: Iterable[Told], released: Iterable[str], terms: Sequence[str]) -> None:
+        told = tuple(said)
+        subject = gather((one.kind, value) for one in told for value in one.values)
+        known = "\n".join(released).casefold()
+        found = chain(
             chain.from_iterable(map(_of_name, subject.names)),
             chain.from_iterable(map(_of_code, subject.identifiers)),
             chain.from_iterable(map(_of_place, subject.places)),
             chain.from_iterable(map(_of_date, subject.dates)),
         )
-        if needle.text.casefold() not in known
-    }
-    birth = "|".join(re.escape(form) for date in births for form in _written(date) if form not in known)
-    return Needles(
-        _shortest(form for needle in found for form in _encoded(needle.text, terms)),
-        tuple(_joined(needle.pattern for needle in found if needle.where <= where) for where in Where),
-        re.compile(birth) if birth else None,
-    )
+        self._found = [needle for needle in found if any(text.casefold() not in known for text in needle.texts)]
+        births = gather((one.kind, value) for one in told if one.tag == BIRTH_DATE for value in one.values).dates
+        self._births = [form for date in births for form in _written(date) if form not in known]
+        self._patterns: dict[Where, re.Pattern[str] | None] = {}
+        self.plain = _shortest(
+            form for text in {text for needle in self._found for text in needle.plain} for form in _encoded(text, terms)
+        )
+
+    def are_in(self, text: str, where: Where) -> bool:
+        """Say whether a text names the subject."""
+        if where not in self._patterns:  # made when something looks suspicious, which is seldom
+            patterns = sorted({needle.pattern for needle in self._found if needle.where <= where})
+            self._patterns[where] = re.compile("|".join(patterns)) if patterns else None
+        pattern = self._patterns[where]
+        return pattern is not None and pattern.search(text.casefold()) is not None
+
+    def give_birth_date(self, text: str) -> bool:
+        """Say whether a text gives the date of birth."""
+        return any(form in text for form in self._births)
 
 
-def _of_name(name: str) -> Iterable[Needle]:
+def _of_name(name: str) -> Iterator[Needle]:
     for group in name.split("="):
-        components = group.split("^")[:_NAMING_COMPONENTS]
+        components = [component.strip() for component in group.split("^")[:_NAMING_COMPONENTS]]
         words = [word for component in components for word in _WORD.findall(component)]
-        for word in words:
-            if len(word) >= _least(word) and not word.isdecimal() and word.casefold() not in _NOBODY:
-                yield Needle(word, _LETTER, Where.TEXT)
-        parts = [component.strip() for component in components if component.strip()]
-        for first, second in ((parts[:1], parts[1:]), (parts[1:], parts[:1])):
-            if first and second and len("".join(parts)) >= _least("".join(parts)):
-                for between in ("^", " ", ", ", ",", "_", "-", ".", ""):
-                    yield Needle(between.join((" ".join(first), " ".join(second))), _LETTER, Where.CODES)
-        if len(parts) == 1 and len(words) > 1:
-            yield Needle(parts[0], _LETTER, Where.CODES)
+        telling = [word for word in words if len(word) >= _least(word) and _names_somebody(word)]
+        for word in telling:
+            yield _one(word, _LETTER, Where.TEXT)
+        first, *others = [component for component in components if component] or [""]
+        rest = " ".join(others)
+        if len(first) + len(rest) < _least(first + rest) or not (rest or len(words) > 1):
+            continue
+        plain = telling[:1] or [
+            between.join(pair) for pair in ((first, rest), (rest, first)) for between in _SEPARATORS
+        ]
+        yield Needle((first, rest) if rest else (first,), _LETTER, Where.CODES, tuple(plain if rest else [first]))
 
 
-def _of_code(value: str) -> Iterable[Needle]:
-    if value.casefold() in _NOBODY:
-        return
+def _names_somebody(word: str) -> bool:
+    return not word.isdecimal() and word.casefold() not in _NOBODY
+
+
+def _of_code(value: str) -> Iterator[Needle]:
     is_number, is_word = value.isdecimal(), not any(map(str.isdecimal, value))
-    if sum(map(str.isalnum, value)) >= (MIN_PLAIN if is_number or is_word else MIN_MIXED):
-        yield Needle(value, _NO_CODE, Where.NUMBERS if is_number and len(value) >= MIN_NUMBER else Where.CODES)
+    least = MIN_PLAIN if is_number or is_word else MIN_MIXED
+    if sum(map(str.isalnum, value)) >= least and value.casefold() not in _NOBODY:
+        yield _one(value, _NO_CODE, Where.NUMBERS if is_number and len(value) >= MIN_NUMBER else Where.CODES)
 
 
-def _of_place(value: str) -> Iterable[Needle]:
+def _of_place(value: str) -> Iterator[Needle]:
     return (replace(needle, where=Where.PLACES) for needle in _of_code(value))
 
 
-def _of_date(date: str) -> Iterable[Needle]:
-    return (Needle(form, _NO_DIGIT, Where.TEXT) for form in _written(date))
+def _of_date(date: str) -> Iterator[Needle]:
+    return (_one(form, _NO_DIGIT, Where.TEXT) for form in _written(date))
 
 
-def _written(date: str) -> Iterable[str]:
+def _one(text: str, edge: str, where: Where) -> Needle:
+    return Needle((text,), edge, where, (text,))
+
+
+def _written(date: str) -> tuple[str, ...]:
     year, month, day = date[:4], date[4:6], date[6:]
     return date, f"{year}-{month}-{day}", f"{year}.{month}.{day}", f"{day}.{month}.{year}"
 
@@ -194,7 +197,7 @@ def _least(word: str) -> int:
     return MIN_DENSE_PART if _DENSE.search(word) else MIN_PART
 
 
-def _encoded(text: str, terms: Sequence[str]) -> Iterable[bytes]:
+def _encoded(text: str, terms: Sequence[str]) -> Iterator[bytes]:
     """Yield the bytes of a text, ASCII in lower case and without zeros, in every encoding that is looked for."""
     if text.isascii():
         yield folded(text.encode())
@@ -217,8 +220,3 @@ def _shortest(forms: Iterable[bytes]) -> tuple[bytes, ...]:
         if not any(shorter in form for shorter in found):
             found.append(form)
     return tuple(found)
-
-
-def _joined(patterns: Iterable[str]) -> re.Pattern[str] | None:
-    found = sorted(patterns)
-    return re.compile("|".join(found)) if found else None

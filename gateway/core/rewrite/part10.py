@@ -129,9 +129,7 @@ class Part10Rewriter:
                 raise MalformedInput("a data set in another encoding than its Transfer Syntax says", (0x00020010,))
             self._syntax = transfer_syntax(_PLAIN[self._data_set.encoding]) or self._syntax
         self._meta_sent = True
-        meta = self._meta(self.head, self._syntax.uid)
-        self._data_set.check_meta(meta[len(_PREAMBLE) + 4 :])
-        return [meta, *body]
+        return [self._meta(self.head, self._syntax.uid), *body]
 
     def _read_meta(self) -> int | None:
         """Find the Transfer Syntax and where the data set starts, or return None when more bytes are needed."""

@@ -11,6 +11,7 @@ from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
+from gateway.core.rewrite.change import Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, cleaner
 from gateway.core.rewrite.dataset import DataSetWalker, Piece
@@ -23,7 +24,6 @@ from gateway.core.rewrite.verdict import is_bulk
 from gateway.core.standard.uids import TransferSyntax
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET, UTF_8
 from gateway.core.wire.elements import (
-    EXPLICIT_LE,
     HEADER_BYTES,
     SHORT,
     UNDEFINED,
@@ -78,6 +78,9 @@ class Planner(Protocol):
 
     def layout(self, head: Head, encoding: Encoding) -> Layout:
         """Return the plan for an object."""
+
+    def shared(self, patient: Patient, cleaner: Cleaner | None, terms: tuple[str, ...]) -> Shared:
+        """Return what objects remember that have a patient, a cleaner and a character set in common."""
 
     def aids(
         self, head: Head, layout: Layout, encoding: Encoding, at: tuple[bytes, int], *, whole: bool
@@ -172,11 +175,6 @@ class DataSetRewriter:
             out.append(self._insertion())
         return out
 
-    def check_meta(self, meta: bytes) -> None:
-        """Search the elements of the File Meta Information, which leaves before the data set."""
-        if self._check:
-            self._check.pieces([meta], EXPLICIT_LE)
-
     def _advance(self, *, whole: bool) -> list[Piece]:
         buf = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         pos, self._start = self._start, 0
@@ -190,7 +188,8 @@ class DataSetRewriter:
         while pos < len(buf):
             after, begin = self._encapsulated(buf, pos, out), len(out)
             pos = after or self._elements(buf, pos, out, whole=whole)
-            checked += out[begin:]
+            if self._check:
+                checked += out[begin:]
         self._base += len(buf) - self._held
         if self._check:
             self._check.pieces(checked, self._encoding)
@@ -226,7 +225,10 @@ class DataSetRewriter:
         if aids is None:
             return False
         patient = self._identity.patient(head.issuer, head.patient_id, head.study)
-        self._walker = DataSetWalker(self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner)
+        shared = self._planner.shared(patient, aids.cleaner, head.character_set)
+        self._walker = DataSetWalker(
+            self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner, shared
+        )
         self._walker.changer.study = self._study
         self._layout, self._check = layout, aids.check
         if layout.recodes:

@@ -60,6 +60,7 @@ PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096
+MAX_BLOCKS, MAX_SIZES = 512, 16
 STUDY_UID = 0x0020000D
 LENGTH_TO_END = 0x00080001
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
@@ -77,6 +78,8 @@ _CODES = {
 
 _AT_ROOT = {0x00120064: CODES, 0x00280303: TEMPORAL} | dict.fromkeys(PIXEL_DATA, PIXELS)
 
+Outcome = tuple[bytes | None, tuple[int, ...]]
+"""What became of a sequence: its new value, None if it stays, and how the counts grew, empty if they did not."""
 Concept = tuple[str, str]
 """Coding Scheme Designator and Code Value of a content item's concept name."""
 
@@ -85,18 +88,19 @@ class Table:
     """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of what holds them.
 
     ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing
-    elsewhere. ``creator`` names the private block that a table of its own is for. ``recodes``: text becomes UTF-8.
-    ``content``: each item has a table of its own, by what it is about. ``given`` is what the profile says about a
-    value: the text that replaces it, or how far it is cut.
+    elsewhere. A private block has a table of its own: ``number`` is its group and block, ``creator`` who reserved it,
+    empty when nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
+    what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
+    what the profile says about a value: the text that replaces it, or how far it is cut.
     """
 
     __slots__ = (
         "_blocks",
         "_family",
-        "_items",
         "_place",
         "_plan",
         "_private_groups",
+        "begun",
         "children",
         "constants",
         "content",
@@ -106,11 +110,13 @@ class Table:
         "insertion",
         "item",
         "memo",
+        "number",
         "operations",
         "recodes",
         "runs",
         "sequence",
         "sequence_end",
+        "sizes",
         "stage",
         "vrs",
     )
@@ -123,7 +129,7 @@ class Table:
         sequence: int = 0,
         *,
         stage: int | None = None,
-        creator: str | None = None,
+        block: tuple[int, str] | None = None,
         recodes: bool = False,
     ) -> None:
         self._plan = plan
@@ -132,22 +138,24 @@ class Table:
         self.encoding = encoding
         self.sequence = sequence
         self.stage = stage
-        self.creator = creator
+        self.number = block[0] if block else 0
+        self.creator = block[1] if block else None
         self.recodes = recodes
         self.content = place.content
         self.insertion = _insertion(plan, encoding, stage)
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
         self._family: dict[tuple[Place, Encoding, int], Table] = {}
-        self._blocks: dict[str, Table] = {}
-        self._items: dict[tuple[Concept, str], Table | None] = {}
+        self._blocks: dict[tuple[int, str], Table] = {}
+        self.begun: dict[bytes, Table | None] = {}
+        self.sizes: list[int] = []
         self.operations: dict[bytes, int] = {}
         self.constants: dict[bytes, bytes] = {}
         self.given: dict[bytes, str] = {}
         self.vrs: dict[bytes, str] = {}
         self.children: dict[bytes, Table] = {}
         self.runs: dict[bytes, tuple[bytes, int]] = {}
-        self.memo: dict[bytes, tuple[bytes, tuple[int, ...]] | None] = {}
+        self.memo: dict[bytes, Outcome] = {}
 
     def classify(self, key: bytes) -> int:
         """Decide about a key met for the first time and remember it.
@@ -170,26 +178,42 @@ class Table:
         self.operations[key] = operation
         return operation
 
-    def block(self, creator: str, group: int) -> "Table | None":
-        """Return the table of a private block in data sets of this place; None when no rule keeps any of it."""
-        if (creator, group) not in self._plan.private_groups:
-            return None
-        found = self._blocks.get(creator)
+    def keeps(self, creator: str, group: int) -> bool:
+        """Say whether some rule keeps elements of a creator's private blocks."""
+        return (creator, group) in self._plan.private_groups
+
+    def block(self, number: int, creator: str) -> "Table":
+        """Return the table of a private block in data sets of this place, by its ``number`` (group and block).
+
+        Without a ``creator`` nothing of it stays.
+        """
+        found = self._blocks.get((number, creator))
         if found is None:
-            found = self._sibling(self._place, self.encoding, self.sequence, creator)
-            self._blocks[creator] = found
+            if len(self._blocks) >= MAX_BLOCKS:
+                self._blocks.clear()
+            found = self._sibling(self._place, self.encoding, self.sequence, (number, creator))
+            self._blocks[number, creator] = found
         return found
 
-    def content_item(self, concept: Concept, value_type: str) -> "Table | None":
-        """Return the table of one content item, or None when the item goes (PS3.15 Table E.3.4-1)."""
-        try:
-            return self._items[concept, value_type]
-        except KeyError:
-            place = self._plan.item_place(self._place, concept, value_type)
-        if len(self._items) >= MAX_MEMO:
-            self._items.clear()
+    def covers(self, key: bytes) -> bool:
+        """Say whether an element belongs to the private block that this table is for."""
+        group, element = self.encoding.tags.unpack_from(key)
+        return bool(group << 8 | element >> 8 == self.number)
+
+    def content_item(self, concept: Concept, value_type: str, begins: bytes) -> "Table | None":
+        """Return the table of one content item, or None when the item goes (PS3.15 Table E.3.4-1).
+
+        ``begins`` are its bytes up to the end of its concept name, empty if it has none: they tell the same next time.
+        """
+        place = self._plan.item_place(self._place, concept, value_type)
         found = None if place is None else self._shared(place, self.encoding, self.sequence)
-        self._items[concept, value_type] = found
+        if begins:
+            if len(self.begun) >= MAX_MEMO or (len(self.sizes) >= MAX_SIZES and len(begins) not in self.sizes):
+                self.begun.clear()
+                self.sizes.clear()
+            self.begun[begins] = found
+            if len(begins) not in self.sizes:
+                self.sizes.append(len(begins))
         return found
 
     def _form(self, tag: int, vr: str) -> int:
@@ -201,6 +225,8 @@ class Table:
         return LONG if properties.is_long else SHORT
 
     def _operation(self, key: bytes, tag: int, vr: str, form: int) -> int:
+        if self.creator == "":
+            return REMOVE
         if self.creator is not None:
             encoded = vr or "UN"
             decision = self._plan.private_rule(self.creator, tag & 0xFFFF00FF, encoded, self._place)
@@ -269,8 +295,10 @@ class Table:
             found = self._family[place, encoding, sequence] = self._sibling(place, encoding, sequence)
         return found
 
-    def _sibling(self, place: Place, encoding: Encoding, sequence: int, creator: str | None = None) -> "Table":
-        table = Table(self._plan, place, encoding, sequence, creator=creator, recodes=self.recodes)
+    def _sibling(
+        self, place: Place, encoding: Encoding, sequence: int, block: tuple[int, str] | None = None
+    ) -> "Table":
+        table = Table(self._plan, place, encoding, sequence, block=block, recodes=self.recodes)
         table._family = self._family
         return table
 

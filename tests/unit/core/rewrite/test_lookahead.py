@@ -26,9 +26,9 @@ def group(*elements: tuple[int, bytes], encoding: Encoding = EXPLICIT_LE) -> byt
     return b"".join(encoding.make(0x00290000 + number, "LO", value) for number, value in elements)
 
 
-def blocks(body: bytes, encoding: Encoding = EXPLICIT_LE, *, closed: bool = True) -> dict[int, str | None]:
+def blocks(body: bytes, encoding: Encoding = EXPLICIT_LE, *, closed: bool = True) -> dict[int, str]:
     found = reserved(body, 0, len(body), table(encoding), closed=closed)
-    return {block & 0xFF: owner.creator if owner else None for block, owner in found.items()}
+    return {block & 0xFF: owner.creator or "" for block, owner in found.items()}
 
 
 ACME, ELSE, NOBODY = (0x10, b"ACME"), (0x11, b"ELSE"), (0x12, b"NONE")
@@ -37,22 +37,22 @@ KEPT, GONE = (0x1010, b"Hi"), (0x1011, b"Hi")
 
 @pytest.mark.parametrize("encoding", [EXPLICIT_LE, EXPLICIT_BE])
 def test_a_block_is_reserved_when_an_element_of_it_is_kept(encoding: Encoding) -> None:
-    assert blocks(group(ACME, GONE, encoding=encoding), encoding) == {0x10: None}
+    assert blocks(group(ACME, GONE, encoding=encoding), encoding) == {0x10: ""}
     assert blocks(group(ACME, GONE, KEPT, encoding=encoding), encoding) == {0x10: "ACME"}
-    assert blocks(group(ACME, encoding=encoding), encoding) == {0x10: None}
+    assert blocks(group(ACME, encoding=encoding), encoding) == {0x10: ""}
 
 
 def test_each_block_of_a_group_is_looked_at() -> None:
-    assert blocks(group(ACME, ELSE, NOBODY, KEPT, (0x1210, b"Hi"))) == {0x10: "ACME", 0x11: None, 0x12: None}
+    assert blocks(group(ACME, ELSE, NOBODY, KEPT, (0x1210, b"Hi"))) == {0x10: "ACME", 0x11: "", 0x12: ""}
     assert blocks(group(ACME, ELSE, KEPT, (0x1110, b"Hi"))) == {0x10: "ACME", 0x11: "ELSE"}
 
 
 def test_of_two_creators_of_one_block_none_counts() -> None:
-    assert blocks(group(ACME, (0x10, b"ELSE"), KEPT)) == {0x10: None}
+    assert blocks(group(ACME, (0x10, b"ELSE"), KEPT)) == {0x10: ""}
 
 
 def test_a_group_ends_where_another_begins() -> None:
-    assert blocks(group(ACME) + EXPLICIT_LE.make(0x00300010, "LO", b"A") + group(KEPT)) == {0x10: None}
+    assert blocks(group(ACME) + EXPLICIT_LE.make(0x00300010, "LO", b"A") + group(KEPT)) == {0x10: ""}
 
 
 @pytest.mark.parametrize("kind", [b"OB", b"SQ", b"UN"])
@@ -69,7 +69,7 @@ def test_a_private_value_in_unknown_vr_is_kept_unless_it_is_items() -> None:
     creator = EXPLICIT_LE.make(0x00290010, "LO", b"SIEMENS CSA HEADER")
     for value, kept in ((b"IMAGE", True), (b"\xfe\xff\x00\xe0\0\0\0\0", False), (b"", True)):
         body = creator + EXPLICIT_LE.make(0x00291008, "UN", value)
-        assert (reserved(body, 0, len(body), here, closed=True)[0x2910] is not None) is kept
+        assert bool(reserved(body, 0, len(body), here, closed=True)[0x2910].creator) is kept
 
 
 def test_more_bytes_are_asked_for_until_the_answer_is_certain() -> None:
@@ -83,7 +83,7 @@ def test_more_bytes_are_asked_for_until_the_answer_is_certain() -> None:
             assert blocks(whole[:end], closed=False) == {0x10: "ACME", 0x11: "ELSE"}
     with pytest.raises(Short):
         blocks(group(ACME, GONE), closed=False)
-    assert blocks(group(ACME, GONE) + EXPLICIT_LE.make(0x00300010, "LO", b"A"), closed=False) == {0x10: None}
+    assert blocks(group(ACME, GONE) + EXPLICIT_LE.make(0x00300010, "LO", b"A"), closed=False) == {0x10: ""}
 
 
 def test_a_long_value_on_the_way_is_asked_for_at_once() -> None:
@@ -94,7 +94,7 @@ def test_a_long_value_on_the_way_is_asked_for_at_once() -> None:
 
 
 def test_what_is_malformed_is_left_to_the_walk() -> None:
-    assert blocks(group(ACME) + b"\x29\0\x11\x10??\0\0", closed=False) == {0x10: None}
+    assert blocks(group(ACME) + b"\x29\0\x11\x10??\0\0", closed=False) == {0x10: ""}
     assert blocks(b"\x29\0\x10\0UN\0\0\xff\xff\xff\xff") == {}
 
 
@@ -121,16 +121,18 @@ def item(encoding: Encoding, *, code: int = 0x00080100, is_open: bool = False) -
 def test_a_content_item_says_what_it_is_about(encoding: Encoding, is_open: bool, code: int) -> None:
     body = item(encoding, code=code, is_open=is_open)
     if code != 0x00080100:  # after the scheme, as the tags ascend; the order does not matter here
-        assert content_of(body, 0, len(body), encoding) == (("DCM", "121106"), "TEXT")
-    assert content_of(b"??" + body, 2, 2 + len(body), encoding) == (("DCM", "121106"), "TEXT")
+        assert content_of(body, 0, len(body), encoding)[:2] == (("DCM", "121106"), "TEXT")
+    concept, value_type, end = content_of(b"??" + body, 2, 2 + len(body), encoding)
+    assert (concept, value_type) == (("DCM", "121106"), "TEXT")
+    assert (b"??" + body)[end:] == encoding.make(0x0040A160, "UT", b"Smith")
 
 
 def test_a_content_item_may_not_say_anything() -> None:
     body = EXPLICIT_LE.make(0x0040A160, "UT", b"Smith")
-    assert content_of(body, 0, len(body), EXPLICIT_LE) == (("", ""), "")
-    assert content_of(b"", 0, 0, EXPLICIT_LE) == (("", ""), "")
+    assert content_of(body, 0, len(body), EXPLICIT_LE) == (("", ""), "", 0)
+    assert content_of(b"", 0, 0, EXPLICIT_LE) == (("", ""), "", 0)
     empty = EXPLICIT_LE.make(0x0040A043, "SQ", b"") + body
-    assert content_of(empty, 0, len(empty), EXPLICIT_LE) == (("", ""), "")
+    assert content_of(empty, 0, len(empty), EXPLICIT_LE) == (("", ""), "", len(empty) - len(body))
 
 
 def test_a_concept_in_unknown_vr_is_read_in_implicit_vr() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gateway.core.pseudonym.values import shift
-from gateway.core.rewrite import metadata
+from gateway.core.rewrite import jsonactions, jsonspots, metadata
 from gateway.core.rewrite.engine import Engine
 from tests.kit.engine import KEYS, profile
 from tests.unit.core.rewrite.objects import CT, ENHANCED_CT, PSEUDONYM, engine
@@ -21,6 +21,7 @@ HEAD: dict[str, Json] = {
     INSTANCE: {"vr": "UI", "Value": ["1.2.3"]},
     "00100020": {"vr": "LO", "Value": ["P1"]},
 }
+MODULES = {module.__name__ for module in (jsonactions, jsonspots, metadata)}
 LAYOUTS: list[dict[str, Any]] = [{"separators": (",", ":")}, {}, {"indent": 2}, {"indent": "\t"}]
 DAYS = KEYS.shift_days("", "P1", "")
 EVERY_ACTION = """\
@@ -291,6 +292,11 @@ def test_the_character_set_is_that_of_json() -> None:
     latin = {"vr": "CS", "Value": ["ISO_IR 100"]}
     assert rewrite(engine(), HEAD | {"00080005": latin})["00080005"] == {"vr": "CS", "Value": ["ISO_IR 192"]}
     assert "00080005" not in rewrite(engine(), HEAD)
+    item = {"0040A043": {"vr": "SQ", "Value": [{"00080005": latin}]}}
+    assert rewrite(engine(), HEAD | item)["0040A043"]["Value"] == [{"00080005": {"vr": "CS", "Value": ["ISO_IR 192"]}}]
+    assert engine().match({"00080005": json.dumps(latin).encode()}) == {
+        "00080005": b'{"vr":"CS","Value":["ISO_IR 192"]}'
+    }
 
 
 @pytest.mark.parametrize(
@@ -324,6 +330,16 @@ def test_an_element_that_names_the_patient_is_not_remembered_for_another() -> No
         assert released.count(shift("DA", "20200713", KEYS.shift_days("", patient_id, ""))) == 2
 
 
+def test_a_sequence_around_an_element_that_was_remembered_for_a_patient_is_not_remembered_for_all() -> None:
+    under = engine()
+    inner = {"00100020": {"vr": "LO", "Value": ["P9"]}}
+    around = {"vr": "SQ", "Value": [inner, {"00080104": {"vr": "LO", "Value": ["x"]}}]}
+    body = {"00082218": {"vr": "SQ", "Value": [inner]}, "0040A043": around}
+    for patient_id in ("P1", "P3", "P1"):
+        released = json.dumps(rewrite(under, HEAD | {"00100020": {"vr": "LO", "Value": [patient_id]}} | body))
+        assert released.count(KEYS.patient("", patient_id, "")) == 3
+
+
 def test_a_link_is_asked_for_anew_each_time() -> None:
     under = engine()
     data_set = json.dumps(
@@ -346,7 +362,7 @@ def remembered(under: Engine) -> list[dict[Any, Any] | set[Any]]:
         if isinstance(one, dict | set):
             found.append(one)
             left += one.values() if isinstance(one, dict) else ()
-        elif type(one).__module__ == metadata.__name__:
+        elif type(one).__module__ in MODULES:
             left += [
                 getattr(one, name, None) for name in (*getattr(one, "__slots__", ()), *getattr(one, "__dict__", ()))
             ]
@@ -365,8 +381,8 @@ def each_bytes(held: dict[Any, Any] | set[Any]) -> Iterator[bytes]:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "MAX_MEMO", 4)
-    monkeypatch.setattr(metadata, "MAX_KEYS", 30)
+    monkeypatch.setattr(jsonspots, "MAX_MEMO", 4)
+    monkeypatch.setattr(jsonspots, "MAX_KEYS", 30)
     under = engine()
     for number in range(60):
         body = {
@@ -387,7 +403,7 @@ def test_large_sequences_are_not_remembered() -> None:
     ]
     rewrite(under, HEAD | {"52009230": {"vr": "SQ", "Value": frames}})
     longest = max(len(part) for held in remembered(under) for part in each_bytes(held))
-    assert longest <= metadata.MEMO_BYTES
+    assert longest <= jsonspots.MEMO_BYTES
 
 
 def test_places_are_told_apart_as_in_part_10() -> None:

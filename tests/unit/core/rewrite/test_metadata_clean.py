@@ -8,8 +8,8 @@ import pytest
 
 from gateway.core.errors import GatewayError, MalformedInput
 from gateway.core.profile.model import Action
-from gateway.core.profile.plan import Decision
-from gateway.core.rewrite import metadata
+from gateway.core.profile.plan import Decision, Place
+from gateway.core.rewrite import jsonspots
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.identity import Patient
 from gateway.core.rewrite.jsonactions import Actions, Found, Whole
@@ -166,6 +166,16 @@ def test_content_items_are_what_their_concept_says() -> None:
     assert "Smith" not in text
     assert "Jones" not in text
     assert released[-1]["0040A30A"] == number["0040A30A"]
+
+
+def test_a_content_sequence_that_loses_all_its_items_goes() -> None:
+    under = engine("options: [clean_structured_content]\n")
+    dropped = item("TEXT", "DD-60002", {"0040A160": {"vr": "UT", "Value": ["Smith"]}})
+    dropped["0040A043"]["Value"][0]["00080102"]["Value"] = ["99SDM"]
+    assert under.plan(CT.decode(), {}).item_place(Place(content=True), ("99SDM", "DD-60002"), "TEXT") is None
+    assert "0040A730" not in rewrite(under, {"0040A730": {"vr": "SQ", "Value": [dropped]}})
+    assert rewrite(under, {"0040A730": {"vr": "SQ"}})["0040A730"] == {"vr": "SQ"}
+    assert rewrite(under, {"00400555": {"vr": "SQ", "Value": [dropped]}})["00400555"]["Value"] == []
 
 
 def test_an_item_that_the_plan_drops_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -348,14 +358,14 @@ def test_the_uid_of_a_class_that_is_none_is_mapped() -> None:
 
 
 def test_an_action_that_has_no_meaning_for_a_value_releases_nothing() -> None:
-    whole = Whole(Patient("", 0), str, None, lambda _: pytest.fail("not asked for"))
+    whole = Whole(None, Patient("", 0), None, str)
     found = Found(0x00081030, Element(vr="LO", Value=[Raw(b'"SMITH"')]), "LO", Decision(Action.KEEP, ""))
     with pytest.raises(MalformedInput, match="without a meaning"):
         Actions(engine().identity).changed(found, whole)
 
 
 def test_the_places_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(metadata, "MAX_SPOTS", 3)
+    monkeypatch.setattr(jsonspots, "MAX_SPOTS", 3)
     rules = "".join(
         f"  {word} > CodeMeaning: {{action: empty}}\n"
         for word in ("ConceptNameCodeSequence", "AnatomicRegionSequence", "ViewCodeSequence")
@@ -364,4 +374,4 @@ def test_the_places_that_are_remembered_are_bounded(monkeypatch: pytest.MonkeyPa
     inside = {"vr": "SQ", "Value": [{"00080104": {"vr": "LO", "Value": ["x"]}}]}
     for key in ("0040A043", "00082218", "00540220"):
         assert rewrite(under, {key: inside})[key]["Value"] == [{"00080104": {"vr": "LO"}}]
-    assert len(under._metadata._spots) <= 3
+    assert len(under._metadata._spots._known) <= 3

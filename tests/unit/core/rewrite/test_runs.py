@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.core.rewrite.dataset import RUN_ELEMENTS
+from gateway.core.rewrite.lookahead import RUN_ELEMENTS
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, Encoding
 from tests.unit.core.rewrite.arrays import MEANING, NAMES, WINDOW, sequence
 from tests.unit.core.rewrite.objects import engine, head, released, walk

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import MalformedInput
-from gateway.core.profile.plan import ROOT
+from gateway.core.profile.plan import ROOT, Place
 from gateway.core.rewrite import tables
 from gateway.core.rewrite.tables import STAGES, Table, root_tables
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT, IMPLICIT_LE, LONG, SHORT, Encoding
@@ -108,8 +108,7 @@ def test_a_constant_is_the_whole_element(tag: int, vr: str, element: bytes) -> N
 
 
 def test_a_private_element_is_decided_when_its_creator_is_known() -> None:
-    block = inner().block("ACME", 0x0029)
-    assert block is not None
+    block = inner().block(0x2910, "ACME")
     for tag, vr, operation in (
         (0x00291010, "LO", tables.KEEP),
         (0x00291010, "UI", tables.UID),
@@ -117,8 +116,37 @@ def test_a_private_element_is_decided_when_its_creator_is_known() -> None:
         (0x00291012, "LO", tables.REMOVE),
     ):
         assert block.classify(key(EXPLICIT_LE, tag, vr)) >> 2 == operation
-    assert inner().block("ELSE", 0x0029) is None
-    assert inner().block("ACME", 0x0031) is None
+    assert inner().keeps("ACME", 0x0029)
+    assert not inner().keeps("ELSE", 0x0029)
+    assert not inner().keeps("ACME", 0x0031)
+
+
+def test_a_block_that_nobody_reserved_loses_everything() -> None:
+    block = inner().block(0x2910, "")
+    assert block.classify(key(EXPLICIT_LE, 0x00291010, "LO")) >> 2 == tables.REMOVE
+
+
+def test_a_table_of_a_block_is_for_that_block_alone() -> None:
+    table = inner()
+    block = table.block(0x2910, "ACME")
+    assert table.block(0x2910, "ACME") is block
+    assert table.block(0x2911, "ACME") is not block
+    for tag, covered in ((0x00291010, True), (0x002910FF, True), (0x00291110, False), (0x002B1010, False)):
+        assert block.covers(key(EXPLICIT_LE, tag, "LO")) is covered
+
+
+def test_a_content_item_is_known_by_how_it_begins() -> None:
+    place = Place(content=True)
+    table = Table(engine("options: [clean_structured_content]\n").plan(""), place, EXPLICIT_LE)
+    text = table.content_item(("DCM", "999999"), "TEXT", b"begins")
+    assert text is not None
+    assert table.content_item(("DCM", "999998"), "TEXT", b"") is text, "no rule can tell them apart"
+    assert table.content_item(("DCM", "121022"), "TEXT", b"accession number") is None
+    assert table.begun == {b"begins": text, b"accession number": None}
+    assert table.sizes == [6, 16]
+    for size in range(100, 200):
+        table.content_item(("DCM", "999999"), "TEXT", bytes(size))
+    assert len(table.sizes) <= tables.MAX_SIZES
 
 
 def test_without_private_rules_everything_private_goes_at_once() -> None:
