@@ -39,8 +39,13 @@ coverage: $(VENV)/.dev $(CORPUS)/MANIFEST.tsv  ## branch coverage of the unit te
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows
 	$(LOCK) --upgrade pyproject.toml --extra demo --extra postgres -o requirements.lock
 	$(LOCK) --upgrade --group build --constraint requirements.lock -o requirements-build.lock
-	$(LOCK) --upgrade pyproject.toml --all-extras --group build --constraint requirements.lock --constraint requirements-build.lock \
+	$(LOCK) --upgrade pyproject.toml --all-extras --group build --group compile --constraint requirements.lock --constraint requirements-build.lock \
 	  -o requirements-dev.lock
+
+wheel: $(VENV)/.dev  ## build a wheel for this machine in dist/, its walker compiled with mypyc
+	rm -rf build dist && mkdir -p build dist
+	cp -r gateway profiles pyproject.toml README.md LICENSE build  # the compiler leaves its modules beside the sources
+	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(PIP) wheel --no-build-isolation --no-deps --quiet --wheel-dir dist ./build
 
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
@@ -71,4 +76,4 @@ $(OHIF)/.complete: scripts/fetch_ohif.sh
 $(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
 	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
 
-.PHONY: help demo test lint bench fuzz coverage lock clean system
+.PHONY: help demo test lint bench fuzz coverage lock wheel clean system

@@ -100,7 +100,11 @@ class ElementChanger:
             self._check_study(raw, table, key)
             return None if code == STUDY_KEPT else self._uid(UID, raw, table, key, form)
         if code == CHARSET:
-            self.character_set = charset.split_terms(raw)
+            terms = charset.split_terms(raw)
+            if table.stage is None:
+                self.character_set = terms
+            elif terms != self.character_set:
+                raise MalformedInput("Specific Character Set twice or out of order", (charset.SPECIFIC_CHARACTER_SET,))
             return b"" if table.recodes else None
         return self._value(code, raw, table, key, form)
 

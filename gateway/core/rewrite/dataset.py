@@ -15,6 +15,7 @@ from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short, content_of, creator_name, removed_run, reserved
 from gateway.core.rewrite.tables import (
     CONSTANT,
+    CONTENT_SEQUENCE,
     CREATOR,
     DELIMITER,
     INSERT,
@@ -115,10 +116,6 @@ class DataSetWalker:
                         value = pos + HEADER_BYTES[form]
                         length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
                         code = operation >> 2
-                        if code == PRIVATE:  # the elements of a block are looked up in its own table
-                            table = self._block(whole, key, creators)
-                            operations = table.operations
-                            continue
                         if code == KEEP:
                             if length == UNDEFINED:
                                 raise self._no_sequence(pos, key, table)
@@ -143,16 +140,20 @@ class DataSetWalker:
                             if changed is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])
-                                out.append(
-                                    encoding.header(key, form, UNDEFINED if length == UNDEFINED else len(changed))
-                                )
-                                out.append(changed)
+                                if changed or table.children[key].sequence != CONTENT_SEQUENCE:
+                                    size = UNDEFINED if length == UNDEFINED else len(changed)
+                                    out.append(encoding.header(key, form, size))
+                                    out.append(changed)
                                 run = after
                         elif code == DELIMITER:
                             if not open_item or length:
                                 raise self.malformed("an item end where none belongs", pos)
                             self.run = run
                             return pos
+                        elif code == PRIVATE:  # the elements of a block are looked up in its own table
+                            table = self._block(whole, key, creators)
+                            operations = table.operations
+                            continue
                         elif code == UNKNOWN:
                             if length == UNDEFINED:
                                 after = self._unknown(buf, pos, value, table, key)
@@ -206,8 +207,10 @@ class DataSetWalker:
             self.run = run
             return pos
         finally:
-            self.changer.counts[REMOVE] += removed
-            self.changer.counts[CONSTANT] += replaced
+            if removed or replaced:
+                counts = self.changer.counts
+                counts[REMOVE] += removed
+                counts[CONSTANT] += replaced
 
     def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
         """Make the error for an element at ``pos`` of the buffer."""
@@ -235,14 +238,8 @@ class DataSetWalker:
         self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool
     ) -> tuple[int, bytes | None]:
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
-        changer = self.changer
         if length == UNDEFINED:
-            counted = changer.counts[:]
-            try:
-                return self._items(buf, pos, None, end, table, closed=closed)
-            except (Short, IndexError, struct.error):
-                changer.counts = counted  # it is walked again when there is more
-                raise
+            return self._undefined_items(buf, pos, end, table, closed=closed)
         limit = pos + length
         if limit > end:
             raise Short(limit)
@@ -250,13 +247,25 @@ class DataSetWalker:
             return self._items(buf, pos, limit, limit, table, closed=True)
         raw = buf[pos:limit]
         known = table.memo.get(raw)
-        if known is None and changer.character_set is self._character_set:
-            known = self._shared.sequences.get((table, raw))
         if known is None:
-            return limit, self._remembered(buf, pos, limit, table, raw)
+            if self.changer.character_set is self._character_set:
+                known = self._shared.sequences.get((table, raw))
+            if known is None:
+                return limit, self._remembered(buf, pos, limit, table, raw)
         if known[1]:
-            changer.counts = [a + b for a, b in zip(changer.counts, known[1], strict=True)]
+            self.changer.counts = [a + b for a, b in zip(self.changer.counts, known[1], strict=True)]
         return limit, known[0]
+
+    def _undefined_items(
+        self, buf: bytes, pos: int, end: int, table: Table, *, closed: bool
+    ) -> tuple[int, bytes | None]:
+        """Walk a sequence of undefined length; where it goes on beyond the bytes, it is walked again later."""
+        counted = self.changer.counts[:]
+        try:
+            return self._items(buf, pos, None, end, table, closed=closed)
+        except (Short, IndexError, struct.error):
+            self.changer.counts = counted
+            raise
 
     def _remembered(self, buf: bytes, pos: int, limit: int, table: Table, raw: bytes) -> bytes | None:
         """Walk a small sequence and remember what became of it, for all objects or for those it is the same for."""
@@ -283,9 +292,10 @@ class DataSetWalker:
         self.path.append(table.sequence)
         if len(self.path) > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
-        unpack, character_set = table.encoding.u32.unpack_from, self.changer.character_set
+        unpack, changer = table.encoding.u32.unpack_from, self.changer
+        character_set = changer.character_set
         pieces: list[bytes] = []
-        run = pos
+        run, stays = pos, False
         while pos != limit:
             kind = buf[pos : pos + 4]
             length = unpack(buf, pos + 4)[0]
@@ -302,6 +312,7 @@ class DataSetWalker:
                 pieces.append(buf[run:pos])
                 pos = run = self._after_item(buf, pos + 8, length, table)
                 continue
+            stays = True
             if length == UNDEFINED:
                 tail = self.walk(buf, pos + 8, end, inside, out, closed=closed, open_item=True)
                 if tail >= end:
@@ -311,7 +322,7 @@ class DataSetWalker:
                 tail = after = pos + 8 + length
                 if self.walk(buf, pos + 8, after, inside, out, closed=True) != after:
                     raise self.malformed("an element ends past the end of its item", pos)
-            self.changer.character_set = character_set
+            changer.character_set = character_set
             if out or self.run > pos + 8:
                 out.append(buf[self.run : tail])
                 body = b"".join(out)
@@ -325,7 +336,8 @@ class DataSetWalker:
         self.path.pop()
         if not pieces:
             return pos, None
-        pieces.append(buf[run:pos])
+        is_gone = table.sequence == CONTENT_SEQUENCE and not stays  # Type 1C: not without items
+        pieces = [] if is_gone else [*pieces, buf[run:pos]]
         return pos, b"".join(pieces)
 
     def _content(self, buf: bytes, pos: int, length: int, end: int, table: Table) -> Table | None:

@@ -17,7 +17,6 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
-from gateway.core.rewrite import marks
 from gateway.core.rewrite.facts import BULK_BYTES, Facts, Told
 from gateway.core.rewrite.forms import decoded, folded, unescaped
 from gateway.core.rewrite.jsonfacts import JsonFactReader
@@ -76,7 +75,7 @@ class FinalCheck:
         self._kept_tags = frozenset(rule.selector.tag for rule in profile.rules if rule.action is Action.KEEP)
         dummies = (vr.dummy for vr in VRS.values())
         values = (rule.value for rule in profile.rules)
-        self._own = tuple(text for text in (*dummies, *values, *marks.CODE_MEANINGS.values()) if text)
+        self._own = tuple(text for text in (*dummies, *values) if text)
         self._json = JsonFactReader()
         self._kept: dict[tuple[Plan, int, str], bool] = {}
         self._known: dict[tuple[frozenset[Told], Plan, tuple[str, ...]], _Known] = {}

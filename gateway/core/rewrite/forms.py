@@ -27,8 +27,14 @@ def decoded(raw: bytes) -> list[bytes]:
     runs = {run for run in set(raw.translate(_RUNS).split()) if len(run) >= MIN_BASE64}
     for run in runs:
         if not run.isdigit():  # ASCII text in base64 has letters
-            found += [a2b_base64(run[at : at + (len(run) - at) // 4 * 4]) for at in range(4)]
+            found += [_from_base64(run[at:]) for at in range(4)]
     return found
+
+
+def _from_base64(run: bytes) -> bytes:
+    """Decode characters of base64; the last one says nothing where it stands alone."""
+    over = len(run) % 4
+    return a2b_base64(run[:-1] if over == 1 else run + b"=" * (-over % 4))
 
 
 def folded(raw: bytes) -> bytes:

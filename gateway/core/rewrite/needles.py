@@ -14,12 +14,15 @@ from itertools import chain
 from typing import Final
 
 from gateway.core.clean.subject import gather
+from gateway.core.errors import LimitExceeded
 from gateway.core.rewrite.facts import Told
 from gateway.core.rewrite.forms import folded
 from gateway.core.wire import charset
 
 BIRTH_DATE: Final = 0x00100030
 MIN_PART, MIN_DENSE_PART, MIN_MIXED, MIN_PLAIN = 4, 2, 4, 6
+MAX_NEEDLES, MAX_COMPARED = 50_000, 500
+"""An object that names more people is an attack; comparing all with all is for objects that name few."""
 MIN_NUMBER: Final = 8
 """Among numbers (DS, IS) a shorter number is no identifier."""
 _NAMING_COMPONENTS: Final = 3
@@ -114,7 +117,7 @@ class Needles:
     """What to search for, but for what occurs in texts that are ``released`` on purpose.
 
     ``plain``: whatever is found in a text holds one of these in any encoding, in lower case and without zeros.
-    ``terms``: the Specific Character Set of the object.
+    ``terms``: the Specific Character Set of the object. Raises LimitExceeded.
     """
 
     def __init__(self, said: Iterable[Told], released: Iterable[str], terms: Sequence[str]) -> None:
@@ -215,8 +218,13 @@ def _latin(text: str) -> bytes:
 
 def _shortest(forms: Iterable[bytes]) -> tuple[bytes, ...]:
     """Leave out what holds another one: finding the shorter is enough to look closer."""
+    different = set(forms)
+    if len(different) > MAX_NEEDLES:
+        raise LimitExceeded("ways to write what identifies the subject", MAX_NEEDLES)
+    if len(different) > MAX_COMPARED:
+        return tuple(different)
     found: list[bytes] = []
-    for form in sorted(set(forms), key=lambda form: (len(form), form)):
+    for form in sorted(different, key=lambda form: (len(form), form)):
         if not any(shorter in form for shorter in found):
             found.append(form)
     return tuple(found)

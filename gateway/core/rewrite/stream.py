@@ -289,7 +289,7 @@ class DataSetRewriter:
         if self._encoding.explicit and header.vr not in PIXEL_VRS:
             raise MalformedInput("pixel data in a VR that it cannot have", (header.tag,), self._base + pos)
         if header.length == UNDEFINED:
-            if not self._encoding.explicit or header.vr not in ("OB", "OW", "UN"):
+            if not self._encoding.explicit or header.vr not in ("OB", "OW"):
                 raise MalformedInput("encapsulated pixel data must be OB", (header.tag,), self._base + pos)
             if self._syntax and not self._syntax.encapsulated:
                 raise MalformedInput("encapsulated pixel data that no Transfer Syntax explains", (header.tag,))

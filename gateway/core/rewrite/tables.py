@@ -48,7 +48,7 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
 
 INSERT says that an element of ours comes before this one, PADDING that zeros follow the data set; STUDY and STUDY_KEPT
 are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items, DEFINITION
-is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is the Specific Character Set of an item,
+is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is Specific Character Set,
 RECODE is KEEP for text of a data set that becomes UTF-8. REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
@@ -62,7 +62,7 @@ MAX_KEYS = 20_000
 MAX_MEMO = 4_096
 MAX_BLOCKS, MAX_SIZES = 512, 16
 STUDY_UID = 0x0020000D
-LENGTH_TO_END = 0x00080001
+LENGTH_TO_END, CONTENT_SEQUENCE = 0x00080001, 0x0040A730
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
 
 _CODES = {
@@ -248,8 +248,8 @@ class Table:
             if tag in _AT_ROOT:
                 return _AT_ROOT[tag]
         if tag >> 16 in self._private_groups:
-            return CREATOR if is_private_creator(tag) else PRIVATE
-        if tag == SPECIFIC_CHARACTER_SET and (self.recodes or self.stage is None):
+            return CREATOR if is_private_creator(tag) else PRIVATE if tag & 0xFFFF > 0xFF else REMOVE
+        if tag == SPECIFIC_CHARACTER_SET:
             return CHARSET
         if tag == LENGTH_TO_END and self.recodes:
             return REMOVE  # retired, and untrue by now

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.clean.subject import Subject
+from gateway.core.errors import MalformedInput
 from gateway.core.rewrite import cleaning
 from gateway.core.rewrite.cleaning import Cleaner, Cleaners
 from gateway.core.wire import charset
@@ -166,3 +167,14 @@ def test_the_same_bytes_mean_another_text_in_another_set() -> None:
     assert cleaner.value(utf8, "LO", ("ISO_IR 192",), ("ISO_IR 192",)) == b"*** "
     assert cleaner.value(utf8, "LO", ("ISO_IR 100",), ("ISO_IR 100",)) == utf8
     assert cleaner.value("ä".encode("latin-1"), "LO", ("ISO_IR 100",), ("ISO_IR 192",)) == "ä".encode()
+
+
+@pytest.mark.parametrize("details", [DETAILS, ""])
+def test_two_character_sets_of_one_data_set_are_malformed(details: str) -> None:
+    first, second = (EXPLICIT_LE.make(0x00080005, "CS", terms) for terms in (b"ISO_IR 100", b"ISO_IR 192"))
+    body = data_set(b"CT", terms=b"ISO_IR 100")
+    with pytest.raises(MalformedInput, match="Specific Character Set twice"):
+        walk(body.replace(first, first + second), engine(details))
+    with pytest.raises(MalformedInput, match="Specific Character Set twice"):
+        walk(body + second, engine(details))
+    assert walk(body.replace(first, first + first), engine(details)).startswith(first + first)

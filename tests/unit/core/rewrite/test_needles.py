@@ -2,6 +2,8 @@
 
 import pytest
 
+from gateway.core.errors import LimitExceeded
+from gateway.core.rewrite import needles as module
 from gateway.core.rewrite.facts import Told, tell
 from gateway.core.rewrite.forms import folded
 from gateway.core.rewrite.needles import Needles, Where
@@ -140,3 +142,11 @@ def test_a_subject_that_says_nothing_is_nowhere() -> None:
 
 def test_bytes_are_searched_for_the_shortest_that_will_do() -> None:
     assert needles((NAME, "Smith^Johnson"), (INSTITUTION, "Clinic Smith")).plain == (b"smith", b"johnson")
+
+
+def test_many_identifiers_are_all_searched_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [(PATIENT_ID, f"PID{number}") for number in range(1000, 1600)]
+    assert finds(needles(*many), "pid1234")
+    monkeypatch.setattr(module, "MAX_NEEDLES", 599)
+    with pytest.raises(LimitExceeded):
+        needles(*many)

@@ -128,3 +128,8 @@ def test_a_block_that_never_ends_is_malformed() -> None:
 def test_a_group_that_no_rule_keeps_anything_of_goes_at_once() -> None:
     other = EXPLICIT_LE.make(0x00310010, "LO", b"ACME") + EXPLICIT_LE.make(0x00311010, "LO", b"Hi")
     assert released(other + WINDOW, engine(DETAILS)) == WINDOW
+
+
+def test_the_group_length_before_a_creator_takes_nothing_with_it() -> None:
+    body = element(0x0000, b"\1\0\0\0", "UL") + ACME + element(0x1010, b"A")
+    assert released(body, engine(DETAILS)) == ACME + element(0x1010, b"A")

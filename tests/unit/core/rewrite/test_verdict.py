@@ -71,7 +71,8 @@ def test_text_that_names_the_subject_in_any_form_tells(value: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"CT Abdomen", b"Johannas", b"x4711-08150", b"1" + UID.encode(), UID.encode() + b".1", UID.encode() + b"1"]
+    "value",
+    [b"CT Abdomen", b"Johannas", b"x4711-08150", b"1" + UID.encode(), UID.encode() + b".1", UID.encode() + b"1"],
 )
 def test_text_that_names_nobody_does_not(value: bytes) -> None:
     assert not tells(DESCRIPTION, "LO", value)
