@@ -15,6 +15,7 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final
@@ -28,7 +29,7 @@ DUMMY: Final = {"DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": 
 NOT_TEXT: Final = {"SQ", "OB", "OW", "UN", "FD", "FL", "US", "UL", "SS", "SL", "OB or OW"}
 
 
-def gateway() -> Deidentify:
+def gateway(*, final_check: bool = False) -> Deidentify:
     """Make this project's engine under profile nominal; it lives as long as a worklist does."""
     from gateway.core.profile.model import Profile
     from gateway.core.profile.parse import parse_profile
@@ -40,7 +41,7 @@ def gateway() -> Deidentify:
         path = REPOSITORY / "profiles" / f"{name}.yaml"
         return parse_profile(path.read_text(encoding="utf-8"), str(path), load)
 
-    engine = Engine(load("nominal"), KeyRing(bytes(range(32)), "benchmark"))
+    engine = Engine(replace(load("nominal"), final_check=final_check), KeyRing(bytes(range(32)), "benchmark"))
 
     def deidentify(source: str, target: str) -> None:
         rewriter = engine.part10()
@@ -154,6 +155,7 @@ def deid() -> Deidentify:
 
 TOOLS: Final[dict[str, Callable[[], Deidentify]]] = {
     "gateway": gateway,
+    "gateway, final check": lambda: gateway(final_check=True),
     "copy": copy,
     "pydicom": pydicom,
     "naive": naive,

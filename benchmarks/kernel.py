@@ -31,11 +31,14 @@ INSTANCES: Final = {"CT": 40, "EMF": 6, "SR": 40}
 NUMERIC_VALUE: Final = b"\x40\x00\x0a\xa3"
 COLD: Final = "gateway, first of a study"
 GDCMANON: Final = "gdcmanon"
-NOT_PEERS: Final = {"gateway", COLD, "copy", "pydicom", "naive"}
+CHECKED: Final = "gateway, final check"
+OURS: Final = {"gateway", COLD, CHECKED}
+NOT_PEERS: Final = OURS | {"copy", "pydicom", "naive"}
 ORDER: Final = (
     "copy",
     "gateway",
     COLD,
+    CHECKED,
     GDCMANON,
     "dcmanon",
     "pydicom",
@@ -143,8 +146,7 @@ def run_once(tool: str, fixture: Fixture, result: Result, python: Path, budget: 
 
 
 def _run_tool(tool: str, fixture: Fixture, target: Path, python: Path, budget: float) -> float:
-    is_ours = tool in {"gateway", COLD}
-    command = [sys.executable if is_ours else python, "-P", SCRIPT, "gateway" if is_ours else tool]
+    command = [sys.executable if tool in OURS else python, "-P", SCRIPT, "gateway" if tool == COLD else tool]
     sources = fixture.studies if tool == COLD else fixture.instances
     output = _run([*command, "--budget", str(budget), "--out", target, *sources])
     seconds = json.loads(output.splitlines()[-1])["seconds"]
