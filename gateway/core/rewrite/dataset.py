@@ -159,7 +159,7 @@ class DataSetWalker:
                                 after = self._unknown(buf, pos, value, table, key)
                             elif min(after, value + 4) > end:
                                 raise Short(value + 4)
-                            if length == UNDEFINED or is_item(buf[value : value + 4]):
+                            if length == UNDEFINED or is_item(buf[value : min(after, value + 4)]):
                                 if pos > run:
                                     out.append(buf[run:pos])
                                 run = after

@@ -240,7 +240,7 @@ class FactReader:
                         self._walk(buf, value, pos, found, encoding.parse_key(key)[0])
                     else:
                         sequence, pos = encoding.parse_key(key)[0], value
-                elif kind == _UNKNOWN and is_item(buf[value : value + 4]):
+                elif kind == _UNKNOWN and is_item(buf[value : min(pos, value + 4)]):
                     self.unknown(buf[value:pos], found)
                 elif kind == _SET and not root:
                     self._item_set = charset.split_terms(buf[value:pos])

@@ -185,3 +185,9 @@ def test_odd_lengths_are_read(body: bytes, expected: bytes) -> None:
 )
 def test_a_wrong_vr_hides_nothing(body: bytes) -> None:
     assert b"BCDE" not in released(body + WINDOW)
+
+
+def test_an_empty_value_of_unknown_vr_is_no_sequence_though_an_item_follows() -> None:
+    empty = EXPLICIT_LE.make(0x00080104, "UN", b"")
+    two_items = sequence(NAMES, empty, b"")
+    assert released(two_items) == two_items
