@@ -252,6 +252,7 @@ class DataSetWalker:
                 known = self._shared.sequences.get((table, raw))
             if known is None:
                 return limit, self._remembered(buf, pos, limit, table, raw)
+            self.changer.touched += 1  # what holds it is not the same for all objects either
         if known[1]:
             self.changer.counts = [a + b for a, b in zip(self.changer.counts, known[1], strict=True)]
         return limit, known[0]
