@@ -35,7 +35,7 @@ def test_a_sequence_inside_another_does_not_carry_one_patient_into_the_next(opti
     inner = sequence(NAMES, LEAVES[options])
     twice = sequence(SHARED, inner) + sequence(FRAMES, inner)  # known by the second, and not walked there
     theirs = object_of(b"P1", b"Jones^Ann", twice)
-    ours = object_of(b"P2", b"Smith^John", sequence(FRAMES, inner))
+    ours = object_of(b"P3", b"Smith^John", sequence(FRAMES, inner))
     used = engine(options)
     rewritten(used, theirs)
     assert rewritten(used, ours) == rewritten(engine(options), ours)
