@@ -21,6 +21,7 @@ from gateway.core.clean.vocabulary import (
 
 MIN_CODE: Final = 3  # an identifier of one or two characters is no word of its own: "1", "A2"
 _MAX_PARTS: Final = 8
+_MAX_PREFIX: Final = 64  # the longest LO and group of a PN; a longer one is found whole
 _CYRILLIC = re.compile("[а-я]+")
 _CYRILLIC_ENDING = re.compile("(?:ого|ому|ым|ои|ая|ую|ии|а|я|и|ы|ь|е|о)$")
 _GREEK = re.compile("[α-ω]+")
@@ -80,7 +81,7 @@ def know(subject: Subject) -> Known:
     for phrase in places.phrases.union(*map(_worded, subject.identifiers)):
         phrases.setdefault(phrase[0], set()).add(phrase)
     plain = names.words - names.particles
-    joints = frozenset(name[:end] for name in plain for end in range(2, len(name)))
+    joints = frozenset(name[:end] for name in plain for end in range(2, min(len(name), _MAX_PREFIX)))
     inflected = frozenset(chain.from_iterable(map(_inflected, plain)))
     unspaced = names.unspaced | places.unspaced
     kana = frozenset(part for part in unspaced if _KANA.fullmatch(part))
@@ -95,7 +96,7 @@ def know(subject: Subject) -> Known:
         places=frozenset(places.words),
         phrases={first: tuple(sorted(rest, key=len, reverse=True)) for first, rest in phrases.items()},
         codes=frozenset(codes),
-        stems=frozenset(code[:end] for code in codes for end in range(1, len(code) + 1)),
+        stems=frozenset(code[:end] for code in codes for end in range(1, min(len(code), _MAX_PREFIX) + 1)),
         triples=frozenset(chain.from_iterable(map(_triples, subject.dates))),
         days=frozenset(chain.from_iterable(map(_days, subject.dates))),
         uids=subject.uids,
@@ -115,7 +116,7 @@ def _triggers(codes: Iterable[str]) -> set[str]:
     for code in codes:
         if not _FOUR_DIGITS.search(code):
             run = code if code.isdecimal() else _LETTER_RUN.search(code)[0]  # type: ignore[index]
-            found.update(run[:end] for end in range(1 if len(run) == 1 else 2, len(run) + 1))
+            found.update(run[:end] for end in range(1 if len(run) == 1 else 2, min(len(run), _MAX_PREFIX) + 1))
     return found
 
 

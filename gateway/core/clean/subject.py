@@ -5,12 +5,14 @@ search for what it holds. Person names, dates and UIDs count by their VR whereve
 the other attributes are listed. Left out on purpose is what many people share: sex, age, size, country, diagnosis.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
+from gateway.core.standard import dictionary
 from gateway.core.standard.ps315 import unlisted_letter
 from gateway.core.standard.uids import is_registered
 
@@ -162,6 +164,9 @@ _VERSIONS = frozenset({0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07})
 _BY_VR = {"PN": Kind.NAME, "DA": Kind.DATE, "DT": Kind.DATE, "UI": Kind.UID}
 
 
+_SEPARATORS = re.compile(r"[./-]")
+
+
 def kind_of(tag: int, vr: str, sequence: int = 0) -> Kind | None:
     """Say what an attribute tells about the subject; ``sequence`` is the tag of the sequence it stands in, if any."""
     listed = SUBJECT_TAGS.get(tag)
@@ -169,7 +174,7 @@ def kind_of(tag: int, vr: str, sequence: int = 0) -> Kind | None:
         return listed
     if tag in _CODES:
         return _CODED.get(sequence)
-    kind = _BY_VR.get(vr)
+    kind = _BY_VR.get(vr) or _BY_VR.get(dictionary.vr_of(tag) or "")  # a name is one in whatever VR it comes
     if kind is Kind.UID and unlisted_letter(tag) == "K":
         return None  # names a class of things (SOP Class, coding scheme), and is released as it is
     return None if tag in _VERSIONS else kind
@@ -181,7 +186,7 @@ def gather(found: Iterable[tuple[Kind, str]]) -> Subject:
     for kind, value in found:
         text = value.strip(" \0\t\r\n")
         if kind is Kind.DATE:
-            text = text.replace(".", "")[:8] if text[4:5] == "." else text[:8]
+            text = _SEPARATORS.sub("", text[:10]) if text[4:5] in ".-/" else text[:8]
             text = text if len(text) == 8 and text.isdecimal() else ""
         elif kind is Kind.UID and is_registered(text):
             text = ""

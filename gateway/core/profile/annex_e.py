@@ -47,7 +47,7 @@ class AnnexE:
             return Decision(Action.REMOVE, "private (E.1-1)")
         if known is None:
             return Decision(Action.REMOVE, "unlisted: unknown")
-        decision = items.decide(tag, place.letter) or self._graphics(tag, known)
+        decision = items.decide(tag, place.letter, place.value_type) or self._graphics(tag, known)
         return guard(decision or self._listed(tag, known, place) or self._unlisted(tag), tag, known, vr)
 
     def safe(self, creator: str, tag: int, vr: str) -> Decision | None:

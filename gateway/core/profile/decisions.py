@@ -35,7 +35,7 @@ class Place:
     ``anchored`` is the whole path of sequences from the root while a compound code may depend on it, else None;
     ``tail`` is the end of the path that could begin a path rule; ``deep`` is inside a sequence of dummies. ``content``:
     the items here are content items, each of which has a place of its own (``Plan.item_place``); ``letter`` is then
-    what Table E.3.4-1 says about its value.
+    what Table E.3.4-1 says about its value, and ``value_type`` says which attribute that is.
     """
 
     anchored: tuple[int, ...] | None = ()
@@ -43,6 +43,7 @@ class Place:
     deep: bool = False
     content: bool = False
     letter: str = ""
+    value_type: str = ""
 
 
 ROOT = Place()

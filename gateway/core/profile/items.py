@@ -33,11 +33,27 @@ def letter(options: frozenset[Option], concept: tuple[str, str], value_type: str
     return "X" if basic == "X" else "D"
 
 
-def decide(tag: int, place_letter: str) -> Decision | None:
+OF_TYPE = {
+    "TEXT": TEXTS,
+    "CODE": frozenset({CODE}),
+    "NUM": frozenset({NUMBER}),
+    "DATETIME": frozenset({0x0040A120}),
+    "DATE": frozenset({0x0040A121}),
+    "TIME": frozenset({0x0040A122}),
+    "PNAME": frozenset({0x0040A123}),
+    "UIDREF": frozenset({0x0040A124}),
+    "COMPOSITE": frozenset({REFERENCE}),
+    "IMAGE": frozenset({REFERENCE}),
+    "WAVEFORM": frozenset({REFERENCE}),
+}
+"""Where an item of a value type has its value; what else it holds was not foreseen."""
+
+
+def decide(tag: int, place_letter: str, value_type: str) -> Decision | None:
     """Decide about an attribute of an item; None: Table E.1-1 does."""
     if not place_letter or tag not in VALUES:
         return None
-    if place_letter == UNLISTED:
+    if place_letter == UNLISTED or (place_letter in "KC" and tag not in OF_TYPE.get(value_type, ())):
         return Decision(Action.CLEAN, "E.3.4: text of a content item") if tag in TEXTS else None
     reason = f"E.3.4-1 {place_letter}"
     vr = dictionary.vr_of(tag)

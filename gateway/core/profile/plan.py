@@ -123,7 +123,10 @@ class Plan:
         ``place`` has ``content``; ``concept`` is the Coding Scheme Designator and Code Value of its concept name.
         """
         letter = items.letter(self.profile.options, concept, value_type)
-        return None if letter == "X" else Place(place.anchored, place.tail, letter=letter)
+        if letter == "X":
+            return None
+        known_type = value_type if value_type in items.OF_TYPE else ""
+        return Place(place.anchored, place.tail, letter=letter, value_type=known_type)
 
     def decide(self, tag: int, vr: str, place: Place = ROOT) -> Decision:
         """Decide about one attribute as it is encoded (``vr``; UN and implicit VR: the dictionary's is meant too)."""

@@ -35,7 +35,7 @@ from gateway.core.rewrite.tables import (
 )
 from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.wire import charset
-from gateway.core.wire.elements import IMPLICIT_LE, elements, items
+from gateway.core.wire.elements import IMPLICIT_LE, elements, is_item, items
 
 PATIENT_ID = 0x00100020
 MEMO_BYTES = 1_024
@@ -156,6 +156,8 @@ class ElementChanger:
 
     def _recoded(self, raw: bytes, vr: str) -> bytes:
         self.touched += 1
+        if is_item(raw):
+            return b""  # items, or what may be items, that nobody walks
         text = charset.read(raw, self.character_set, is_person_name=vr == "PN")
         return b"" if text is None else _even(text.rstrip(" \0").encode())
 
@@ -166,7 +168,7 @@ class ElementChanger:
         return None if value is None else _even(value)
 
     def _cleaned(self, raw: bytes, table: Table, key: bytes) -> bytes:
-        if self._cleaner is None:
+        if self._cleaner is None or is_item(raw):
             return b""
         return self._cleaner.value(raw, table.vrs[key], self.character_set, self._written(table))
 
@@ -181,7 +183,7 @@ class ElementChanger:
                 raise MalformedInput("Patient ID twice or out of order", (tag,))
             return pad(self._patient.pseudonym, b" ")
         if code == PSEUDONYM:
-            self.touched += not raw.isascii()
+            self.touched += not raw.isascii() or b"\x1b" in raw
             values = charset.decode(raw, self.character_set).split("\\")
             values = [self._identity.pseudonym(tag, value) for value in values]
             return pad("\\".join(values), b" ")

@@ -51,7 +51,7 @@ class Cleaner:
             return b""
         values = [text] if vr in SINGLE_VALUE_VRS else text.split("\\")
         cleaned = [self._text.clean(value, vr) for value in values]
-        if cleaned == values and (written == terms or raw.isascii()):
+        if cleaned == values and (written == terms or (raw.isascii() and b"\x1b" not in raw)):
             return raw
         new = charset.encode("\\".join(cleaned).rstrip(" "), written, is_person_name=vr == "PN") or b""
         return new + b" " if len(new) % 2 else new

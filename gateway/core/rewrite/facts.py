@@ -33,7 +33,9 @@ from gateway.core.wire.elements import (
 )
 
 BULK_BYTES = 1 << 20
-"""A value of the root longer than this ends the head: nothing that names a subject is so long."""
+FIRST_LONG_TAG = 0x50000000
+"""From here on a value of the root longer than BULK_BYTES ends the head; before it, more may follow that names the
+subject, whatever the length."""
 FIRST_BULK_TAG = 0x7FE00000
 RUN_BYTES, MAX_RUNS, MAX_VARYING, MAX_HEADS = 4096, 256, 512, 64
 """How long a run may be, how many runs and elements between them one subject has, and how many subjects are known."""
@@ -138,6 +140,7 @@ class FactReader:
 
     def _root(self, buf: bytes, pos: int, found: list[Told], runs: _Runs) -> None:
         size, width, known, varying = len(buf), self._encoding.width, runs.known, runs.varying
+        self._item_set = ()
         while pos < size:
             key = buf[pos : pos + width]
             run = known.get(key)
@@ -228,7 +231,7 @@ class FactReader:
                     self.unknown(buf[value:pos], found)
             else:
                 pos = value + length
-                if root and length > BULK_BYTES and kind != _ENTER:
+                if root and length > BULK_BYTES and kind != _ENTER and encoding.parse_key(key)[0] >= FIRST_LONG_TAG:
                     raise _Stop
                 if pos > size:
                     raise _Short

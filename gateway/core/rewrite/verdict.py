@@ -20,6 +20,7 @@ _VOCABULARY = frozenset({0x00080070, 0x00080100, 0x00080104, 0x00080119, 0x00081
 """Manufacturer and its Model Name, and coded concepts: words of theirs that are also somebody's name are no leak."""
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 """VRs of binary numbers, which say nothing as text."""
+_NUMERIC = re.compile(rb"[0-9+.eE \\\0-]*")
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _WRITTEN = frozenset({Action.REPLACE, Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN})
 
@@ -59,11 +60,11 @@ class Verdict:
         for header, after in elements(data, start, end, encoding):
             if not path and (header.tag >> 16 == FIRST_BULK_TAG >> 16 or is_bulk(header)):
                 continue
-            vr = header.vr if header.vr not in ("", "UN") else dictionary.vr_of(header.tag) or "UN"
+            vr = header.vr or dictionary.vr_of(header.tag) or "UN"
             value, here = data[header.start : min(after, end)], (*path, header.tag)
             if header.tag == charset.SPECIFIC_CHARACTER_SET:
                 terms = charset.split_terms(value)
-            elif vr == "SQ" or (vr == "UN" and is_item(value[:4])):
+            elif vr == "SQ" or (vr == "UN" and (is_item(value[:4]) or dictionary.vr_of(header.tag) == "SQ")):
                 inner = IMPLICIT_LE if header.vr == "UN" else encoding
                 for first, last in items(value, inner):
                     yield from self._elements(value, first, last, inner, here)
@@ -74,6 +75,8 @@ class Verdict:
         if vr in _NUMBERS:
             return False
         where = Where.CODES if tag in _VOCABULARY else _WHERE.get(vr, Where.TEXT)
+        if where is Where.NUMBERS and not _NUMERIC.fullmatch(value):
+            where = Where.TEXT
         for form in decoded(value):
             for text in readings(form, terms, is_person_name=vr == "PN"):
                 if vr != "UI" and self._needles.are_in(text, where):

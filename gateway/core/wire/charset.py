@@ -144,13 +144,21 @@ def encode(text: str, specific_character_set: Sequence[str], *, is_person_name: 
     return _write(text, repertoire, _delimiters(is_person_name=is_person_name))
 
 
+_TERM: Final = re.compile(
+    r"(?:ISO[-_ ]?(?:2022[-_ ]?)?(?:IR[-_ ]?)?\d{1,3}|(?:ISO[-_ ]2022[-_ ])?(?:GBK|GB18030|GB2312)"
+    r"|ISO[-_ ]?8859[-_]\d{1,2}|UTF[-_ ]?8|LATIN[-_ ]?1)?",
+    re.IGNORECASE,
+)
+
+
 def split_terms(value: bytes) -> tuple[str, ...]:
     """Return the terms of a Specific Character Set value; the first is empty where the default repertoire is meant.
 
-    Raises MalformedInput where one is no printable text: nobody could say what the data set means.
+    Raises MalformedInput where one has not the form of a defined term (PS3.3 Section C.12.1.1.2), nor of what real
+    files write instead: nobody could say what the data set means, and it would leave as it is.
     """
     terms = tuple(term.strip(" \0") for term in value.decode("latin-1").split("\\"))
-    if not all(term.isascii() and term.isprintable() for term in terms):
+    if not all(map(_TERM.fullmatch, terms)):
         raise MalformedInput("no Specific Character Set", (SPECIFIC_CHARACTER_SET,))
     return terms
 
