@@ -37,8 +37,11 @@ _IN_CS: Final = "_"  # the only sign that a Code String allows and no word has
 _MAX_PASSES: Final = 4
 
 # A text without one of these, or a word that starts a search, holds nothing: four digits about together (a year of an
-# era and its day may have three), a network address.
-_SUSPECT = re.compile(r"[0-9@\\](?:(?<=[@\\])|(?:[\W_]{0,3}[0-9]){3}|[./][0-9]{1,2}[./][0-9])")
+# era and its day may have three), a network address, a hyphen in
+# another script, as titles have.
+_SUSPECT = re.compile(
+    r"[0-9@\\](?:(?<=[@\\])|(?:[\W_]{0,3}[0-9]){3}|[./][0-9]{1,2}[./][0-9])|[^\x00-\x7f]-[^\x00-\x7f]"
+)
 _ABBREVIATED = frozenset("дг")  # begin a title with a hyphen: г-н
 _ANNOUNCING = RECORD_WORDS | TELEPHONE_WORDS | BIRTH_WORDS | NETWORK_WORDS
 _STARTING = MONTHS | SHORT_MONTHS | TITLES | NAME_LABELS | PERSON_LABELS | _ABBREVIATED | _ANNOUNCING

@@ -33,9 +33,9 @@ from gateway.core.wire.elements import (
 )
 
 BULK_BYTES = 1 << 20
-FIRST_LONG_TAG = 0x50000000
-"""From here on a value of the root longer than BULK_BYTES ends the head; before it, more may follow that names the
-subject, whatever the length."""
+FIRST_LONG_TAG = 0x00420000
+"""From here on (Encapsulated Document) a value of the root longer than BULK_BYTES ends the head; before it, more may
+follow that names the subject, whatever the length."""
 FIRST_BULK_TAG = 0x7FE00000
 RUN_BYTES, MAX_RUNS, MAX_VARYING, MAX_HEADS = 4096, 256, 512, 64
 """How long a run may be, how many runs and elements between them one subject has, and how many subjects are known."""

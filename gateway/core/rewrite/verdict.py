@@ -60,11 +60,13 @@ class Verdict:
         for header, after in elements(data, start, end, encoding):
             if not path and (header.tag >> 16 == FIRST_BULK_TAG >> 16 or is_bulk(header)):
                 continue
-            vr = header.vr or dictionary.vr_of(header.tag) or "UN"
+            vr = header.vr if header.vr not in ("", "UN") else dictionary.vr_of(header.tag) or "UN"
+            if header.vr == "UN" and vr in _NUMBERS:
+                vr = "UN"  # bytes of any kind
             value, here = data[header.start : min(after, end)], (*path, header.tag)
             if header.tag == charset.SPECIFIC_CHARACTER_SET:
                 terms = charset.split_terms(value)
-            elif vr == "SQ" or (vr == "UN" and (is_item(value[:4]) or dictionary.vr_of(header.tag) == "SQ")):
+            elif vr == "SQ" or (vr == "UN" and is_item(value[:4])):
                 inner = IMPLICIT_LE if header.vr == "UN" else encoding
                 for first, last in items(value, inner):
                     yield from self._elements(value, first, last, inner, here)

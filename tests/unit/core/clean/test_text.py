@@ -351,6 +351,7 @@ def test_cleaning_twice_is_cleaning_once_and_never_too_long(text: str, vr: str) 
 @settings(max_examples=500, deadline=None)
 @given(text=_texts)
 @example(text="+1/0")
+@example(text="AГ-Рк")
 def test_the_quick_look_never_passes_what_a_search_would_find(text: str) -> None:
     cleaner, text = TextCleaner(_SMITH), unicodedata.normalize("NFC", text)
     folded = fold(text)
