@@ -12,17 +12,10 @@ from tests.differential.corpus_files import CORPUS, NAMES, REFUSED
 from tests.kit import reference
 from tests.kit.encode import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Element, as_json, part10
 from tests.kit.engine import KEYS, random_cuts, rewrite
-from tests.kit.options import ALONE, AVAILABLE_NAMES, EVERYTHING, PAIRS, engine_with, rich, subject
+from tests.kit.options import ALONE, EVERYTHING, PAIRS, engine_with, rich, subject
 from tests.kit.raw import comparable, differences, read
 
-COMBINATIONS = [
-    pytest.param(
-        options,
-        id="+".join(options),
-        marks=pytest.mark.skipif(not set(options) <= AVAILABLE_NAMES, reason="not available yet"),
-    )
-    for options in (*ALONE, *PAIRS, EVERYTHING)
-]
+COMBINATIONS = [pytest.param(options, id="+".join(options)) for options in (*ALONE, *PAIRS, EVERYTHING)]
 
 
 @pytest.mark.parametrize("name", ["CT", "SR"])

@@ -8,7 +8,7 @@ from pydicom import Dataset
 from pydicom.charset import convert_encodings, decode_bytes
 
 from gateway.core.clean.subject import Kind, Subject, gather, kind_of
-from gateway.core.profile.parse import AVAILABLE, parse_profile
+from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite.engine import Engine
 from tests.kit.canary import Planter, plant
 from tests.kit.encode import EXPLICIT, Element
@@ -31,7 +31,6 @@ PAIRS: Final = [
 ]
 """Options that have a say in the same attributes, or act on what the other one keeps."""
 EVERYTHING: Final = tuple(sorted(set(option_codes()) - {"retain_longitudinal_full_dates"}))
-AVAILABLE_NAMES: Final = {option.value for option in AVAILABLE}
 
 _VALUES: Final[Mapping[str, tuple[tuple[int, str], ...]]] = {
     "TEXT": ((0x0040A160, "UT"),),

@@ -8,7 +8,7 @@ import pytest
 from tests.kit.canary_search import Canaries, search
 from tests.kit.encode import BIG_ENDIAN, DEFLATED, EXPLICIT, IMPLICIT, Element, as_json, part10
 from tests.kit.engine import random_cuts, rewrite
-from tests.kit.options import AVAILABLE_NAMES, engine_with
+from tests.kit.options import engine_with
 from tests.kit.reference_letters import TEXTS
 from tests.kit.tables import LISTED
 from tests.leak.test_engine_leaks import inflated
@@ -28,8 +28,6 @@ WORDS = {  # family name, given name and institution in what only this character
     "\\ISO 2022 IR 87": ("iso2022_jp", "山田", "太郎", "聖路加病院"),
 }
 OWN = {"MRN-4711-0815", "ACC24X779", "1.2.826.0.1.3680043.9.77.1", "Celestine", "19611105", "1961-11-05", "05.11.1961"}
-
-pytestmark = pytest.mark.skipif(not set(OPTIONS) <= AVAILABLE_NAMES, reason="not available yet")
 
 
 @pytest.mark.parametrize("charset", WORDS)
