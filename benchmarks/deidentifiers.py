@@ -12,6 +12,8 @@ import argparse
 import csv
 import importlib
 import json
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -24,18 +26,17 @@ Deidentify = Callable[[str, str], None]
 
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 TABLE: Final = REPOSITORY / "scripts" / "standard" / "confidentiality_profile_attributes.csv"
-CHUNK_BYTES: Final = 64 * 1024
 DUMMY: Final = {"DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": "000Y", "IS": "0", "DS": "0"}
 NOT_TEXT: Final = {"SQ", "OB", "OW", "UN", "FD", "FL", "US", "UL", "SS", "SL", "OB or OW"}
 
 
 def gateway(*, final_check: bool = False) -> Deidentify:
     """Make this project's engine under profile nominal; it lives as long as a worklist does."""
+    from gateway.copying import read_chunks, rewrite_file
     from gateway.core.profile.model import Profile
     from gateway.core.profile.parse import parse_profile
     from gateway.core.pseudonym.keys import KeyRing
     from gateway.core.rewrite.engine import Engine
-    from gateway.core.rewrite.part10 import joined
 
     def load(name: str) -> Profile:
         path = REPOSITORY / "profiles" / f"{name}.yaml"
@@ -44,22 +45,20 @@ def gateway(*, final_check: bool = False) -> Deidentify:
     engine = Engine(replace(load("nominal"), final_check=final_check), KeyRing(bytes(range(32)), "benchmark"))
 
     def deidentify(source: str, target: str) -> None:
-        rewriter = engine.part10()
-        with open(source, "rb", buffering=0) as read, open(target, "wb", buffering=0) as written:  # noqa: PTH123
-            while chunk := read.read(CHUNK_BYTES):
-                written.writelines(joined(rewriter.pieces(chunk)))
-            written.writelines(rewriter.last_pieces())
+        read = os.open(source, os.O_RDONLY)
+        written = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
+        rewrite_file(read_chunks(read), read, written, engine.part10())
+        os.close(written)
+        os.close(read)
 
     return deidentify
 
 
 def copy() -> Deidentify:
-    """Copy in the same chunks: what no tool can go below."""
+    """Copy as the standard library does it, by the system's own means: what no tool can go far below."""
 
     def deidentify(source: str, target: str) -> None:
-        with open(source, "rb", buffering=0) as read, open(target, "wb", buffering=0) as written:  # noqa: PTH123
-            while chunk := read.read(CHUNK_BYTES):
-                written.write(chunk)
+        shutil.copyfile(source, target)
 
     return deidentify
 

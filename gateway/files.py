@@ -11,21 +11,22 @@ import secrets
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from struct import error as StructError  # noqa: N812 a class
 from typing import Any
 
+from gateway.copying import read_chunks, rewrite_file
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.part10 import Part10Rewriter, joined
+from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.standard.uids import transfer_syntax
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, elements
 
 __all__ = ["Failure", "Found", "Report", "deidentify_files", "find_files"]
 
-CHUNK_BYTES = 1 << 20
 HEAD_BYTES = 1 << 16
 MAX_INFLATED_HEAD_BYTES = 32 << 20
 PREFIX_END = 132
@@ -188,28 +189,34 @@ def _failure(path: Path, error: Exception) -> Failure:
     return Failure(path, type(error).__name__.removeprefix("_"), str(error))
 
 
-def _rewrite(source: Path, aside: Path, rewriter: Part10Rewriter, progress: _Progress) -> None:
-    chunks = _chunks(source)
-    first = next(chunks, b"")
-    if first[128:PREFIX_END] != b"DICM":
-        raise _NotDicom
-    if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
-        raise _MediaDirectory
-    with aside.open("xb") as output:
-        output.writelines(joined(rewriter.pieces(first)))
-        progress.add(len(first))
-        for chunk in chunks:
-            output.writelines(rewriter.pieces(chunk))
-            progress.add(len(chunk))
-        output.writelines(rewriter.last_pieces())
+def _rewrite(path: Path, aside: Path, rewriter: Part10Rewriter, progress: _Progress) -> None:
+    with _opened(path) as source:
+        chunks = _readable(source)
+        first = next(chunks, b"")
+        if first[128:PREFIX_END] != b"DICM":
+            raise _NotDicom
+        if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
+            raise _MediaDirectory
+        with aside.open("xb", buffering=0) as target:
+            rewrite_file(chain([first], chunks), source, target.fileno(), rewriter, progress.add)
 
 
-def _chunks(source: Path) -> Iterator[bytes]:
+@contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    try:
+        source = os.open(path, os.O_RDONLY)
+    except OSError as error:
+        raise _Unreadable(error.strerror or "cannot be read") from None
+    try:
+        yield source
+    finally:
+        os.close(source)
+
+
+def _readable(source: int) -> Iterator[bytes]:
     """Read a file in pieces; its own errors are told apart from those of writing the copy."""
     try:
-        with source.open("rb") as stream:
-            while chunk := stream.read(CHUNK_BYTES):
-                yield chunk
+        yield from read_chunks(source)
     except OSError as error:
         raise _Unreadable(error.strerror or "cannot be read") from None
 

@@ -31,6 +31,21 @@ def test_any_chunking_gives_the_same_output(found: Object, sizes: list[int]) -> 
     assert rewrite(nominal(), single_bytes(data)) == whole
 
 
+@given(objects(), st.integers(1, 400), st.integers(1, 400))
+def test_untouched_bytes_may_go_another_way(found: Object, chunk: int, most: int) -> None:
+    data = found.part10
+    rewriter, out, at = nominal().part10(), b"", 0
+    while at < len(data):
+        out += rewriter.feed(data[at : at + chunk])
+        at += chunk
+        moved = min(rewriter.untouched, most, max(0, len(data) - at))
+        out += data[at : at + moved]
+        if moved:
+            rewriter.skip(moved)
+        at += moved
+    assert out + rewriter.close() == rewrite(nominal(), [data])
+
+
 @given(objects(unknown_sequences=False))
 def test_every_object_comes_out_as_the_reference_makes_it(found: Object) -> None:
     data = found.part10

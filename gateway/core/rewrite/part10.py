@@ -108,6 +108,17 @@ class Part10Rewriter:
             data, self._start, at = self._start, b"", found
         return self._led(self._through(data, at))
 
+    @property
+    def untouched(self) -> int:
+        """How many of the next source bytes leave as they are; they may go another way, if ``skip`` is told."""
+        return self._data_set.untouched if self._data_set and self._inflater is None else 0
+
+    def skip(self, count: int) -> None:
+        """Take note that so many untouched bytes went another way, at most as many as there are."""
+        if self._data_set is None or not 0 <= count <= self.untouched:
+            raise ValueError("more than the untouched bytes")
+        self._data_set.skip(count)
+
     def last_pieces(self) -> list[Piece]:
         """Do what ``close`` does without joining."""
         if self._data_set is None:

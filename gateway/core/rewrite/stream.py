@@ -164,6 +164,16 @@ class DataSetRewriter:
             raise LimitExceeded("bytes of what must be held whole", self._limit, offset=self._base)
         return self._advance(whole=False) if self._held >= self._need else []
 
+    @property
+    def untouched(self) -> int:
+        """How many of the next bytes leave as they are; they may go another way, if ``skip`` is told."""
+        return self._remaining if self._passing else 0
+
+    def skip(self, count: int) -> None:
+        """Take note that so many untouched bytes went another way."""
+        self._remaining -= count
+        self._base += count
+
     def close(self) -> list[Piece]:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
         out = self._advance(whole=True)

@@ -1,0 +1,62 @@
+"""One object from file to file: what may change goes through memory, what stays as it is the system moves by itself."""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+
+from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.part10 import Part10Rewriter, joined
+
+HEAD_BYTES = 1 << 15
+"""Read first: the head of nearly every object lies within, and little of its pixel data."""
+CHUNK_BYTES = 1 << 18
+MOVED_BYTES = 1 << 24
+"""Moved at most by one call, so that progress can be told."""
+
+
+def rewrite_file(
+    chunks: Iterator[bytes],
+    source: int,
+    target: int,
+    rewriter: Part10Rewriter,
+    progress: Callable[[int], None] = lambda _: None,
+) -> None:
+    """Write the rewritten object to the descriptor ``target``; ``chunks`` reads on where descriptor ``source`` stands.
+
+    Raises what the rewriter raises, and OSError when ``target`` cannot be written.
+    """
+    for chunk in chunks:
+        _write(target, joined(rewriter.pieces(chunk)))
+        progress(len(chunk))
+        while moved := _move(source, target, rewriter.untouched):
+            rewriter.skip(moved)
+            progress(moved)
+    _write(target, joined(rewriter.last_pieces()))
+
+
+def read_chunks(source: int) -> Iterator[bytes]:
+    """Read a file from where its descriptor stands. Raises OSError."""
+    size = HEAD_BYTES
+    while chunk := os.read(source, size):
+        yield chunk
+        size = CHUNK_BYTES
+
+
+def _write(target: int, pieces: list[Piece]) -> None:
+    if not pieces:
+        return
+    written = os.writev(target, pieces)
+    if written < sum(map(len, pieces)):  # a disk that is full says so at the next attempt
+        rest = memoryview(b"".join(pieces))[written:]
+        while rest:
+            rest = rest[os.write(target, rest) :]
+
+
+def _move(source: int, target: int, count: int) -> int:
+    """Move bytes between files and return how many; 0 where the system can't, and they go through memory."""
+    if not count or sys.platform != "linux":
+        return 0
+    try:
+        return os.sendfile(target, source, None, min(count, MOVED_BYTES))
+    except OSError:  # whatever it is, reading or writing the bytes says it better
+        return 0
