@@ -37,7 +37,7 @@ coverage: $(VENV)/.dev $(CORPUS)/MANIFEST.tsv  ## branch coverage of the unit te
 	$(BIN)/python -m pytest tests/unit tests/property --cov --cov-report=term-missing:skip-covered
 
 lock: $(VENV)/.dev  ## pin the newest versions that pyproject.toml allows
-	$(LOCK) --upgrade pyproject.toml --extra demo --extra postgres -o requirements.lock
+	$(LOCK) --upgrade pyproject.toml --extra postgres -o requirements.lock
 	$(LOCK) --upgrade --group build --constraint requirements.lock -o requirements-build.lock
 	$(LOCK) --upgrade pyproject.toml --all-extras --group build --group compile --constraint requirements.lock --constraint requirements-build.lock \
 	  -o requirements-dev.lock
