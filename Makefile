@@ -5,6 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 OHIF := .cache/ohif/dist
+JS := .cache/js
 CORPUS := .cache/corpus
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
@@ -18,7 +19,7 @@ help:  ## list the targets
 demo: $(VENV)/.runtime  ## samples behind the gateway, ready to browse: make demo PORT=8080
 	@exec $(BIN)/dicomveil demo --port $(PORT)
 
-test: system $(VENV)/.dev $(OHIF)/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
+test: system $(VENV)/.dev $(OHIF)/.complete $(JS)/out/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
@@ -72,6 +73,9 @@ $(VENV)/.dev: $(VENV)/.runtime requirements-dev.lock
 
 $(OHIF)/.complete: scripts/fetch_ohif.sh
 	scripts/fetch_ohif.sh .cache/ohif
+
+$(JS)/out/.complete: scripts/fetch_js.sh $(wildcard tests/e2e/js/*)
+	scripts/fetch_js.sh $(JS)
 
 $(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
 	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
