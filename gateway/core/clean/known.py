@@ -161,10 +161,12 @@ class _Names:
                 self.initials.add(part[0])
 
     def _join(self, components: list[list[str]]) -> None:
-        """Add what is written as one word: parts of a component, family and given name, an initial and a name."""
+        """Add what is written as one word: parts of a component, family and given name, a name and an initial."""
         whole = ["".join(component) for component in components]
         joined = {"".join(pair) for pair in chain(*map(pairwise, components), permutations(whole, 2))} | set(whole)
-        joined.update(first[0] + second for first, second in permutations(whole[:2], 2) if len(second) > 2)
+        for first, second in permutations(whole[:2], 2):
+            if len(second) > 2:
+                joined.update((first[0] + second, second + first[0]))
         self.unspaced.update(" ".join(pair) for pair in permutations(whole, 2) if all(map(is_unspaced, pair)))
         for word in joined:
             if is_unspaced(word):

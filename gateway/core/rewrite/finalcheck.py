@@ -17,21 +17,24 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
-from gateway.core.rewrite.facts import BULK_BYTES, Facts, Told
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.forms import decoded, folded, unescaped
 from gateway.core.rewrite.jsonfacts import JsonFactReader
 from gateway.core.rewrite.needles import Needles
+from gateway.core.rewrite.search import UidSearch
+from gateway.core.rewrite.told import Facts, Told
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
 from gateway.core.standard.vr import VRS
 from gateway.core.wire import charset
-from gateway.core.wire.elements import Encoding, elements
+from gateway.core.wire.elements import ITEM, Encoding, elements
 from gateway.core.wire.jsonelement import Elements, text
 
 MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
-MIN_UID, STEM = 12, 24
-"""A shorter UID is no more than a version number. UIDs are found by how they begin: an object's begin alike."""
+LONG_PIECE_BYTES = 4_096
+MIN_UID = 12
+"""A shorter UID is no more than a version number."""
 MAX_NAMED_PATHS = 8
 
 Plain = Callable[[bytes], bytes]
@@ -52,15 +55,15 @@ class _Known:
         self.others: dict[bytes, bytes] = {}
         self._bytes = 0
 
-    def remember(self, pieces: Iterable[bytes], plain: Plain) -> None:
-        """Remember pieces in which the subject was not found."""
+    def remember(self, pieces: Iterable[bytes], plain: Plain, *, has_forms: bool = True) -> None:
+        """Remember pieces in which the subject was not found; ``has_forms``: some may hold text in other forms."""
         if self._bytes > MAX_KNOWN_BYTES:
             self._bytes = 0
             self.clean.clear()
             self.others.clear()
         for piece in pieces:
             if len(piece) <= MAX_PIECE_BYTES:
-                forms = decoded(plain(piece))
+                forms = decoded(plain(piece)) if has_forms else [piece]
                 if len(forms) > 1:
                     self.others[piece] = folded(b"\n".join(forms))
                 self.clean.add(piece)
@@ -102,10 +105,14 @@ class FinalCheck:
     def uids(self, told: Iterable[Told], plan: Plan) -> frozenset[bytes]:
         """Return the UIDs to search for."""
         found: set[str] = set()
-        kept: set[str] = set()
+        released: set[str] = set()
+        into: dict[tuple[int, str], set[str]] = {}
         for one in told:
-            (kept if self._is_kept(one, plan) else found).update(one.values)
-        return frozenset(uid.encode() for uid in found - kept if len(uid) >= MIN_UID)
+            attribute = one.tag, one.vr
+            if attribute not in into:
+                into[attribute] = released if self._is_kept(one, plan) else found
+            into[attribute].update(one.values)
+        return frozenset([uid.encode() for uid in found - released if len(uid) >= MIN_UID])
 
     def _is_kept(self, told: Told, plan: Plan) -> bool:
         """Say whether the profile releases an attribute as it is: then its value is no secret of this object."""
@@ -135,7 +142,7 @@ class ObjectCheck:
         self._owner = owner
         self._known = known
         self._uids = uids
-        self._stems = {uid[:STEM] for uid in uids}
+        self._search = UidSearch(uids)
         self._plan = plan
         self._terms = terms
 
@@ -145,8 +152,9 @@ class ObjectCheck:
         searched = found
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
-        if searched and self._is_suspicious(searched, _as_it_is):
-            self._judge(self._verdict().data_set(b"".join(found), encoding), searched, _as_it_is)
+        cut = [part for piece in searched for part in _cut(piece, encoding)]
+        if cut and self._is_suspicious(cut, _as_it_is, encoding.tag(ITEM)):
+            self._judge(self._verdict().data_set(b"".join(found), encoding), cut, _as_it_is)
 
     def elements(self, elements: Elements) -> None:
         """Search a data set of the JSON Model."""
@@ -154,26 +162,26 @@ class ObjectCheck:
         if self._is_suspicious(found, unescaped):
             self._judge(self._verdict().json(elements), found, unescaped)
 
-    def _is_suspicious(self, pieces: Collection[bytes], plain: Plain) -> bool:
-        """Search bytes for bytes; False means that nothing is there."""
+    def _is_suspicious(self, pieces: Collection[bytes], plain: Plain, tag: bytes = b"") -> bool:
+        """Search bytes for bytes; False means that nothing is there. ``tag``: what may have stood between two pieces.
+
+        It is searched with them: UTF-16 text with its mark may begin or end with these bytes.
+        """
         known = self._known
-        if self._has_uid(b"\n".join(pieces)):
+        if self._search.finds(b"\n".join(pieces)):
             return True
         here = set(pieces)
-        if known.others and any(self._has_uid(known.others[piece]) for piece in known.others.keys() & here):
+        if known.others and any(self._search.finds(known.others[piece]) for piece in known.others.keys() & here):
             return True
         fresh = here - known.clean
         if not fresh:
             return False
-        forms = decoded(plain(b"\n".join(fresh)))
+        forms = decoded(plain((tag[:2] + b"\n" + tag[2:]).join([b"", *fresh, b""])))
         found = folded(b"\n".join(forms))
-        if any(needle in found for needle in known.needles.plain) or self._has_uid(found):
+        if known.needles.may_be_in(found) or self._search.finds(found):
             return True
-        known.remember(fresh, plain)
+        known.remember(fresh, plain, has_forms=len(forms) > 1)
         return False
-
-    def _has_uid(self, found: bytes) -> bool:
-        return any(stem in found for stem in self._stems) and any(uid in found for uid in self._uids)
 
     def _verdict(self) -> Verdict:
         uids = frozenset(uid.decode("utf-8") for uid in self._uids)
@@ -191,6 +199,11 @@ class ObjectCheck:
         self.is_refused = True
         where = ", ".join(format_path(path) for path in found[:MAX_NAMED_PATHS] if path)
         raise RefusedByProfile(f"the final check found an identifier of the subject at {where or 'an unknown place'}")
+
+
+def _cut(piece: bytes, encoding: Encoding) -> list[bytes]:
+    """Cut what is long at its items: most of them are met again, in this object or the next."""
+    return piece.split(encoding.tag(ITEM)) if len(piece) > LONG_PIECE_BYTES else [piece]
 
 
 def _as_it_is(raw: bytes) -> bytes:

@@ -6,8 +6,9 @@ from dataclasses import replace
 
 from gateway.core.clean.subject import Kind, Subject
 from gateway.core.errors import LimitExceeded
-from gateway.core.rewrite.facts import FactReader, Facts, Told, meant, tell
+from gateway.core.rewrite.factwalk import FactWalker
 from gateway.core.rewrite.tables import MAX_MEMO
+from gateway.core.rewrite.told import Facts, Told, meant, tell
 from gateway.core.standard.vr import VRS
 from gateway.core.wire import charset
 from gateway.core.wire.elements import IMPLICIT_LE, MAX_DEPTH, is_item
@@ -77,7 +78,7 @@ class JsonFactReader:
             value = inline_bytes(element, tag)
             if is_item(value[:4]):
                 found: list[Told] = []
-                FactReader(IMPLICIT_LE, terms).unknown(value, found)
+                FactWalker(IMPLICIT_LE, terms).unknown(value, found)
                 return found
             values = [charset.decode(value, terms)]
         else:

@@ -15,14 +15,15 @@ from typing import Final
 
 from gateway.core.clean.subject import gather
 from gateway.core.errors import LimitExceeded
-from gateway.core.rewrite.facts import Told
 from gateway.core.rewrite.forms import folded
+from gateway.core.rewrite.search import AnyOf
+from gateway.core.rewrite.told import Told
 from gateway.core.wire import charset
 
 BIRTH_DATE: Final = 0x00100030
 MIN_PART, MIN_DENSE_PART, MIN_MIXED, MIN_PLAIN = 4, 2, 4, 6
-MAX_NEEDLES, MAX_COMPARED = 50_000, 500
-"""An object that names more people is an attack; comparing all with all is for objects that name few."""
+MAX_NEEDLES, MAX_COMPARED = 20_000, 500
+"""An object that names more people cannot be checked; comparing all with all is for objects that name few."""
 MIN_NUMBER: Final = 8
 """Among numbers (DS, IS) a shorter number is no identifier."""
 _NAMING_COMPONENTS: Final = 3
@@ -137,6 +138,14 @@ class Needles:
         self.plain = _shortest(
             form for text in {text for needle in self._found for text in needle.plain} for form in _encoded(text, terms)
         )
+        self._any = AnyOf(self.plain)
+
+    def __len__(self) -> int:
+        return len(self._found)
+
+    def may_be_in(self, found: bytes) -> bool:
+        """Say whether bytes, in lower case and without zeros, hold a needle or what looks like one."""
+        return self._any.is_in(found)
 
     def are_in(self, text: str, where: Where) -> bool:
         """Say whether a text names the subject."""

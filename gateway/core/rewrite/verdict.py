@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import DATE_VRS, Plan
-from gateway.core.rewrite.facts import BULK_BYTES, FIRST_BULK_TAG
-from gateway.core.rewrite.forms import decoded, readings
+from gateway.core.rewrite.factwalk import BULK_BYTES, FIRST_BULK_TAG
+from gateway.core.rewrite.forms import decoded, folded, readings
 from gateway.core.rewrite.needles import Needles, Where
 from gateway.core.standard import dictionary
 from gateway.core.wire import charset
@@ -21,6 +21,8 @@ _VOCABULARY = frozenset({0x00080070, 0x00080100, 0x00080104, 0x00080119, 0x00081
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 """VRs of binary numbers, which say nothing as text."""
 _NUMERIC = re.compile(rb"[0-9+.eE \\\0-]*")
+MAX_WORK = 1 << 26
+"""Characters times needles of one object: what would take more to clear is not cleared."""
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _WRITTEN = frozenset({Action.REPLACE, Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN})
 
@@ -33,6 +35,7 @@ class Verdict:
         self._uids = uids
         self._plan = plan
         self._terms = terms
+        self._work = 0
 
     def data_set(self, data: bytes, encoding: Encoding) -> Iterator[Path]:
         """Yield the paths of telling values in whole elements. Raises IndexError, struct.error, MalformedInput."""
@@ -80,14 +83,21 @@ class Verdict:
         if where is Where.NUMBERS and not _NUMERIC.fullmatch(value):
             where = Where.TEXT
         for form in decoded(value):
+            is_near = vr != "UI" and self._is_near(form)
             for text in readings(form, terms, is_person_name=vr == "PN"):
-                if vr != "UI" and self._needles.are_in(text, where):
+                if is_near and (self._work > MAX_WORK or self._needles.are_in(text, where)):
                     return True
                 if vr in DATE_VRS and self._is_birth_date(text, tag, vr):
                     return True
                 if any(_holds(text, uid) for uid in self._uids):
                     return True
         return False
+
+    def _is_near(self, form: bytes) -> bool:
+        """Say whether a needle may be in bytes, so that the text they are is worth reading."""
+        is_near = self._needles.may_be_in(folded(form))
+        self._work += len(form) * len(self._needles) * is_near
+        return is_near
 
     def _is_birth_date(self, text: str, tag: int, vr: str) -> bool:
         """Say whether a date is the date of birth and was not put there by the plan itself."""

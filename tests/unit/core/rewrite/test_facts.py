@@ -3,8 +3,9 @@
 import pytest
 
 from gateway.core.clean.subject import Subject
-from gateway.core.rewrite import facts
-from gateway.core.rewrite.facts import BULK_BYTES, RUN_BYTES, FactReader, tell
+from gateway.core.rewrite import facts, factwalk
+from gateway.core.rewrite.facts import RUN_BYTES, FactReader
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, UNDEFINED, Encoding
 from tests.unit.core.rewrite.objects import head
 
@@ -69,7 +70,7 @@ def test_the_root_tells_names_identifiers_places_dates_and_uids(encoding: Encodi
 def test_items_tell_at_any_depth(encoding: Encoding, *, is_open: bool) -> None:
     name = encoding.make(0x0040A123, "PN", b"Deep^Down")
     inner = sequence(0x0040A730, item(name, encoding=encoding, is_open=is_open), encoding=encoding, is_open=is_open)
-    filler = encoding.make(0x0040A160, "UT", b"x" * 2 * facts.MEMO_BYTES)
+    filler = encoding.make(0x0040A160, "UT", b"x" * 2 * factwalk.MEMO_BYTES)
     wide = sequence(0x0040A730, item(filler, name, encoding=encoding), encoding=encoding)
     outer = item(filler, inner, wide, filler, encoding=encoding, is_open=is_open)
     after = encoding.make(0x0040A124, "UI", b"1.2.3.9")
@@ -115,7 +116,7 @@ def test_text_is_read_in_the_character_set_of_the_object_or_of_its_item() -> Non
     assert read(EXPLICIT_LE.make(0x00100010, "PN", name)).names == {"Müller^Jörg"}
     own = EXPLICIT_LE.make(0x00080005, "CS", b"ISO_IR 192")
     there = item(own, EXPLICIT_LE.make(0x00100010, "PN", "Żółw^Ω".encode()))
-    large = item(EXPLICIT_LE.make(0x00204000, "LT", b"x" * 2 * facts.MEMO_BYTES), there)
+    large = item(EXPLICIT_LE.make(0x00204000, "LT", b"x" * 2 * factwalk.MEMO_BYTES), there)
     for data in (there, large):
         found = read(sequence(0x00400275, data) + EXPLICIT_LE.make(0x00700084, "PN", name)).names
         assert {"Żółw^Ω", "Müller^Jörg"} <= found
@@ -147,7 +148,7 @@ def test_more_bytes_are_asked_for_until_the_head_is_whole() -> None:
     nested = sequence(0x00400275, item(EXPLICIT_LE.make(0x00401001, "SH", b"R1")), is_open=True)
     encapsulated = EXPLICIT_LE.header(EXPLICIT_LE.tag(0x00091003) + b"OB", 1, UNDEFINED)
     encapsulated += item(b"ab") + EXPLICIT_LE.tag(0xFFFEE0DD) + bytes(4)
-    large = sequence(0x00400555, item(EXPLICIT_LE.make(0x00204000, "LT", b"x" * 2 * facts.MEMO_BYTES)))
+    large = sequence(0x00400555, item(EXPLICIT_LE.make(0x00204000, "LT", b"x" * 2 * factwalk.MEMO_BYTES)))
     small = sequence(0x00400008, item(EXPLICIT_LE.make(0x00080100, "SH", b"C1")))
     data = head() + encapsulated + small + nested + large + PIXELS
     reader = FactReader(EXPLICIT_LE, LATIN)
@@ -192,10 +193,21 @@ def test_alike_heads_share_what_they_say_but_for_their_uids() -> None:
 
 
 @pytest.mark.parametrize(
-    "limit", ["MAX_KEYS", "MAX_MEMO", "MAX_HEADS", "MAX_RUNS", "MAX_VARYING", "MEMO_BYTES", "RUN_BYTES"]
+    "limit",
+    [
+        "MAX_KEYS",
+        "MAX_MEMO",
+        "MAX_HEADS",
+        "MAX_RUNS",
+        "MAX_VARYING",
+        "MAX_PIECES",
+        "MAX_REMEMBERED_BYTES",
+        "MEMO_BYTES",
+        "RUN_BYTES",
+    ],
 )
 def test_what_is_remembered_is_bounded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, limit, 1)
+    monkeypatch.setattr(facts if hasattr(facts, limit) else factwalk, limit, 1)
     reader = FactReader(EXPLICIT_LE, LATIN)
     for number in range(5):
         nested = item(EXPLICIT_LE.make(0x00080100, "SH", f"C{number}".encode()))
@@ -208,9 +220,3 @@ def test_what_is_remembered_is_bounded(limit: str, monkeypatch: pytest.MonkeyPat
         found = reader.read(data, 0, whole=True, who=str(number))
         assert found is not None
         assert reader.subject(found).names == {f"C{number}", f"Name{number}"}
-
-
-def test_an_attribute_that_is_about_nobody_tells_nothing() -> None:
-    assert tell(0x00280010, "US", "512") is None
-    assert tell(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.2") is None
-    assert tell(0x00080018, "UI", "1.2.840.10008.5.1.4.1.1.2") is None

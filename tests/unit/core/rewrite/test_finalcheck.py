@@ -10,7 +10,8 @@ from gateway.core.errors import RefusedByProfile
 from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite import finalcheck
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.facts import BULK_BYTES, FactReader
+from gateway.core.rewrite.facts import FactReader
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.finalcheck import FinalCheck, ObjectCheck
 from gateway.core.wire.elements import EXPLICIT_LE
 from tests.kit.engine import KEYS, profile
@@ -195,3 +196,21 @@ def test_the_json_model_passes_or_not_alike(values: Sequence[str], *, expected: 
     assert checked.check.passes(source, plan, released) is expected
     assert checked.check.passes(source, plan, released) is expected
     assert checked.check.refused == (0 if expected else 2)
+
+
+def test_utf_16_text_that_begins_like_an_item_is_not_cut_in_half() -> None:
+    data = element(0x00100010, "\xe0bel^X", "PN")
+    text = b"\xfe\xff" + "\xe0bel".encode("utf-16-be")
+    for before in (b"", b"b" * 5000):
+        assert not Checked().passes([EXPLICIT_LE.make(0x00091001, "UT", before + text)], data)
+    assert Checked().passes([EXPLICIT_LE.make(0x00091001, "UT", b"b" * 5000 + text[:-2])], data)
+
+
+def test_a_long_piece_is_searched_in_all_its_items() -> None:
+    checked = Checked()
+    texts = [f"x{number:04}" for number in range(400)]
+    for wrong, passes in (("of Smith", False), (UID, False), ("of nobody", True)):
+        named = [*texts[:200], wrong, *texts[200:]]
+        items = [EXPLICIT_LE.make(DESCRIPTION, "LO", text.encode()) for text in named]
+        data = b"".join(EXPLICIT_LE.tag(0xFFFEE000) + EXPLICIT_LE.u32.pack(len(body)) + body for body in items)
+        assert checked.passes([EXPLICIT_LE.make(0x00081115, "SQ", data)]) == passes

@@ -4,9 +4,9 @@ import pytest
 
 from gateway.core.errors import LimitExceeded
 from gateway.core.rewrite import needles as module
-from gateway.core.rewrite.facts import Told, tell
 from gateway.core.rewrite.forms import folded
 from gateway.core.rewrite.needles import Needles, Where
+from gateway.core.rewrite.told import Told, tell
 
 NAME, PATIENT_ID, BIRTH, STUDY_DATE, INSTITUTION = 0x00100010, 0x00100020, 0x00100030, 0x00080020, 0x00080080
 VRS = {NAME: "PN", PATIENT_ID: "LO", BIRTH: "DA", STUDY_DATE: "DA", INSTITUTION: "LO"}

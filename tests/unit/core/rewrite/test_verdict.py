@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import MalformedInput
-from gateway.core.rewrite.facts import BULK_BYTES, Told, tell
+from gateway.core.rewrite import verdict as verdicts
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.needles import Needles
+from gateway.core.rewrite.told import Told, tell
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding, read_header
 from tests.unit.core.rewrite.objects import CT, engine
@@ -169,3 +171,11 @@ def test_the_json_model_is_read_alike() -> None:
 def test_what_is_no_data_set_is_malformed() -> None:
     with pytest.raises(MalformedInput):
         paths(b"\x08\x00\x30\x10??\0\0")
+
+
+def test_what_would_take_too_long_to_clear_is_not_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = EXPLICIT_LE.make(DESCRIPTION, "LO", b"Johannaberg")
+    assert paths(near) == []
+    monkeypatch.setattr(verdicts, "MAX_WORK", 1)
+    assert paths(near)
+    assert paths(EXPLICIT_LE.make(DESCRIPTION, "LO", b"Thorax")) == []
