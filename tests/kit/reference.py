@@ -27,7 +27,7 @@ from tests.kit.reference_letters import (
     letter,
     private,
 )
-from tests.kit.reference_values import capped, cleaned, moved
+from tests.kit.reference_values import capped, cleaned, moved, numbers
 from tests.kit.tables import IODS, METHODS, keyword_of, option_codes
 
 __all__ = ["GONE", "REGISTERED", "WALKED_DUMMIES", "Refused", "deidentify", "goes_everywhere", "letter", "text", "uids"]
@@ -216,7 +216,7 @@ def _leaf(action: str, tag: int, vr: str, value: bytes, spot: _Spot, case: _Case
         return cleaned(vr, value, list(spot.terms), case.clean)
     if action == "D":
         return b"+0000 " if tag == TIMEZONE else _uids(value, case) if vr == "UI" else DUMMIES[vr]
-    return value
+    return numbers(vr, value)
 
 
 def _items(action: str, tag: int, items: list[Dataset], spot: _Spot, case: _Case) -> list[Dataset]:

@@ -40,8 +40,11 @@ REFERENCE: Final = 0x00081199
 FREE_TEXT: Final = {0x0040A160, 0x00700006}
 NAMELESS: Final = {"CODE", "NUM", "CONTAINER", "SCOORD", "SCOORD3D", "TCOORD", "TABLE"}
 """Value types that can say nothing of a person, unless the table lists the concept with one of them."""
-UNLISTED: Final = "?"
-"""Stands for the letter of a content item that Table E.3.4-1 does not list."""
+REFERENCES: Final = {"COMPOSITE", "IMAGE", "UIDREF", "WAVEFORM"}
+UNLISTED, ELSEWHERE = "?", "!"
+"""Stand for the letter of a content item that Table E.3.4-1 does not list, or lists in another value type only."""
+LAYERS: Final = {0x0020, 0x0040, 0x1001}
+"""Codes that a drawing needs: what it is, and the layer it belongs to."""
 
 
 @lru_cache(maxsize=1 << 16)
@@ -105,20 +108,25 @@ def _graphics(tag: int) -> str:
     """Clean Graphics: drawings stay, what is written or spoken in them goes."""
     vr = dictionary(tag)
     spoken = tag >> 24 == 0x50 and (tag & 0xFFFF) >> 8 == 0x20
-    return "X" if vr is None or tag & 0xFFFF == 0 or spoken or vr in TEXTS else "K"
+    written = vr in TEXTS or (vr == "CS" and tag & 0xFFFF not in LAYERS)
+    return "X" if vr is None or tag & 0xFFFF == 0 or spoken or written else "K"
 
 
 # Content items
 
 
 def content_item(scheme: str, code: str, value_type: str, options: Options) -> str:
-    """Say what happens to a content item: X (it goes), D, K, C, or UNLISTED."""
-    found = _items().get((scheme, code))
+    """Say what happens to a content item: X (it goes), D, K, C, UNLISTED or ELSEWHERE."""
+    found = next(
+        (row for (listed, of), row in _items().items() if of == code and listed.lower() == scheme.lower()), None
+    )
     if found is None:
         return UNLISTED
     row = found.get(value_type)
     if row is None and value_type in NAMELESS:
-        return UNLISTED
+        coded = value_type in ("CODE", "NUM")
+        if not coded or all(kind in REFERENCES or row["clean_descriptors"] for kind, row in found.items()):
+            return ELSEWHERE
     if row is None:  # a value type that the table does not foresee: the strictest of its rows
         return "X" if "X" in {row["basic_profile"] for row in found.values()} else "D"
     letters = {row[option] for option in options if row.get(option)}
@@ -132,6 +140,8 @@ def _of_item(tag: int, item: str) -> str:
         return ""
     if item == UNLISTED:
         return "C" if tag in FREE_TEXT else ""
+    if item == ELSEWHERE:
+        return "X" if tag in FREE_TEXT or dictionary(tag) in {*DATES, "PN"} else ""
     if item == "K" or tag == REFERENCE:
         return "K"
     vr = dictionary(tag)

@@ -16,6 +16,21 @@ def moved(vr: str, value: bytes, days: int) -> bytes:
     return _padded("\\".join(values).encode())
 
 
+def numbers(vr: str, value: bytes) -> bytes:
+    """Empty each value of DS or IS that is no number, where another character than a number's is among them."""
+    if vr not in ("DS", "IS") or set(value) <= set(b"0123456789+-.Ee \\\0"):
+        return value
+    return _padded(b"\\".join(one if _is_number(one) else b"" for one in value.split(b"\\")))
+
+
+def _is_number(value: bytes) -> bool:
+    try:
+        float(value.strip(b" \0"))
+    except ValueError:
+        return False
+    return b"_" not in value
+
+
 def _moved(vr: str, value: str, days: int) -> str:
     if vr == "SH":
         return value if _ZONE.fullmatch(value) else ""

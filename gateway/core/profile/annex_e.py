@@ -17,6 +17,8 @@ WALKED = frozenset({0x0040A730, 0x00700001, 0x0040B020})
 """Content, Graphic Annotation and Waveform Annotation Sequence: code D keeps the tree, its concepts and numbers, and
 every leaf that can hold text, a name, a date or a UID has a rule of its own. Other D sequences become dummies whole."""
 ANNOTATION_GROUP_UID, ANNOTATION_TEXT = 0x006A0003, 0x00700006
+GRAPHIC_CODES = frozenset({0x0020, 0x0040, 0x1001})
+"""Type of Data, Overlay Type, Curve and Overlay Activation Layer: what graphics need; their other codes are retired."""
 DUMMIES = {TIMEZONE: "+0000"}
 """Dummies where that of the VR would not parse."""
 DATE_OPTIONS = (Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES)
@@ -70,7 +72,7 @@ class AnnexE:
         if tag >> 24 not in (0x50, 0x60):
             return None
         spoken = tag >> 24 == 0x50 and tag & 0xFF00 == 0x2000
-        if spoken or known in TEXT_VRS - {"CS"}:
+        if spoken or (known in TEXT_VRS and tag & 0xFFFF not in GRAPHIC_CODES):
             return Decision(Action.REMOVE, "E.1-1 C (clean_graphics): text and sound of graphics")
         return Decision(Action.KEEP, "E.1-1 C (clean_graphics): graphics without text")
 

@@ -17,15 +17,17 @@ TEXTS = frozenset({0x0040A160, 0x00700006})
 CODE, NUMBER, REFERENCE = 0x0040A168, 0x0040A300, 0x00081199
 VALUES = frozenset({*TEXTS, CODE, NUMBER, REFERENCE, 0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A124})
 """The attributes that hold the value of an item: text, code, number, reference, date and time, name, UID."""
-UNLISTED = "T"
-"""Stands for a letter where the table lists no such item."""
+UNLISTED, OTHERWISE = "T", "O"
+"""Stand for a letter where the table lists no such item, and where it lists one only in another value type."""
+COULD_NAME = TEXTS | {0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123}
+"""Text, date and time, name."""
 
 
 def letter(options: frozenset[Option], concept: tuple[str, str], value_type: str) -> str:
-    """Settle what happens to the value of an item: X (the item goes), D, K, C, or UNLISTED."""
+    """Settle what happens to the value of an item: X (the item goes), D, K, C, UNLISTED or OTHERWISE."""
     row = content.item(concept, value_type)
     if row is None:
-        return UNLISTED
+        return OTHERWISE if content.is_listed(concept) else UNLISTED
     basic, columns = row
     letters = {columns[option] for option in options if option in columns}
     if letters:
@@ -53,6 +55,8 @@ def decide(tag: int, place_letter: str, value_type: str) -> Decision | None:
     """Decide about an attribute of an item; None: Table E.1-1 does."""
     if not place_letter or tag not in VALUES:
         return None
+    if place_letter == OTHERWISE:
+        return Decision(Action.REMOVE, "E.3.4-1: beside the value of its item") if tag in COULD_NAME else None
     if place_letter == UNLISTED or (place_letter in "KC" and tag not in OF_TYPE.get(value_type, ())):
         return Decision(Action.CLEAN, "E.3.4: text of a content item") if tag in TEXTS else None
     reason = f"E.3.4-1 {place_letter}"

@@ -6,7 +6,7 @@ cleaned, nor be turned into UTF-8: it is emptied.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.errors import MalformedInput
@@ -19,23 +19,30 @@ from gateway.core.rewrite.tables import (
     CLEAN,
     CODES,
     CONSTANT,
+    DECIDING,
     DEFINITION,
+    KEEP,
     MAX_MEMO,
+    NUMBER,
     PATIENT,
     PSEUDONYM,
     RECODE,
+    REMOVE,
+    SERIES_UID,
     SHIFT,
     STUDY,
     STUDY_KEPT,
     TEMPORAL,
     TEXT,
     UID,
+    UNKNOWN,
     Outcome,
     Table,
 )
 from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.wire import charset
 from gateway.core.wire.elements import IMPLICIT_LE, elements, is_item, items
+from gateway.core.wire.numbers import only_numbers
 
 PATIENT_ID = 0x00100020
 MEMO_BYTES = 1_024
@@ -55,8 +62,8 @@ class ElementChanger:
     """Changes the elements of one object. ``counts`` are changed values by operation code.
 
     ``character_set`` is that of the data set or item at hand. ``touched`` counts uses of what other objects do not
-    share. ``study`` is the only study the object may belong to, if set. ``codes`` and ``temporal`` are what an earlier
-    pass wrote.
+    share. ``study`` is the only study the object may belong to, if set; ``given`` are the values of its attributes that
+    decide about others. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
     def __init__(
@@ -78,6 +85,8 @@ class ElementChanger:
         self.counts = [0] * len(COUNTED)
         self.study = ""
         self.has_study = False
+        self.series = ""
+        self.given: Mapping[int, bytes] = {}
         self.codes: list[str] = []
         self.temporal = ""
 
@@ -90,14 +99,13 @@ class ElementChanger:
         if code == CONSTANT:
             self.counts[code] += 1
             return table.constants[key]
-        if code == CODES:
-            self.codes += _codes(raw, table, key)
-            return b""
-        if code == TEMPORAL:
-            self.temporal = raw.decode("latin-1").strip(" \0")
+        if code in (NUMBER, DECIDING):
+            return (self._number if code == NUMBER else self._deciding)(raw, table, key, form)
+        if code in (CODES, TEMPORAL):
+            self._note(code, raw, table, key)
             return b""
         if code in (STUDY, STUDY_KEPT):
-            self._check_study(raw, table, key)
+            self._belongs(raw, table, key)
             return None if code == STUDY_KEPT else self._uid(UID, raw, table, key, form)
         if code == CHARSET:
             terms = charset.split_terms(raw)
@@ -107,6 +115,31 @@ class ElementChanger:
                 raise MalformedInput("Specific Character Set twice or out of order", (charset.SPECIFIC_CHARACTER_SET,))
             return b"" if table.recodes else None
         return self._value(code, raw, table, key, form)
+
+    def _note(self, code: int, raw: bytes, table: Table, key: bytes) -> None:
+        """Take in what an earlier pass wrote."""
+        if code == CODES:
+            self.codes += _codes(raw, table, key)
+        else:
+            self.temporal = raw.decode("latin-1").strip(" \0")
+
+    def _number(self, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
+        """Empty what is no number; items, or what may be items, go."""
+        if table.has_numbers(key, raw):
+            return None
+        self.counts[CONSTANT] += 1
+        return b"" if is_item(raw) else table.encoding.element(key, form, only_numbers(raw, table.vrs[key]))
+
+    def _deciding(self, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
+        """Do what is to be done to an attribute that decides about others, unless it says now what it did not say."""
+        tag, code = table.deciding[key]
+        value = raw.strip(b" \0")
+        if self.given.get(tag, value) != value:
+            raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
+        if code == REMOVE or (code == UNKNOWN and is_item(raw)):
+            self.counts[REMOVE] += 1
+            return b""
+        return None if code in (KEEP, UNKNOWN) else self.change(code, raw, table, key, form)
 
     def _similar(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Do it for what the objects of a series repeat: dates and texts, remembered by their bytes."""
@@ -134,9 +167,14 @@ class ElementChanger:
         self.counts[UID] += 1
         return table.encoding.element(key, form, new)
 
-    def _check_study(self, raw: bytes, table: Table, key: bytes) -> None:
+    def _belongs(self, raw: bytes, table: Table, key: bytes) -> None:
+        """Check the study and take note of the series."""
+        uid = raw.decode("latin-1").strip(" \0")
+        if table.encoding.parse_key(key)[0] == SERIES_UID:
+            self.series = uid
+            return
         self.has_study = True
-        if self.study and raw.decode("latin-1").strip(" \0") != self.study:
+        if self.study and uid != self.study:
             raise MalformedInput("an object of another study than was asked for", (table.encoding.parse_key(key)[0],))
 
     def _value(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:

@@ -12,7 +12,15 @@ from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.rewrite.change import ElementChanger, Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.lookahead import Short, content_of, creator_name, removed_run, reserved
+from gateway.core.rewrite.lookahead import (
+    CONCEPT_NAME,
+    Short,
+    content_of,
+    creator_name,
+    kept_number,
+    removed_run,
+    reserved,
+)
 from gateway.core.rewrite.tables import (
     CONSTANT,
     CONTENT_SEQUENCE,
@@ -21,6 +29,7 @@ from gateway.core.rewrite.tables import (
     INSERT,
     KEEP,
     MAX_MEMO,
+    NUMBER,
     PADDING,
     PIXELS,
     PRIVATE,
@@ -73,11 +82,13 @@ class DataSetWalker:
         self.path: list[int] = []
         self.base = 0
         self.run = self.pos = self.stop = 0
+        self._told = UNDEFINED  # where a content item has said what it is about
 
     def begin(self, base: int) -> None:
         """Start at the root again: an earlier walk may have ended inside an item."""
         self.path.clear()
         self.base = base
+        self._told = UNDEFINED
         self.changer.character_set = self._character_set
 
     def walk(  # noqa: C901, PLR0912, PLR0915 - one loop: a kept element costs no call
@@ -112,10 +123,19 @@ class DataSetWalker:
                             run = pos
                             removed += count
                             continue
+                        code = operation >> 2
+                        if code == NUMBER:
+                            known = table.numbers.get(key)
+                            if known is not None and buf.startswith(known, pos) and pos + len(known) <= end:
+                                pos += len(known)
+                                continue
+                            after = kept_number(buf, pos, end, table, key)
+                            if after > pos:
+                                pos = after
+                                continue
                         form = operation & 3
                         value = pos + HEADER_BYTES[form]
                         length = unpack(buf, value - 4)[0] if form else buf[pos + low] + (buf[pos + high] << 8)
-                        code = operation >> 2
                         if code == KEEP:
                             if length == UNDEFINED:
                                 raise self._no_sequence(pos, key, table)
@@ -238,6 +258,8 @@ class DataSetWalker:
         self, buf: bytes, pos: int, length: int, end: int, table: Table, *, closed: bool
     ) -> tuple[int, bytes | None]:
         """Walk the value of a sequence; return the position after it and, if anything changed, its new value."""
+        if pos > self._told and table.sequence == CONCEPT_NAME:
+            raise self.malformed("a concept name twice or out of order", pos)
         if length == UNDEFINED:
             return self._undefined_items(buf, pos, end, table, closed=closed)
         limit = pos + length
@@ -294,7 +316,8 @@ class DataSetWalker:
         if len(self.path) > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
         unpack, changer = table.encoding.u32.unpack_from, self.changer
-        character_set = changer.character_set
+        character_set, told = changer.character_set, self._told
+        self._told = UNDEFINED
         pieces: list[bytes] = []
         run, stays = pos, False
         while pos != limit:
@@ -335,6 +358,7 @@ class DataSetWalker:
                 run = tail
             pos = after
         self.path.pop()
+        self._told = told
         if not pieces:
             return pos, None
         is_gone = table.sequence == CONTENT_SEQUENCE and not stays  # Type 1C: not without items
@@ -342,17 +366,19 @@ class DataSetWalker:
         return pos, b"".join(pieces)
 
     def _content(self, buf: bytes, pos: int, length: int, end: int, table: Table) -> Table | None:
-        """Return the table for the content item at ``pos``; None when the item goes."""
+        """Return the table for the content item at ``pos``; None when the item goes. Sets where it has said so."""
         start = pos + 8
         for size in table.sizes:
             begins = buf[start : start + size]
             if begins in table.begun:
+                self._told = start + size
                 return table.begun[begins]
         last = end if length == UNDEFINED else start + length
         try:
             concept, value_type, after = content_of(buf, start, last, table.encoding)
         except MalformedInput as fault:
             raise self.malformed(fault.what, pos) from None
+        self._told = after or start
         return table.content_item(concept, value_type, buf[start:after])
 
     def _after_item(self, buf: bytes, start: int, length: int, table: Table) -> int:
@@ -377,7 +403,7 @@ class DataSetWalker:
     def _undefined(self, buf: bytes, pos: int, value: int, table: Table, key: bytes) -> int:
         """Return the position after a sequence of undefined length whose value is replaced as a whole."""
         if table.vrs.get(key, "SQ") != "SQ":
-            raise self._no_sequence(pos, key, table)
+            return self._unknown(buf, pos, value, table, key)
         return self._skip(buf, value, key, table)
 
     def _skip(self, buf: bytes, value: int, key: bytes, table: Table) -> int:

@@ -27,7 +27,8 @@ _WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID
 class Head:
     """Source values of one object, as text without padding. ``raw_patient_id`` is the encoded Patient ID.
 
-    ``asked`` are the values of attributes that a profile's conditions look at, as far as the object has them.
+    ``asked`` are the values of attributes that a profile's conditions look at, as far as the object has them; ``given``
+    are the encoded ones of all attributes that decide what happens to others, empty for those it has not.
     """
 
     sop_class: str
@@ -39,6 +40,7 @@ class Head:
     raw_patient_id: bytes = b""
     character_set: tuple[str, ...] = ()
     asked: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
+    given: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
 
 
 class HeadReader:
@@ -96,7 +98,11 @@ class HeadReader:
         if not self._asked:
             return head
         values = {tag: found[tag].strip(b" \0") for tag in self._asked if tag in found}
-        return replace(head, asked={tag: charset.decode(raw, head.character_set) for tag, raw in values.items()})
+        return replace(
+            head,
+            asked={tag: charset.decode(raw, head.character_set) for tag, raw in values.items()},
+            given={**dict.fromkeys(self._asked, b""), **values, **head.given},
+        )
 
 
 def _is_past(tag: int, found: dict[int, bytes]) -> bool:
@@ -121,6 +127,7 @@ def _head(found: dict[int, bytes]) -> Head:
         burned_in=_ascii(found, BURNED_IN),
         raw_patient_id=raw,
         character_set=terms,
+        given={SOP_CLASS: found[SOP_CLASS].strip(b" \0")},
     )
 
 

@@ -17,6 +17,7 @@ from gateway.core.rewrite.tables import PATIENT_TAGS
 from gateway.core.standard.vr import SINGLE_VALUE_VRS, VRS
 from gateway.core.wire import charset
 from gateway.core.wire.jsonelement import BINARY_VRS, Element, Elements, fitting, inline_bytes, text, value_text
+from gateway.core.wire.numbers import NUMBER_VRS, are_numbers, only_numbers
 
 Bulk = Callable[[str], str]
 """Gives the gateway's URL for an origin's BulkDataURI."""
@@ -71,7 +72,10 @@ class Actions:
         if element.BulkDataURI is not None:
             return _encode({"vr": element.vr, "BulkDataURI": whole.link(element.BulkDataURI)})
         if element.InlineBinary is not None:
-            return inline(element.vr, inline_bytes(element, tag))
+            raw = inline_bytes(element, tag)
+            if found.meant in NUMBER_VRS and not are_numbers(raw, found.meant):
+                raw = only_numbers(raw, found.meant)
+            return inline(element.vr, raw)
         if element.Value is None or element.vr in BINARY_VRS:
             return _encode({"vr": element.vr})
         if element.vr == "UI":

@@ -1,24 +1,29 @@
 """Values of the DICOM JSON Model as they are read from data sets and written into them, whoever decided on them."""
 
+import struct
 from base64 import b64encode
 from collections.abc import Iterable, Sequence
 from typing import Final
 
 import msgspec
 
+from gateway.core.errors import MalformedInput
 from gateway.core.profile.plan import METHOD_CODES
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.identity import pad
+from gateway.core.rewrite.lookahead import CONCEPT_NAME, TWO_NAMES, VALUE_TYPE, concept_of
+from gateway.core.rewrite.tables import Concept
 from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.standard.tags import json_key
 from gateway.core.standard.vr import dummy_bytes, dummy_json
 from gateway.core.wire.dicomjson import decode_object
-from gateway.core.wire.jsonelement import Element, Elements, decode_element, name_value, text
+from gateway.core.wire.elements import IMPLICIT_LE
+from gateway.core.wire.jsonelement import Element, Elements, decode_element, inline_bytes, name_value, text
 
 CHARACTER_SET: Final = b'{"vr":"CS","Value":["ISO_IR 192"]}'
 """JSON text is UTF-8, whatever the object was (PS3.18 Section F.2.1.1)."""
 IDENTITY_REMOVED: Final = b'{"vr":"CS","Value":["YES"]}'
-_CONCEPT_NAME, _VALUE_TYPE = "0040A043", "0040A040"
+_CONCEPT_NAME, _VALUE_TYPE = json_key(CONCEPT_NAME), json_key(VALUE_TYPE)
 _SCHEME: Final = "00080102"
 _CODES: Final = ("00080100", "00080119", "00080120")
 """Code Value, Long Code Value, URN Code Value: an item has one of them (PS3.3 Section 8.1)."""
@@ -72,12 +77,29 @@ def earlier_codes(elements: Elements) -> list[str]:
     return [text(item, _CODES[0]) for item in _items(elements, METHOD_CODES) if text(item, _SCHEME) == CODING_SCHEME]
 
 
-def concept(item: Elements) -> tuple[tuple[str, str], str]:
-    """Return what a content item is about (coding scheme, code) and its Value Type, empty where it does not say."""
-    for name in _items(item, int(_CONCEPT_NAME, 16)):
+def concept(item: Elements) -> tuple[Concept, str]:
+    """Return what a content item is about and its Value Type, empty where it does not say. Raises MalformedInput."""
+    value_type, raw = text(item, _VALUE_TYPE), item.get(_CONCEPT_NAME)
+    element = Element() if raw is None else decode_element(bytes(raw), CONCEPT_NAME)
+    if element.BulkDataURI is not None:
+        raise MalformedInput("a concept name that is elsewhere", (CONCEPT_NAME,))
+    if element.InlineBinary is not None:
+        return _encoded_concept(inline_bytes(element, CONCEPT_NAME)), value_type
+    names = list(_items(item, CONCEPT_NAME))
+    if len(names) > 1:
+        raise MalformedInput(TWO_NAMES, (CONCEPT_NAME,))
+    for name in names:
         code = next((found for key in _CODES if (found := text(name, key))), "")
-        return (text(name, _SCHEME), code), text(item, _VALUE_TYPE)
-    return ("", ""), text(item, _VALUE_TYPE)
+        return (text(name, _SCHEME), code), value_type
+    return ("", ""), value_type
+
+
+def _encoded_concept(value: bytes) -> Concept:
+    """Read a concept name in VR UN, which is encoded in implicit VR (PS3.5 Section 6.2.2)."""
+    try:
+        return concept_of(value, IMPLICIT_LE)
+    except (IndexError, struct.error):
+        raise MalformedInput("an element ends past the end of the data", (CONCEPT_NAME,)) from None
 
 
 def _items(elements: Elements, tag: int) -> Iterable[Elements]:

@@ -7,8 +7,9 @@ other elements than those that say what it is about. Only headers are read, and 
 import struct
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.rewrite.tables import MAX_MEMO, REMOVE, REMOVE_SHORT, UNKNOWN, Concept, Table
+from gateway.core.rewrite.tables import KEEP, MAX_MEMO, NUMBER, REMOVE, REMOVE_SHORT, UNKNOWN, Concept, Table
 from gateway.core.wire.elements import (
+    HEADER_BYTES,
     IMPLICIT_LE,
     UNDEFINED,
     Encoding,
@@ -23,10 +24,10 @@ from gateway.core.wire.elements import (
 VALUE_TYPE, CONCEPT_NAME = 0x0040A040, 0x0040A043
 SCHEME, CODES = 0x00080102, (0x00080100, 0x00080119, 0x00080120)
 """Coding Scheme Designator; Code, Long Code and URN Code Value, of which an item has one (PS3.3 Section 8.1)."""
-
+TWO_NAMES = "a content item with two concept names"
 
 RUN_ELEMENTS, RUN_BYTES = 16, 1024
-"""How much of a run of removed elements is remembered as one: a value that differs costs the walk of so many."""
+"""How much of a run of elements is remembered as one: a value that differs costs the walk of so many."""
 
 
 class Short(Exception):
@@ -67,6 +68,58 @@ def removed_run(buf: bytes, pos: int, end: int, table: Table, first: bytes) -> t
             table.runs.clear()
         table.runs[first] = (buf[pos:after], count)
     return after, count
+
+
+def kept_number(buf: bytes, pos: int, end: int, table: Table, key: bytes) -> int:
+    """Return the position after a kept number, and after the run that it begins where that is not known yet.
+
+    That is ``pos`` itself where it is text, or goes on beyond ``end``. A run is remembered by its bytes, so that it
+    need not be looked into again; a number that is another one than it was, alone: it differs from object to object.
+    """
+    form = table.operations[key] & 3
+    value, little = pos + HEADER_BYTES[form], table.encoding.little
+    if value > end:
+        return pos
+    if form:
+        after: int = value + table.encoding.u32.unpack_from(buf, value - 4)[0]
+    else:
+        after = value + (buf[pos + 6] + (buf[pos + 7] << 8) if little else buf[pos + 7] + (buf[pos + 6] << 8))
+    if after > end or not table.has_numbers(key, buf[value:after]):
+        return pos
+    known, number = table.numbers.get(key), buf[pos:after]
+    if known is None or known.startswith(number):
+        return _kept_run(buf, pos, after, end, table, known)
+    if after - pos <= RUN_BYTES:
+        table.numbers[key] = number
+    return after
+
+
+def _kept_run(buf: bytes, pos: int, after: int, end: int, table: Table, known: bytes | None) -> int:
+    """Remember the run that the number from ``pos`` to ``after`` begins, of a ``known`` one what has not changed."""
+    encoding, operation = table.encoding, table.operations.get
+    width, unpack, (low, high) = encoding.width, encoding.u32.unpack_from, (6, 7) if encoding.little else (7, 6)
+    first, found = buf[pos : pos + width], None
+    for _ in range(RUN_ELEMENTS):
+        key = buf[after : after + width]
+        found = operation(key)
+        if found is None or found >> 2 not in (KEEP, NUMBER):
+            break
+        value = after + HEADER_BYTES[found & 3]
+        if value > end:
+            return after
+        upto = value + (unpack(buf, value - 4)[0] if found & 3 else buf[after + low] + (buf[after + high] << 8))
+        if upto > end:
+            return after
+        if known and known[after - pos : upto - pos] != buf[after:upto]:
+            break
+        if found >> 2 == NUMBER and not table.has_numbers(key, buf[value:upto]):
+            break
+        after = upto
+    if found is not None and after - pos <= RUN_BYTES:  # else the next one may belong to the run
+        if len(table.numbers) >= MAX_MEMO:
+            table.numbers.clear()
+        table.numbers[first] = buf[pos:after]
+    return after
 
 
 def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) -> dict[int, Table]:
@@ -147,26 +200,30 @@ def content_of(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[Conc
         after = skip_value(buf, header, encoding)
         if header.tag == CONCEPT_NAME:
             inner = IMPLICIT_LE if header.vr == "UN" else encoding
-            return _concept(_whole(buf, header.start, after), inner), value_type, after
+            return concept_of(_whole(buf, header.start, after), inner), value_type, after
         if header.tag == VALUE_TYPE:
             value_type = _text(_whole(buf, header.start, after))
         pos = after
     return ("", ""), value_type, 0
 
 
+def concept_of(value: bytes, encoding: Encoding) -> Concept:
+    """Read a Concept Name Code Sequence; raises IndexError, struct.error or MalformedInput, also for a second name."""
+    concept: Concept | None = None
+    for item, end in items(value, encoding):
+        if concept is not None:
+            raise MalformedInput(TWO_NAMES, (CONCEPT_NAME,))
+        found = {
+            header.tag: _text(value[header.start : after]) for header, after in elements(value, item, end, encoding)
+        }
+        concept = found.get(SCHEME, ""), next((found[tag] for tag in CODES if found.get(tag)), "")
+    return concept or ("", "")
+
+
 def _is_kept(buf: bytes, code: int, value: int, length: int) -> bool:
     if code != UNKNOWN:
         return code != REMOVE
     return length != UNDEFINED and not is_item(_whole(buf, value, value + min(length, 4)))
-
-
-def _concept(value: bytes, encoding: Encoding) -> Concept:
-    for item, end in items(value, encoding):
-        found = {
-            header.tag: _text(value[header.start : after]) for header, after in elements(value, item, end, encoding)
-        }
-        return found.get(SCHEME, ""), next((found[tag] for tag in CODES if found.get(tag)), "")
-    return "", ""
 
 
 def _whole(buf: bytes, start: int, end: int) -> bytes:

@@ -26,7 +26,6 @@ from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, MAX_DEPTH, is_item
 from gateway.core.wire.jsonelement import (
     BINARY_VRS,
-    NUMBER_VRS,
     Elements,
     creator_of,
     decode_element,
@@ -34,6 +33,7 @@ from gateway.core.wire.jsonelement import (
     inline_bytes,
     text,
 )
+from gateway.core.wire.numbers import NUMBER_VRS
 
 __all__ = ["Bulk", "Elements", "MetadataRewriter", "encode", "text"]
 

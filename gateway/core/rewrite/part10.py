@@ -72,6 +72,11 @@ class Part10Rewriter:
         return self._data_set.head if self._data_set else None
 
     @property
+    def series(self) -> str:
+        """The Series Instance UID of the source, empty until the bytes before it have left. Never to be shown."""
+        return self._data_set.series if self._data_set else ""
+
+    @property
     def transfer_syntax_uid(self) -> str | None:
         """The Transfer Syntax of the object, once known."""
         return self._syntax.uid if self._syntax else None

@@ -165,6 +165,11 @@ class DataSetRewriter:
         return self._advance(whole=False) if self._held >= self._need else []
 
     @property
+    def series(self) -> str:
+        """The Series Instance UID of the source, empty until the walk has passed it."""
+        return self._walker.changer.series
+
+    @property
     def untouched(self) -> int:
         """How many of the next bytes leave as they are; they may go another way, if ``skip`` is told."""
         return self._remaining if self._passing else 0
@@ -239,7 +244,7 @@ class DataSetRewriter:
         self._walker = DataSetWalker(
             self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner, shared
         )
-        self._walker.changer.study = self._study
+        self._walker.changer.study, self._walker.changer.given = self._study, head.given
         self._layout, self._check = layout, aids.check
         if layout.recodes:
             out.append(encoding.make(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode()))

@@ -10,11 +10,13 @@ from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
+from gateway.core.rewrite.head import BURNED_IN, SOP_CLASS
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private_creator
 from gateway.core.standard.vr import CHARSET_VRS, VRS, dummy_bytes
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET
-from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding
+from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUENCE_DELIMITER, SHORT, Encoding, is_item
+from gateway.core.wire.numbers import NUMBER_VRS, are_numbers
 
 (
     KEEP,
@@ -43,13 +45,17 @@ from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, ITEM, LONG, SEQUEN
     TEXT,
     CHARSET,
     RECODE,
-) = range(26)
+    NUMBER,
+    DECIDING,
+) = range(28)
 """Operation codes. CONSTANT covers empty and replace, TEXT a replacement that is not ASCII; AGE is CLEAN for ages.
 
 INSERT says that an element of ours comes before this one, PADDING that zeros follow the data set; STUDY and STUDY_KEPT
-are UID and KEEP where the study that was asked for is checked; UNKNOWN is KEEP unless the value is items, DEFINITION
-is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is Specific Character Set,
-RECODE is KEEP for text of a data set that becomes UTF-8. REMOVE_SHORT is the most common operation but KEEP."""
+are UID and KEEP where the study that was asked for is checked and the series noted; UNKNOWN is KEEP unless the value
+is items, DEFINITION is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is Specific Character
+Set, RECODE is KEEP for text of a data set that becomes UTF-8, NUMBER is KEEP for numbers, as long as they are no text;
+DECIDING stands for the operation of an attribute that others depend on and that must not come twice.
+REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
 
@@ -61,7 +67,7 @@ MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096
 MAX_BLOCKS, MAX_SIZES = 512, 16
-STUDY_UID = 0x0020000D
+STUDY_UID, SERIES_UID = 0x0020000D, 0x0020000E
 LENGTH_TO_END, CONTENT_SEQUENCE = 0x00080001, 0x0040A730
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
 
@@ -91,11 +97,13 @@ class Table:
     elsewhere. A private block has a table of its own: ``number`` is its group and block, ``creator`` who reserved it,
     empty when nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
     what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
-    what the profile says about a value: the text that replaces it, or how far it is cut.
+    what the profile says about a value: the text that replaces it, or how far it is cut; ``deciding`` has tag and
+    operation of a DECIDING attribute.
     """
 
     __slots__ = (
         "_blocks",
+        "_deciding",
         "_family",
         "_place",
         "_plan",
@@ -105,12 +113,14 @@ class Table:
         "constants",
         "content",
         "creator",
+        "deciding",
         "encoding",
         "given",
         "insertion",
         "item",
         "memo",
         "number",
+        "numbers",
         "operations",
         "recodes",
         "runs",
@@ -152,9 +162,12 @@ class Table:
         self.operations: dict[bytes, int] = {}
         self.constants: dict[bytes, bytes] = {}
         self.given: dict[bytes, str] = {}
+        self._deciding = frozenset[int]() if stage is None else _deciding(plan)
+        self.deciding: dict[bytes, tuple[int, int]] = {}
         self.vrs: dict[bytes, str] = {}
         self.children: dict[bytes, Table] = {}
         self.runs: dict[bytes, tuple[bytes, int]] = {}
+        self.numbers: dict[bytes, bytes] = {}
         self.memo: dict[bytes, Outcome] = {}
 
     def classify(self, key: bytes) -> int:
@@ -163,8 +176,9 @@ class Table:
         Raises MalformedInput on a VR that PS3.5 does not define.
         """
         if len(self.operations) > MAX_KEYS:
-            for remembered in (self.operations, self.vrs, self.constants, self.given, self.children, self.runs):
-                remembered.clear()
+            remembered = self.operations, self.vrs, self.constants, self.given, self.children, self.runs
+            for each in (*remembered, self.numbers, self.deciding):
+                each.clear()
         tag, vr = self.encoding.parse_key(key)
         if tag == 0 and vr == "\0\0" and self.stage is not None:
             operation = PADDING << 2
@@ -200,6 +214,10 @@ class Table:
         group, element = self.encoding.tags.unpack_from(key)
         return bool(group << 8 | element >> 8 == self.number)
 
+    def has_numbers(self, key: bytes, value: bytes) -> bool:
+        """Say whether a value of a NUMBER consists of such; in VR UN it may be items."""
+        return are_numbers(value, self.vrs[key]) and not (key[4:] == b"UN" and is_item(value))
+
     def content_item(self, concept: Concept, value_type: str, begins: bytes) -> "Table | None":
         """Return the table of one content item, or None when the item goes (PS3.15 Table E.3.4-1).
 
@@ -231,13 +249,15 @@ class Table:
             encoded = vr or "UN"
             decision = self._plan.private_rule(self.creator, tag & 0xFFFF00FF, encoded, self._place)
             return self._code(key, tag, encoded, decision, form)
-        special = self._special(tag)
-        if special is not None:
-            return special
-        encoded = vr or dictionary.vr_of(tag) or "UN"
-        code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
-        if tag == STUDY_UID and self.stage is not None:
+        code = self._special(tag)
+        if code is None:
+            encoded = vr or dictionary.vr_of(tag) or "UN"
+            code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
+        if tag in (STUDY_UID, SERIES_UID) and self.stage is not None:
             return {UID: STUDY, DEFINITION: STUDY_KEPT}.get(code, code)
+        if tag in self._deciding and code not in (INSERT, WALK):
+            self.deciding[key] = tag, code
+            return DECIDING
         return code
 
     def _special(self, tag: int) -> int | None:
@@ -281,6 +301,8 @@ class Table:
         if meant != "SQ":
             if self.recodes and meant in CHARSET_VRS:
                 return RECODE
+            if meant in NUMBER_VRS:
+                return NUMBER
             return UNKNOWN if vr == "UN" else DEFINITION if meant == "UI" else KEEP
         inner = IMPLICIT_LE if vr == "UN" and self.encoding.explicit else self.encoding
         named = tag if self.creator is None else tag & 0xFFFF00FF
@@ -312,6 +334,12 @@ class Table:
         else:
             value = dummy_bytes(known if vr == "UN" else vr)
         return self.encoding.element(key, form, value)
+
+
+def _deciding(plan: Plan) -> frozenset[int]:
+    """Return the root attributes that the plan of an object depends on."""
+    profile = plan.profile
+    return frozenset({SOP_CLASS, *profile.condition_tags, *((BURNED_IN,) if profile.apply_masks else ())})
 
 
 def _insertion(plan: Plan, encoding: Encoding, stage: int | None) -> bytes:

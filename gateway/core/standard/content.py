@@ -20,7 +20,9 @@ COLUMNS: Final = (
 """The options that have a column, in the order of the letters in the generated table."""
 DATE_TYPES: Final = frozenset({"DATE", "TIME", "DATETIME"})
 
-_HARMLESS = frozenset({"CODE", "NUM", "CONTAINER", "SCOORD", "SCOORD3D", "TCOORD", "TABLE"})
+_SHAPES = frozenset({"CONTAINER", "SCOORD", "SCOORD3D", "TCOORD", "TABLE"})
+_CODED = frozenset({"CODE", "NUM"})
+_REFERENCES = frozenset({"COMPOSITE", "IMAGE", "UIDREF", "WAVEFORM"})
 _STRICTNESS = ("D", "X/D", "X")
 
 Letters = tuple[str, Mapping[Option, str]]
@@ -36,12 +38,34 @@ def item(concept: tuple[str, str], value_type: str) -> Letters | None:
     """Find the row of a concept (coding scheme, code value) with this value type; None where the table has none.
 
     A listed concept in a value type that the table does not foresee takes the basic code alone, the strictest of them,
-    unless codes, numbers and the like hold nothing that could be anyone's.
+    unless that type has no value that could be anyone's.
     """
-    rows = _items().get(concept)
-    if rows is None or (value_type in _HARMLESS and value_type not in rows):
+    rows = _items().get(_known(concept))
+    if rows is None or (value_type not in rows and _is_harmless(rows, value_type)):
         return None
     return rows.get(value_type) or (max((basic for basic, _ in rows.values()), key=_STRICTNESS.index), {})
+
+
+def is_listed(concept: tuple[str, str]) -> bool:
+    """Say whether the table lists a concept, in whatever value type."""
+    return _known(concept) in _items()
+
+
+def _known(concept: tuple[str, str]) -> tuple[str, str]:
+    """Spell a coding scheme as the table does: some writers do not heed upper and lower case."""
+    scheme, code = concept
+    return _schemes().get(scheme.casefold(), scheme), code
+
+
+def _is_harmless(rows: Mapping[str, Letters], value_type: str) -> bool:
+    """Say so of shapes, and of codes and numbers where the table lists references, or a text that can be cleaned."""
+    described = all(Option.CLEAN_DESCRIPTORS in columns or kind in _REFERENCES for kind, (_, columns) in rows.items())
+    return value_type in _SHAPES or (value_type in _CODED and described)
+
+
+@cache
+def _schemes() -> Mapping[str, str]:
+    return {scheme.casefold(): scheme for scheme, _ in _items()}
 
 
 @cache

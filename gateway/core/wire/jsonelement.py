@@ -11,6 +11,7 @@ import msgspec
 from gateway.core.errors import MalformedInput
 from gateway.core.standard.tags import is_private_creator, json_key
 from gateway.core.standard.vr import VRS
+from gateway.core.wire.numbers import NUMBER, NUMBER_VRS
 
 Raw = msgspec.Raw
 Elements = Mapping[str, bytes | Raw]
@@ -18,8 +19,6 @@ Elements = Mapping[str, bytes | Raw]
 
 BINARY_VRS: Final = frozenset(vr.code for vr in VRS.values() if vr.is_binary and vr.dummy is None)
 """VRs whose values are raw bytes: InlineBinary or behind a BulkDataURI."""
-NUMBER_VRS: Final = frozenset(vr.code for vr in VRS.values() if vr.is_binary and vr.dummy is not None) | {"DS", "IS"}
-"""VRs whose values are numbers (tags for AT), written as JSON numbers or as strings (Table F.2.3-1)."""
 NAME_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 
 _T = TypeVar("_T")
@@ -29,9 +28,6 @@ _NULL: Final = Raw(b"null")
 _STRING: Final = rb'"Value":\["([ -!#-\[\]-~]+)"\]'
 _SINGLE: Final = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb',"vr":"[A-Z]{2}"\}')
 """An element with one value, printable ASCII without escapes."""
-_NUMBER: Final = re.compile(
-    r"[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|[+-]?(?:nan|inf|infinity)", re.IGNORECASE | re.ASCII
-)
 _TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
 
@@ -134,7 +130,7 @@ def fitting(value: Raw, vr: str, tag: int) -> Raw:
     if isinstance(found, dict | list):
         raise MalformedInput("a value that its VR cannot have", (tag,))
     if isinstance(found, str) and vr in NUMBER_VRS:
-        pattern = _TAG if vr == "AT" else _NUMBER
+        pattern = _TAG if vr == "AT" else NUMBER
         return value if pattern.fullmatch(found.strip(" \0")) else _NULL
     return value
 

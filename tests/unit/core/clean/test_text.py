@@ -411,6 +411,17 @@ def test_any_value_may_be_known(value: str, text: str) -> None:
     assert cleaner.clean(once, "UT") == once
 
 
+@pytest.mark.parametrize("text", ["CT_SmithJ", "smithj", "SMITHJ", "JSmith", "jsmith", "johns", "Head smithj2"])
+def test_a_login_of_a_name_and_an_initial_goes(text: str) -> None:
+    made = cleaned(text, names="Smith^John")
+    assert "smith" not in made.lower()
+    assert "john" not in made.lower()
+
+
+def test_a_short_name_and_an_initial_are_no_login() -> None:
+    assert cleaned("CT of the lungs, no mar", names="Ma^Rita") == "CT of the lungs, no mar"
+
+
 def test_generic_words_are_folded_and_no_names_parts() -> None:
     assert all(fold(word) == word for word in GENERIC | TITLES | PARTICLES)
 

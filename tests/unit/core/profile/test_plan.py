@@ -510,6 +510,10 @@ def test_the_method_names_the_profile_and_a_code_stands_for_each_option() -> Non
         (0x60003000, "OW", Action.KEEP),
         (0x601E0010, "US", Action.KEEP),
         (0x60000040, "CS", Action.KEEP),
+        (0x60021001, "CS", Action.KEEP),  # the layer it belongs to
+        (0x60000110, "CS", Action.REMOVE),  # retired, and any word
+        (0x60000800, "CS", Action.REMOVE),
+        (0x601E0060, "CS", Action.REMOVE),
         (0x60000022, "LO", Action.REMOVE),  # its description
         (0x60001500, "LO", Action.REMOVE),  # its label
         (0x60004000, "LT", Action.REMOVE),  # comments

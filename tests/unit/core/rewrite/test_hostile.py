@@ -1,6 +1,7 @@
 """Attacks that once worked, each with what became of it."""
 
 import json
+from base64 import b64encode
 
 import pytest
 
@@ -8,8 +9,8 @@ from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.identity import MAX_VALUES, Identity
 from gateway.core.rewrite.matching import matches
-from gateway.core.wire.elements import EXPLICIT_LE
-from tests.unit.core.rewrite.objects import engine
+from gateway.core.wire.elements import EXPLICIT_LE, IMPLICIT_LE
+from tests.unit.core.rewrite.objects import data_set_rewriter, engine, feed
 
 IDENTITY = Identity(KeyRing(b"s" * 32, "test"), retains_uids=False)
 HEAD = {"00080016": {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.2"]}, "00080018": {"vr": "UI", "Value": ["1.2.3"]}}
@@ -76,3 +77,30 @@ def test_items_in_vr_unknown_under_a_text_attribute_go() -> None:
 def test_a_value_that_its_vr_cannot_have_is_malformed(element: dict[str, object]) -> None:
     with pytest.raises(MalformedInput):
         metadata(**{"00080070": element})
+
+
+@pytest.mark.parametrize("tag", [0x0008103E, 0x00101010])
+def test_items_in_vr_unknown_under_a_text_or_age_that_is_cleaned_go(tag: int) -> None:
+    options = "options: [clean_descriptors, retain_patient_characteristics]"
+    inner = IMPLICIT_LE.make(0x00101010, "AS", b"097Y") + IMPLICIT_LE.make(0x001021B0, "LT", b"Bobby of Smallville")
+    item = IMPLICIT_LE.tag(0xFFFEE000) + len(inner).to_bytes(4, "little") + inner
+    data_set = b"".join(
+        EXPLICIT_LE.make(number, vr, value)
+        for number, vr, value in sorted(
+            [
+                (0x00080005, "CS", b"ISO_IR 100"),
+                (0x00080016, "UI", b"1.2.840.10008.5.1.4.1.1.2"),
+                (0x00080018, "UI", b"1.2.3"),
+                (0x00100020, "LO", b"P1"),
+                (tag, "UN", item),
+                (0x0020000D, "UI", b"1.2"),
+            ]
+        )
+    )
+    released = feed(data_set_rewriter(engine(options)), [data_set])
+    assert EXPLICIT_LE.make(tag, "UN", b"") in released
+    element = {"vr": "UN", "InlineBinary": b64encode(item).decode()}
+    data = HEAD | {"00080005": {"vr": "CS", "Value": ["ISO_IR 100"]}, f"{tag:08X}": element}
+    found = engine(options).metadata(json.dumps(data).encode(), lambda uri: uri)
+    assert found is not None
+    assert json.loads(found).get(f"{tag:08X}", {"vr": "UN"}) == {"vr": "UN"}

@@ -7,7 +7,7 @@ from gateway.core.clean.text import TextCleaner
 from gateway.core.errors import GatewayError, MalformedInput
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Place
-from gateway.core.rewrite.facts import BULK_BYTES
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.wire.charset import split_terms
 from gateway.core.wire.elements import EXPLICIT_LE
 from tests.unit.core.rewrite.objects import CT, data_set_rewriter, engine, feed

@@ -8,7 +8,6 @@ import pytest
 from gateway.core.errors import MalformedInput
 from gateway.core.wire.jsonelement import (
     BINARY_VRS,
-    NUMBER_VRS,
     Raw,
     decode_element,
     decode_items,
@@ -20,6 +19,7 @@ from gateway.core.wire.jsonelement import (
     text,
     value_text,
 )
+from gateway.core.wire.numbers import NUMBER_VRS
 
 Json = Any
 TAG = 0x00280030
