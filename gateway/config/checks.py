@@ -19,6 +19,8 @@ from gateway.core.errors import ConfigFault
 from gateway.core.marked_yaml import Document, nearest
 from gateway.core.marked_yaml import Path as Place
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
+from gateway.core.rewrite.keys import has_wildcard
+from gateway.core.rewrite.moments import parse_range
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import parse_tag
 from gateway.core.standard.uids import MAX_UID_LENGTH
@@ -157,7 +159,7 @@ def _origin_kind(draft: Draft) -> Iterator[ConfigFault]:
         if len(given) != 1:
             yield draft.document.fault(place, "give dicomweb or folder" + (", not both" if given else ""))
         elif given == ["folder"]:
-            for key in ("auth", "connect_timeout_s", "read_timeout_s", "connections"):
+            for key in ("auth", "connect_timeout_s", "read_timeout_s", "connections", "queue_timeout_s"):
                 if key in entry:
                     yield draft.document.fault((*place, key), "only for an origin with dicomweb")
 
@@ -375,6 +377,8 @@ def _value_problem(tag: int, value: str) -> str | None:
         return "selects every study; leave it out or give a value"
     if dictionary.vr_of(tag) == "DA" and not _DATES.fullmatch(value):
         return "should be a date or a range: 20200101, 20200101-, -20201231, 20200101-20201231"
+    if dictionary.vr_of(tag) == "TM" and not (has_wildcard(value) or parse_range("TM", value)):
+        return "should be a time or a range: 0800, 0800-, -1200, 0800-1200"
     return None
 
 

@@ -93,6 +93,7 @@ def _origin(name: str, origin: schema.Origin, draft: Draft) -> Origin:
         connect_timeout_s=origin.connect_timeout_s,
         read_timeout_s=origin.read_timeout_s,
         connections=origin.connections,
+        queue_timeout_s=origin.queue_timeout_s,
     )
 
 
@@ -112,4 +113,5 @@ def _worklist(name: str, worklist: schema.Worklist, draft: Draft) -> Worklist:
         services=frozenset(Service(service) for service in worklist.services),
         path=base_path(name, worklist.path),
         domain=worklist.domain or name,
+        search_budget=worklist.search_budget,
     )

@@ -73,6 +73,7 @@ class DicomwebOrigin:
     connect_timeout_s: float
     read_timeout_s: float
     connections: int
+    queue_timeout_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,7 @@ class Worklist:
     services: frozenset[Service]
     path: str
     domain: str
+    search_budget: int
 
     @property
     def wado_path(self) -> str:

@@ -8,6 +8,7 @@ __all__ = ["Auth", "BasicAuth", "Cors", "File", "Origin", "SecretSource", "Workl
 
 MAX_CONNECTIONS = 1000
 MAX_TIMEOUT_S = 3600
+MAX_BUDGET = 1_000_000
 
 _Seconds = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_S)]
 
@@ -54,6 +55,7 @@ class Origin(_Strict):
     connect_timeout_s: _Seconds = 5
     read_timeout_s: _Seconds = 60
     connections: Annotated[int, Field(ge=1, le=MAX_CONNECTIONS)] = 32
+    queue_timeout_s: _Seconds = 10
 
 
 class Worklist(_Strict):
@@ -67,6 +69,7 @@ class Worklist(_Strict):
     services: list[Literal["search", "retrieve", "store"]] = ["search", "retrieve"]
     path: str | None = None
     domain: str | None = None
+    search_budget: Annotated[int, Field(ge=1, le=MAX_BUDGET)] = 20_000
 
 
 class Cors(_Strict):

@@ -10,6 +10,8 @@ from gateway.ports import OriginServer
 JSON = "application/dicom+json"
 JSON_TYPES = frozenset({JSON, "application/json"})
 PAGE = 500
+GROWTH = 5
+"""A page that follows another is so many times as large, up to PAGE: who reads on reads much."""
 LEAST_CAP = 100
 """Origins that give fewer results than they are asked for give at least so many; an answer below that is the last."""
 MAX_PAGES = 2_000
@@ -36,12 +38,14 @@ async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIt
 async def read_pages(origin: OriginServer, path: str, parameters: str, page: int = PAGE) -> AsyncIterator[DataSet]:
     """Yield the results of a search, page after page: an origin may give fewer than it is asked for and have more.
 
-    An origin that ignores the offset repeats itself; its first answer was everything.
+    A page is read whole before its first result comes out, so that no connection waits for whoever takes them. An
+    origin that ignores the offset repeats itself; its first answer was everything, and comes as it is read.
     """
     first, offset = b"", 0
     for _ in range(MAX_PAGES):
         query = "&".join(part for part in (parameters, f"limit={page}", f"offset={offset}") if part)
         count = 0
+        held: list[DataSet] = []
         async for data_set in read_json(origin, path, query):
             if count == 0:
                 head = b"".join(bytes(raw) for raw in data_set.values())
@@ -49,10 +53,17 @@ async def read_pages(origin: OriginServer, path: str, parameters: str, page: int
                     return
                 first = head
             count += 1
-            yield data_set
+            held.append(data_set)
+            if count > page:
+                for one in held:
+                    yield one
+                held.clear()
+        for one in held:
+            yield one
         if count > page or count < min(page, LEAST_CAP):
             return
         offset += count
+        page = max(page, min(GROWTH * page, PAGE))
     raise OriginFailed("the origin's search does not end")
 
 

@@ -1,10 +1,11 @@
 """The origin's side of a worklist: source identifiers, and the studies they select. Nothing here is shown."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gateway.core.rewrite.matching import matches
+from gateway.core.rewrite.hints import goes_with_date, widen
+from gateway.core.rewrite.keys import Key
+from gateway.core.rewrite.matching import Criterion, criteria
 from gateway.core.rewrite.metadata import Elements, text
-from gateway.core.rewrite.query import Key, widen
 from gateway.core.standard.tags import json_key
 
 STUDY, SERIES, INSTANCE, SOP_CLASS, PATIENT_ID, ISSUER = (
@@ -38,6 +39,11 @@ class Selection:
 
     match: tuple[Key, ...] = ()
     studies: frozenset[str] = frozenset()
+    criteria: tuple[Criterion, ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Make the conditions ready."""
+        object.__setattr__(self, "criteria", criteria(self.match))
 
     @property
     def is_everything(self) -> bool:
@@ -46,7 +52,7 @@ class Selection:
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return the keys for the origin; what it finds is checked again, since some origins ignore keys."""
-        widened = [(json_key(key.tag), widen(key)) for key in self.match]
+        widened = [(json_key(key.tag), widen(key)) for key in self.match if not goes_with_date(key, self.match)]
         keys = [(name, value) for name, value in widened if value is not None]
         return keys + [("includefield", json_key(key.tag)) for key in self.match]
 
@@ -54,14 +60,9 @@ class Selection:
         """Say whether a study, as the origin describes it, belongs."""
         if self.studies and text(elements, STUDY) not in self.studies:
             return False
-        return all(matches(_raw(elements, json_key(key.tag)), key.vr, key.value) for key in self.match)
+        return all(one.holds(elements) for one in self.criteria)
 
 
 def valid_source(uid: str) -> bool:
     """Say whether a source UID can stand in a path; some archives hold UIDs with letters or leading zeros."""
     return 0 < len(uid) <= 64 and uid.isascii() and uid.replace(".", "").replace("-", "").isalnum()
-
-
-def _raw(elements: Elements, key: str) -> bytes | None:
-    raw = elements.get(key)
-    return None if raw is None else bytes(raw)

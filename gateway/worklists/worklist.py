@@ -15,15 +15,17 @@ from typing import TypeVar
 
 from cachetools import TTLCache
 
-from gateway.core.errors import NotReleased
+from gateway.core.errors import GatewayError, NotReleased
+from gateway.core.profile.decisions import Decision
 from gateway.core.profile.model import Action
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.matching import matches
+from gateway.core.rewrite.keys import Key
 from gateway.core.rewrite.metadata import Elements, text
 from gateway.core.rewrite.passing import Passing
-from gateway.core.rewrite.query import Key, Search
-from gateway.core.standard.tags import json_key
+from gateway.core.rewrite.query import Search
+from gateway.core.standard import dictionary
+from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.uids import valid_uid
 from gateway.core.wire.dicomjson import DataSet
 from gateway.ports import OriginServer, Release, ReleaseStore
@@ -40,9 +42,14 @@ from gateway.worklists.source import (
     valid_source,
 )
 
-BURNED_IN = "00280301"
+Identity = Mapping[str, bytes]
+"""What an origin says of a study's patient: Patient ID and its issuer, raw."""
+UNKNOWN: Identity = {"": b""}
+PASSED = Decision(Action.KEEP, "identified")
 IDENTIFIERS = [("includefield", key) for key in (STUDY, PATIENT_ID, ISSUER)]
 MEMBER_TTL_S = 60
+DEFAULT_BUDGET = 20_000
+"""Results that one search may read in vain."""
 REBUILD_PAUSE_S = 10
 """Between two readings of the whole worklist for a UID that nobody knows; a guesser can't make the origin work."""
 STUDIES_PER_QUERY = 50
@@ -62,12 +69,13 @@ class Worklist:
     store: ReleaseStore
     domain: str
     services: frozenset[str]
-    _members: TTLCache[str, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
+    search_budget: int = DEFAULT_BUDGET
+    _members: TTLCache[str, Identity | None] = field(default_factory=lambda: TTLCache(10_000, MEMBER_TTL_S))
     _series: TTLCache[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S))
     _instances: TTLCache[tuple[str, str], Mapping[str, Instance]] = field(
         default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S)
     )
-    _burned_in: TTLCache[Instance, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
+    _refused: TTLCache[Instance, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
     _rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rebuilt_at: float = float("-inf")
     _past: tuple[Engine | Passing, ...] = field(init=False)
@@ -86,12 +94,16 @@ class Worklist:
             raise NotReleased
         return source
 
-    async def known_study(self, released: str) -> str | None:
-        """Do the same; None when there is no such study."""
+    async def source_of_study(self, released: str) -> str | None:
+        """Return the source UID of a study that was released, in this worklist or another; None of no such one."""
         try:
-            return await self.study(released)
+            return await self._study_source(released)
         except NotReleased:
             return None
+
+    async def patient_of(self, study: str) -> Identity:
+        """Return what the origin says of the patient of a (source) study of this worklist."""
+        return (await self._identity(study)) or {}
 
     async def series(self, study: str, released: str) -> str:
         """Return the source UID of a series of a (source) study. Raises NotReleased."""
@@ -101,15 +113,18 @@ class Worklist:
             known = self._series[study] = {name: uid for uid in found for name in self.released_uids(uid)}
         return _found(known, released)
 
-    async def instance(self, study: str, series: str, released: str) -> Instance:
-        """Return an instance of a (source) series. Raises NotReleased, also when the profile refuses its SOP Class."""
+    async def instance(self, study: str, series: str, released: str, *, looks_inside: bool = True) -> Instance:
+        """Return an instance of a (source) series. Raises NotReleased, also when the profile refuses it.
+
+        ``looks_inside`` is for what shows nothing of the object but a part, which no rewriter can judge.
+        """
         known = self._instances.get((study, series))
         if known is None or released not in known:
             found = [one async for one in self.instances_of(study, series)]
             named = {name: one for one in found for name in self.released_uids(one.instance)}
             known = self._instances[study, series] = named
         one = _found(known, released)
-        if self.engine.refuses(one.sop_class) or await self._is_burned_in(one):
+        if self.engine.refuses(one.sop_class) or (looks_inside and await self._is_refused(one)):
             raise NotReleased
         return one
 
@@ -122,15 +137,20 @@ class Worklist:
 
     async def has_study(self, source: str) -> bool:
         """Say whether a study belongs to the worklist; asks the origin at most once a minute."""
+        return await self._identity(source) is not None
+
+    async def _identity(self, source: str) -> Identity | None:
         if not valid_source(source):
-            return False
-        known = self._members.get(source)
-        if known is None:
-            query = encode_query([("StudyInstanceUID", source), *IDENTIFIERS, *self.selection.parameters()])
-            known = False
-            async for elements in read_json(self.origin, "/studies", query):
-                known = known or (text(elements, STUDY) == source and self.selection.has(elements))
-            self._members[source] = known
+            return None
+        known = self._members.get(source, UNKNOWN)
+        if known is not UNKNOWN:
+            return known
+        query = encode_query([("StudyInstanceUID", source), *IDENTIFIERS, *self.selection.parameters()])
+        known = None
+        async for elements in read_json(self.origin, "/studies", query):
+            if text(elements, STUDY) == source and self.selection.has(elements):
+                known = _patient_elements(elements)
+        self._members[source] = known
         return known
 
     async def studies(
@@ -164,13 +184,40 @@ class Worklist:
             if valid_source(uid):
                 yield Instance(study, series, uid, text(elements, SOP_CLASS))
 
+    def decide(self, key: Key) -> Decision:
+        """Say what the profile does with an attribute of search results, of one in a sequence with the sequence."""
+        if isinstance(self.engine, Passing):
+            return PASSED
+        plan, tag = self.engine.plan(""), key.root
+        if not is_private(tag):
+            return plan.decide(tag, dictionary.vr_of(tag) or "UN")
+        if is_private_creator(tag):
+            keeps = (key.value, tag >> 16) in plan.private_groups
+            return Decision(Action.KEEP if keeps else Action.REMOVE, "private creator")
+        return plan.private_rule(key.creator, tag & 0xFFFF00FF, key.vr)
+
+    @property
+    def withholds(self) -> bool:
+        """Say whether some instances may be refused, so that the origin's counts say too much."""
+        if isinstance(self.engine, Passing):
+            return False
+        profile = self.engine.profile
+        return profile.images_only or profile.apply_masks or profile.final_check
+
+    @property
+    def images_only(self) -> bool:
+        """Say whether only images and clips are released."""
+        return not isinstance(self.engine, Passing) and self.engine.profile.images_only
+
     def accepts(self, search: Search, source: Elements, released: Mapping[str, bytes]) -> bool:
         """Say whether a result matches; a key may name an identifier as an earlier secret made it."""
-        missed = [key for key in search.keys if not _finds(key, released)]
-        if not missed or not all(map(self._renames, missed)):
+        missed = [one for one in search.criteria if not one.holds(released)]
+        if not missed or not self._past:
             return not missed
+        if not all(len(one.keys) == 1 and self._renames(one.keys[0]) for one in missed):
+            return False
         views = [engine.match(source, text(source, SOP_CLASS)) for engine in self._past]
-        return all(any(_finds(key, view) for view in views) for key in missed)
+        return all(any(one.holds(view) for view in views) for one in missed)
 
     async def remember(self, found: list[DataSet]) -> None:
         """Store the pseudonyms of studies that are about to be released."""
@@ -209,7 +256,7 @@ class Worklist:
         patients: list[Release] = []
         for elements in found:
             study, patient_id, issuer = text(elements, STUDY), text(elements, PATIENT_ID), text(elements, ISSUER)
-            self._members[study] = True
+            self._members[study] = _patient_elements(elements)
             source = json.dumps([issuer, patient_id])
             studies += [Release(uid, study) for uid in islice(self.released_uids(study), secrets)]
             pseudonyms = islice(self.released_patients(issuer, patient_id, study), secrets)
@@ -218,21 +265,21 @@ class Worklist:
         await self.store.put(self.domain, "patient", patients)
 
     def _renames(self, key: Key) -> bool:
-        if isinstance(self.engine, Passing):
-            return False
-        return self.engine.plan("").decide(key.tag, key.vr).action in (Action.UID, Action.PSEUDONYM)
+        return key.is_plain and self.decide(key).action in (Action.UID, Action.PSEUDONYM)
 
     def _binding(self, released: str) -> bytes:
         return f"{self.name}\0{self.engine.digest}\0{released}".encode()
 
-    async def _is_burned_in(self, one: Instance) -> bool:
-        """Say whether the profile refuses an instance for what its own metadata says; pixels carry no such mark."""
-        if not self.engine.wants_burned_in:
+    async def _is_refused(self, one: Instance) -> bool:
+        """Say whether the profile refuses an instance for what it holds: its metadata tell what its pixels do not."""
+        engine = self.engine
+        if isinstance(engine, Passing) or not (engine.wants_burned_in or engine.final_check):
             return False
-        known = self._burned_in.get(one)
+        known = self._refused.get(one)
         if known is None:
-            found = [text(elements, BURNED_IN) async for elements in read_json(self.origin, f"{one.path}/metadata")]
-            known = self._burned_in[one] = not found or self.engine.refuses(one.sop_class, found[0])
+            found = read_json(self.origin, f"{one.path}/metadata")
+            released = [engine.metadata_elements(elements, _no_link) is not None async for elements in found]
+            known = self._refused[one] = released != [True]
         return known
 
     async def _study_source(self, released: str) -> str:
@@ -265,8 +312,10 @@ class Worklist:
                         await self._remember(batch, None)
                         batch = []
                 await self._remember(batch, None)
-            finally:
+            except GatewayError:  # and not when a client leaves: the next one starts anew
                 self._rebuilt_at = time.monotonic()
+                raise
+            self._rebuilt_at = time.monotonic()
             return True
 
 
@@ -275,8 +324,13 @@ def _released_path(engine: Engine | Passing, source: Instance) -> str:
     return f"/studies/{uid(source.study)}/series/{uid(source.series)}/instances/{uid(source.instance)}"
 
 
-def _finds(key: Key, elements: Mapping[str, bytes]) -> bool:
-    return matches(elements.get(json_key(key.tag)), key.vr, key.value)
+def _patient_elements(elements: Elements) -> Identity:
+    return {key: bytes(elements[key]) for key in (PATIENT_ID, ISSUER) if key in elements}
+
+
+def _no_link(_uri: str) -> str:
+    """Stand for a BulkDataURI in metadata that nobody gets."""
+    return ""
 
 
 def _found(known: Mapping[str, _T], released: str) -> _T:

@@ -70,7 +70,7 @@ def test_the_smallest_file_gets_the_defaults(folder: Path) -> None:
     assert settings.cors_origins == ("*",)
     assert settings.public_url is None
     assert settings.trusted_proxies == ()
-    assert settings.origins["a"] == DicomwebOrigin("a", "http://127.0.0.1:8042/dicom-web", None, 5, 60, 32)
+    assert settings.origins["a"] == DicomwebOrigin("a", "http://127.0.0.1:8042/dicom-web", None, 5, 60, 32, 10)
     worklist = settings.worklists["w"]
     assert (worklist.path, worklist.wado_path, worklist.domain) == ("/worklists/w/dicom-web", "/worklists/w/wado", "w")
     assert worklist.services == {Service.SEARCH, Service.RETRIEVE}
@@ -92,6 +92,7 @@ origins:
     connect_timeout_s: 2.5
     read_timeout_s: 30
     connections: 8
+    queue_timeout_s: 0.5
   cloud: {dicomweb: "https://store.example.org/v1", auth: {bearer: {file: token}}}
   samples: {folder: ./studies}
 worklists:
@@ -111,7 +112,7 @@ trusted_proxies: [10.0.0.0/8, "::1"]
     )
     archive, cloud = settings.origins["archive"], settings.origins["cloud"]
     assert archive == DicomwebOrigin(
-        "archive", "https://pacs.example.org/dicom-web", BasicAuth("u", Secret(b"hunter2")), 2.5, 30, 8
+        "archive", "https://pacs.example.org/dicom-web", BasicAuth("u", Secret(b"hunter2")), 2.5, 30, 8, 0.5
     )
     assert isinstance(cloud, DicomwebOrigin)
     assert cloud.auth == BearerAuth(Secret(b"t0ken"))

@@ -1,55 +1,227 @@
 """Attribute matching (PS3.4 Section C.2.2.2, PS3.18 Section 8.3.4) on values as they are released.
 
-Text matches without regard to case, as name searches in viewers expect.
+Text matches without regard to case, as name searches in viewers expect. Several values in a key are alternatives,
+unless the search says that all of them must be there.
 """
 
 import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
 
 import msgspec
 
 from gateway.core.errors import BadRequest
+from gateway.core.rewrite.keys import EMPTY, Key, has_wildcard, is_universal
+from gateway.core.rewrite.moments import MOMENT_VRS, TIME_OF_DATE, combined, parse_range
+from gateway.core.standard.tags import json_key
+from gateway.core.standard.vr import SINGLE_VALUE_VRS
 
-RANGE_VRS = frozenset({"DA", "TM", "DT"})
-LIST_VRS = frozenset({"UI", "CS", "IS", "SH", "LO"})
-"""VRs in which a key may list several values; a name may hold a comma of its own."""
-_RANGE = re.compile(r"([0-9.:+]*)-([0-9.:+]*)")
+LIST_VRS: Final = frozenset({"AE", "CS", "IS", "LO", "SH", "UI"})
+"""VRs in which viewers list values by comma; a name or a text may hold a comma of its own."""
+NUMBER_VRS: Final = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "SV", "UL", "US", "UV"})
+
+_GROUPS: Final = ("Alphabetic", "Ideographic", "Phonetic")
 _decode = msgspec.json.decode
 
+DataSet = Mapping[str, Any]
+"""Elements by key: raw JSON at the root of a result, decoded objects within a sequence."""
+Test = Callable[[DataSet], bool]
+Values = list[Any]
 
-def is_universal(value: str) -> bool:
-    """Say whether a key matches everything: empty, or nothing but asterisks."""
-    return not value.strip("*")
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a search says about its keys: ``emptyvaluematching`` and ``multiplevaluematching``."""
+
+    empty_values: bool = False
+    every_value: bool = False
 
 
-def split_list(vr: str, value: str) -> list[str]:
-    """Split a list of values; viewers write a comma or a backslash."""
-    return re.split(r"[,\\]", value) if vr in LIST_VRS else [value]
+ANY_VALUE: Final = Rules()
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition on a result, and the keys that it comes from."""
+
+    keys: tuple[Key, ...]
+    holds: Test
+
+
+def criteria(keys: Sequence[Key], rules: Rules = ANY_VALUE) -> tuple[Criterion, ...]:
+    """Turn keys into conditions, all of which must hold.
+
+    A date and its time that are ranges are one condition, and so are all keys in one sequence: one item must match
+    them all. Raises BadRequest on a range that is none.
+    """
+    return tuple(_criteria(list(keys), rules, 0))
 
 
 def matches(element: bytes | None, vr: str, value: str) -> bool:
-    """Say whether one element of a search result matches a key. Raises BadRequest on a bad range."""
+    """Say whether one element matches one key. Raises BadRequest on a bad range."""
+    return _test(vr, value, ANY_VALUE)(_values(element))
+
+
+def split_list(vr: str, value: str) -> list[str]:
+    """Split a list of values; viewers write a comma or a backslash. What holds a comma may also be one value."""
+    if vr in SINGLE_VALUE_VRS:
+        return [value]
+    parts = value.split("\\")
+    if vr not in LIST_VRS or "," not in value:
+        return parts
+    return [*parts, *value.replace("\\", ",").split(",")] if vr in ("LO", "SH") else re.split(r"[,\\]", value)
+
+
+def _criteria(keys: list[Key], rules: Rules, depth: int) -> Iterator[Criterion]:
+    times = {key.tag: key for key in keys if len(key.within) == depth}
+    sequences: dict[int, list[Key]] = {}
+    taken: set[Key] = set()
+    for key in keys:
+        if len(key.within) > depth:
+            sequences.setdefault(key.within[depth], []).append(key)
+        elif time := times.get(TIME_OF_DATE.get(key.tag, 0)):
+            test = _date_and_time(key, time)
+            if test is not None:
+                taken |= {key, time}
+                yield Criterion((key, time), test)
+    for key in keys:
+        if len(key.within) == depth and key not in taken:
+            yield Criterion((key,), _single(key, rules))
+    for tag, inside in sequences.items():
+        yield Criterion(tuple(inside), _in_items(tag, tuple(_criteria(inside, rules, depth + 1))))
+
+
+def _single(key: Key, rules: Rules) -> Test:
+    test, name = _test(key.vr, key.value, rules), json_key(key.tag)
+    if key.is_creator:
+        group = name[:4] + "00"
+        return lambda found: test([one for at in found if at[:6] == group for one in _values(found[at])])
+    if key.creator:
+        return lambda found: test(_values(found.get(_in_block(found, key))))
+    return lambda found: test(_values(found.get(name)))
+
+
+def _in_block(found: DataSet, key: Key) -> str:
+    """Return the key of a private element in the block that its creator has in this data set (PS3.5 Section 7.8.1)."""
+    name = json_key(key.tag)
+    group = name[:4] + "00"
+    for at in found:
+        if at[:6] == group and key.creator in _values(found[at]):
+            return name[:4] + at[6:] + name[6:]
+    return ""
+
+
+def _in_items(tag: int, inner: tuple[Criterion, ...]) -> Test:
+    name = json_key(tag)
+
+    def holds(found: DataSet) -> bool:
+        items = [item for item in _values(found.get(name)) if isinstance(item, dict)]
+        return any(all(one.holds(item) for one in inner) for item in items or [{}])
+
+    return holds
+
+
+def _date_and_time(date: Key, time: Key) -> Test | None:
+    on, at = parse_range("DA", date.value), parse_range("TM", time.value)
+    test = combined(on, at) if on and at else None
+    if test is None:
+        return None
+    names = json_key(date.tag), json_key(time.tag)
+
+    def holds(found: DataSet) -> bool:
+        days, hours = (_texts(_values(found.get(name))) for name in names)
+        return any(test(day, hour) for day, hour in zip(days, hours, strict=False))
+
+    return holds
+
+
+def _test(vr: str, value: str, rules: Rules) -> Callable[[Values], bool]:
+    """Return the condition that a key sets on the values of its Attribute."""
     if is_universal(value):
-        return True
-    values = _values(element)
-    if vr in RANGE_VRS:
-        return any(_in_range(found, value) for found in values)
-    return any(_matches_one(found, wanted) for wanted in split_list(vr, value) for found in values)
+        return lambda _: True
+    if rules.empty_values and value == EMPTY:
+        return lambda found: not any(_texts(found))
+    if vr in MOMENT_VRS and not has_wildcard(value):
+        return _moment(vr, value)
+    one = _name if vr == "PN" else _number if vr in NUMBER_VRS else _text
+    if rules.every_value and vr not in SINGLE_VALUE_VRS and "\\" in value:
+        each_of = [one(part) for part in value.split("\\")]
+        return lambda found: all(any(test(each) for each in found) for test in each_of)
+    tests = [one(part) for part in split_list(vr, value)]
+    return lambda found: any(test(each) for each in found for test in tests)
 
 
-def _values(element: bytes | None) -> list[str]:
-    values = _decode(element).get("Value") if element is not None else None
-    found = []
-    for value in values if isinstance(values, list) else ():
-        if isinstance(value, dict):
-            found += [str(part) for part in value.values() if isinstance(part, str)]
-        elif value is not None:
-            found.append(str(value))
-    return found
+def _moment(vr: str, value: str) -> Callable[[Values], bool]:
+    if value.strip(" ") == "-":
+        return lambda found: any(_texts(found))
+    wanted = parse_range(vr, value)
+    if wanted is None:
+        raise BadRequest("a range of dates or times is written A-B, A- or -B")
+    return lambda found: any(wanted.holds(each) for each in _texts(found))
+
+
+def _text(wanted: str) -> Callable[[Any], bool]:
+    pattern = wanted.strip(" ").casefold()
+    return lambda value: value is not None and _matches_one(str(value).strip(" \0").casefold(), pattern)
+
+
+def _number(wanted: str) -> Callable[[Any], bool]:
+    """Compare numbers, however they are written; a pattern is compared with what stands there."""
+    try:
+        number = float(wanted)
+    except ValueError:
+        return _text(wanted)
+    return lambda value: _float(value) == number
+
+
+def _float(value: object) -> float | None:
+    try:
+        return float(str(value))
+    except ValueError:
+        return None
+
+
+def _name(wanted: str) -> Callable[[Any], bool]:
+    """Match any component group of a name, or each its own where the key has several (PS3.5 Section 6.2.1)."""
+    groups = [part.rstrip("^ ").strip(" ").casefold() for part in wanted.split("=")]
+    if len(groups) == 1:
+        return lambda value: any(_matches_one(part, groups[0]) for part in _parts(value) if part)
+    return lambda value: all(
+        _matches_one(part, group) for part, group in zip(_parts(value), groups, strict=False) if not is_universal(group)
+    )
+
+
+def _parts(value: object) -> list[str]:
+    """Return the three component groups of a name, or a text in place of one."""
+    if not isinstance(value, dict):
+        value = {} if value is None else {_GROUPS[0]: str(value)}
+    found = [value.get(group) for group in _GROUPS]
+    return [part.strip(" ").rstrip("^ ").casefold() if isinstance(part, str) else "" for part in found]
+
+
+def _values(element: Any) -> Values:
+    """Return the values of an element, raw at the root and decoded within a sequence."""
+    decoded = element if element is None or isinstance(element, dict) else _decode(element)
+    values = decoded.get("Value") if isinstance(decoded, dict) else None
+    return values if isinstance(values, list) else []
+
+
+def _texts(values: Values) -> list[str]:
+    """Return values as text; of a name without any component group nothing is left."""
+    return [
+        "".join(_parts(value)) if isinstance(value, dict) and not _is_item(value) else str(value).strip(" \0")
+        for value in values
+        if value is not None and value != {}
+    ]
+
+
+def _is_item(value: dict[str, Any]) -> bool:
+    return not value.keys() <= set(_GROUPS)
 
 
 def _matches_one(found: str, wanted: str) -> bool:
     """Match ``*`` and ``?`` piece by piece, leftmost first: never slower than the product of the lengths."""
-    found, wanted = found.rstrip("^ ").casefold(), wanted.rstrip("^ ").casefold()
     first, *rest = wanted.split("*")
     if not rest:
         return len(found) == len(first) and _fits(found, first, 0)
@@ -69,18 +241,3 @@ def _matches_one(found: str, wanted: str) -> bool:
 
 def _fits(found: str, piece: str, at: int) -> bool:
     return all(wanted in ("?", char) for wanted, char in zip(piece, found[at : at + len(piece)], strict=True))
-
-
-def _in_range(found: str, wanted: str) -> bool:
-    if "-" not in wanted:
-        return _plain(found).startswith(_plain(wanted)) if wanted else True
-    match = _RANGE.fullmatch(wanted)
-    if match is None:
-        raise BadRequest("a range of dates or times is written A-B, A- or -B")
-    low, high = _plain(match[1]), _plain(match[2])
-    value = _plain(found)
-    return (not low or value >= low) and (not high or value[: len(high)] <= high)
-
-
-def _plain(value: str) -> str:
-    return value.replace(":", "").replace(".", "").strip()

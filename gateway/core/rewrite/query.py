@@ -1,165 +1,211 @@
-"""Search parameters (PS3.18 Section 8.3.4): what the client asks, and what of it may reach the origin.
+"""Search parameters (PS3.18 Section 8.3.4): what the client asks.
 
-A key is always evaluated here, on the released value. The origin sees only a hint that can't narrow too far: keys on
-attributes that leave unchanged, with every character that origins treat differently widened to ``*``.
+What is no parameter of the standard is ignored, and said to be; a parameter of the standard with a bad value is an
+error that names it.
 """
 
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.core.errors import BadRequest
-from gateway.core.rewrite.matching import LIST_VRS, RANGE_VRS, is_universal, matches
-from gateway.core.standard import dictionary
-from gateway.core.standard.tags import is_private, json_key, parse_tag
-
-STUDY_UID, SERIES_UID, INSTANCE_UID = 0x0020000D, 0x0020000E, 0x00080018
-PATIENT_ID, ISSUER, SOP_CLASS, RETRIEVE_URL = 0x00100020, 0x00100021, 0x00080016, 0x00081190
-MODALITIES_IN_STUDY = 0x00080061
-MAX_OFFSET = 1_000_000
-
-STUDY_KEYS = frozenset(
-    {0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00080090, 0x00100010, 0x00100020, 0x0020000D, 0x00200010}
+from gateway.core.rewrite.keys import (
+    EMPTY,
+    INSTANCE_UID,
+    ISSUER,
+    MODALITIES_IN_STUDY,
+    PATIENT_ID,
+    RETRIEVE_URL,
+    SERIES_UID,
+    SOP_CLASS,
+    STUDY_UID,
+    Key,
+    is_universal,
 )
-SERIES_KEYS = frozenset({0x00080060, 0x0020000E, 0x00200011, 0x00400244, 0x00400245})
-INSTANCE_KEYS = frozenset({0x00080016, 0x00080018, 0x00200013})
-"""Keys that every origin must support at these levels (PS3.18 Table 10.6.1-5); no other goes there."""
+from gateway.core.rewrite.matching import ANY_VALUE, Criterion, Rules, criteria
+from gateway.core.rewrite.moments import MOMENT_VRS, require_moment
+from gateway.core.standard import dictionary
+from gateway.core.standard.levels import Level, level_of
+from gateway.core.standard.tags import is_private, is_private_creator, json_key, parse_tag
+from gateway.core.wire.elements import MAX_DEPTH
 
-NUMBER_VRS = frozenset({"DS", "FD", "FL", "IS", "SL", "SS", "UL", "US"})
-_SAFE = re.compile(r"[A-Za-z0-9.*?_^-]")
-_DAY, _TIME = r"\d{8}", r"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?"
-_BOUNDS = {
-    "DA": re.compile(rf"{_DAY}(?:-(?:{_DAY})?)?|-{_DAY}"),
-    "TM": re.compile(rf"{_TIME}(?:-(?:{_TIME})?)?|-{_TIME}"),
-    "DT": re.compile(r"(?!)"),
-}
-_RANGE = re.compile(r"[0-9.:+*]*(-[0-9.:+*]*)?")
-_UNKNOWN_VALUE = "fuzzymatching", "emptyvaluematching", "multiplevaluematching"
+__all__ = [
+    "INSTANCE_UID",
+    "ISSUER",
+    "MODALITIES_IN_STUDY",
+    "PATIENT_ID",
+    "RETRIEVE_URL",
+    "SERIES_UID",
+    "SOP_CLASS",
+    "STUDY_UID",
+    "Key",
+    "Level",
+    "Search",
+    "parse_search",
+]
 
-
-class Level(Enum):
-    """What a search returns."""
-
-    STUDY = 1
-    SERIES = 2
-    INSTANCE = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """One match key. ``value`` is the client's and never leaves this side in a message."""
-
-    tag: int
-    vr: str
-    value: str
+MAX_OFFSET: Final = 1_000_000
+MAX_PARAMETERS: Final = 200
+_FLAGS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
+_NEGOTIATED: Final = frozenset({"accept", "charset"})
+"""Query parameters of every transaction (PS3.18 Section 8.3.3), read elsewhere."""
+_NOT_MATCHED: Final = frozenset({0x00080005, 0x00080201})
+"""Character set and timezone of a request are never matched (PS3.4 Section C.2.2.2); both are ours to choose."""
+_KEYWORD: Final = re.compile(r"[A-Za-z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A parsed query."""
+    """A parsed query. ``is_fuzzy`` and ``ignores`` say that something was asked for that is not done."""
 
     level: Level
-    keys: tuple[Key, ...]
-    include: tuple[int, ...]
-    include_all: bool
-    limit: int | None
-    offset: int
+    keys: tuple[Key, ...] = ()
+    include: tuple[int, ...] = ()
+    include_all: bool = False
+    limit: int | None = None
+    offset: int = 0
+    rules: Rules = ANY_VALUE
+    is_fuzzy: bool = False
+    ignores: bool = False
+    criteria: tuple[Criterion, ...] = field(init=False, compare=False, repr=False)
 
-    def accepts(self, elements: dict[str, bytes]) -> bool:
+    def __post_init__(self) -> None:
+        """Make the conditions ready; keys that match everything set none."""
+        asked = [key for key in self.keys if not is_universal(key.value)]
+        object.__setattr__(self, "criteria", criteria(asked, self.rules))
+
+    def accepts(self, elements: Mapping[str, bytes]) -> bool:
         """Say whether a released result matches every key."""
-        return all(matches(elements.get(json_key(key.tag)), key.vr, key.value) for key in self.keys)
+        return all(one.holds(elements) for one in self.criteria)
+
+    def key(self, tag: int) -> Key | None:
+        """Return the key on one attribute of the result itself, unless it matches everything."""
+        return next((key for key in self.keys if key.is_plain and key.tag == tag and not is_universal(key.value)), None)
 
     def value(self, tag: int) -> str | None:
-        """Return the value of the key on one attribute, unless it matches everything."""
-        return next((key.value for key in self.keys if key.tag == tag and not is_universal(key.value)), None)
+        """Return its value."""
+        key = self.key(tag)
+        return None if key is None else key.value
 
 
 def parse_search(parameters: Iterable[tuple[str, str]], level: Level) -> Search:
     """Parse decoded query parameters. Raises BadRequest, which names the parameter but no value."""
-    keys: dict[int, Key] = {}
-    include: list[int] = []
-    include_all, limit, offset = False, None, 0
-    for name, value in parameters:
-        if name == "includefield":
-            for part in value.split(","):
-                if part == "all":
-                    include_all = True
-                else:
-                    include.append(_attribute(part.strip(), "includefield"))
-        elif name == "limit":
-            limit = _count(name, value) or None
-        elif name == "offset":
-            offset = _count(name, value)
-        elif name in _UNKNOWN_VALUE:
-            if value not in ("true", "false"):
-                raise BadRequest(f"{name} is true or false")
-        else:
-            tag = _attribute(name, "a match key")
-            if tag in keys:
+    pairs = list(parameters)
+    if len(pairs) > MAX_PARAMETERS:
+        raise BadRequest(f"more than {MAX_PARAMETERS} parameters")
+    fields = [value for name, value in pairs if name == "includefield"]
+    single: dict[str, str] = {}
+    asked: dict[tuple[int, ...], tuple[str, str]] = {}
+    ignores = False
+    for name, value in pairs:
+        if name in ("limit", "offset", *_FLAGS):
+            _once(name, single)
+            single[name] = value
+        elif name not in ("includefield", *_NEGOTIATED):
+            path = _path(name)
+            if path is None:
+                ignores = True
+            elif path in asked:
                 raise BadRequest(f"{name} is given twice")
-            keys[tag] = Key(tag, _checked_vr(tag, name, level, value), value)
-    return Search(level, tuple(keys.values()), tuple(dict.fromkeys(include)), include_all, limit, offset)
-
-
-def origin_parameters(search: Search, keeps: Callable[[int], bool], also: Iterable[int]) -> list[tuple[str, str]]:
-    """Return what the origin is asked besides paging: hints and the attributes to include."""
-    asked = [key for key in search.keys if key.tag in _forwarded(search.level) and keeps(key.tag)]
-    widened = [(json_key(key.tag), widen(key)) for key in asked if key.vr != "UI" and not is_universal(key.value)]
-    hints = [(name, value) for name, value in widened if value is not None]
-    wanted = [*also, *(key.tag for key in search.keys), *search.include]
-    fields = [("includefield", json_key(tag)) for tag in dict.fromkeys(wanted) if tag != RETRIEVE_URL]
-    return hints + fields + ([("includefield", "all")] if search.include_all else [])
-
-
-def widen(key: Key) -> str | None:
-    """Write a value so that any origin reads it alike and finds no less: what needs percent-encoding becomes ``*``.
-
-    None: no such value. Codes are compared exactly by some origins, and lists are for UIDs only (PS3.18 Section 8.3.4).
-    """
-    if key.vr in RANGE_VRS:
-        return key.value if _BOUNDS[key.vr].fullmatch(key.value) else None
-    if key.vr in NUMBER_VRS:
-        return key.value if key.value.isascii() and key.value.isdigit() else None
-    if key.vr in LIST_VRS and ("," in key.value or "\\" in key.value):
-        return None
-    value = key.value.upper() if key.vr == "CS" else key.value
-    return "".join(c if _SAFE.match(c) else "*" for c in value)
-
-
-def _forwarded(level: Level) -> frozenset[int]:
-    if level is Level.STUDY:
-        return STUDY_KEYS
-    return SERIES_KEYS if level is Level.SERIES else SERIES_KEYS | INSTANCE_KEYS
-
-
-def _attribute(name: str, what: str) -> int:
-    tag = dictionary.tag_of(name)
-    if tag is None:
-        try:
-            tag = parse_tag(name)
-        except ValueError:
-            raise BadRequest(f"{what} must be an attribute of the standard, by keyword or tag") from None
-    if is_private(tag) or dictionary.vr_of(tag) is None:
-        raise BadRequest(f"{what} must be an attribute of the standard, by keyword or tag")
-    return tag
-
-
-def _checked_vr(tag: int, name: str, level: Level, value: str) -> str:
-    below = (level is Level.STUDY and tag in SERIES_KEYS | INSTANCE_KEYS) or (
-        level is Level.SERIES and tag in INSTANCE_KEYS
+            else:
+                asked[path] = name, value
+    flags = {name: _flag(name, single.get(name, "false")) for name in _FLAGS}
+    rules = Rules(flags["emptyvaluematching"], flags["multiplevaluematching"])
+    include, include_all = _fields(fields)
+    return Search(
+        level,
+        tuple(_keys(asked, level, rules)),
+        include,
+        include_all,
+        _count("limit", single["limit"]) or None if "limit" in single else None,
+        _count("offset", single.get("offset", "0")),
+        rules,
+        flags["fuzzymatching"],
+        ignores or any(path[0] in _NOT_MATCHED and value for path, (_, value) in asked.items()),
     )
-    if below:
-        raise BadRequest(f"{name} does not belong to the {level.name.lower()} level")
-    vr = dictionary.vr_of(tag) or "UN"
-    if vr == "SQ":
-        raise BadRequest(f"{name} is a sequence; matching inside sequences is not available")
-    if vr in RANGE_VRS and value and not _RANGE.fullmatch(value):
-        raise BadRequest(f"{name} is not a date or time, or a range of them")
-    return vr
+
+
+def _once(name: str, seen: Mapping[str, str]) -> None:
+    if name in seen:
+        raise BadRequest(f"{name} is given twice")
+
+
+def _flag(name: str, value: str) -> bool:
+    if value not in ("true", "false"):
+        raise BadRequest(f"{name} is true or false")
+    return value == "true"
 
 
 def _count(name: str, value: str) -> int:
     if not value.isascii() or not value.isdigit() or len(value) > 10 or int(value) > MAX_OFFSET:
         raise BadRequest(f"{name} is a number from 0 to {MAX_OFFSET}")
     return int(value)
+
+
+def _fields(values: Iterable[str]) -> tuple[tuple[int, ...], bool]:
+    """Read ``includefield``: of a path, the sequence that it begins with comes back whole."""
+    found: dict[int, None] = {}
+    include_all = False
+    for part in (part.strip() for value in values for part in value.split(",")):
+        path = _path(part)
+        if part == "all":
+            include_all = True
+        elif path is None:
+            raise BadRequest("includefield must name attributes, by keyword or tag")
+        else:
+            found[path[0]] = None
+    return tuple(found), include_all
+
+
+def _path(name: str) -> tuple[int, ...] | None:
+    """Return the tags that a name like ``a.b`` stands for; None when it is no attribute."""
+    parts = name.split(".")
+    if not name:
+        raise BadRequest("a parameter has no name")
+    if len(parts) > MAX_DEPTH:
+        raise BadRequest(f"a key in more than {MAX_DEPTH} sequences")
+    tags = [_tag(part) for part in parts]
+    return None if None in tags else tuple(tag for tag in tags if tag is not None)
+
+
+def _tag(name: str) -> int | None:
+    tag = dictionary.tag_of(name) if _KEYWORD.fullmatch(name) else None
+    if tag is not None:
+        return tag
+    try:
+        return parse_tag(name)
+    except ValueError:
+        return None
+
+
+def _keys(asked: Mapping[tuple[int, ...], tuple[str, str]], level: Level, rules: Rules) -> Iterable[Key]:
+    for path, (name, value) in asked.items():
+        *within, tag = path
+        if path[0] in _NOT_MATCHED:
+            continue
+        if level_of(path[0]) > level:
+            raise BadRequest(f"{name} does not belong to the {level.name.lower()} level")
+        if any(dictionary.vr_of(sequence) != "SQ" for sequence in within if not is_private(sequence)):
+            raise BadRequest(f"{name} does not lie in a sequence")
+        creator = _creator(name, path, asked)
+        vr = dictionary.vr_of(tag) or (dictionary.private_vr(tag & 0xFFFF00FF, creator) if creator else None) or "LO"
+        if vr == "SQ" and not is_universal(value):
+            raise BadRequest(f"{name} is a sequence; its keys are written {name}.Attribute")
+        if vr in MOMENT_VRS and not (rules.empty_values and value == EMPTY):
+            require_moment(vr, name, value)
+        yield Key(tag, vr, value, tuple(within), creator)
+
+
+def _creator(name: str, path: tuple[int, ...], asked: Mapping[tuple[int, ...], tuple[str, str]]) -> str:
+    """Return the creator that a private attribute comes with as another key (PS3.18 Section 8.3.4.1)."""
+    tag = path[-1]
+    if any(is_private(sequence) for sequence in path[:-1]):
+        raise BadRequest(f"{name} lies in a private sequence")
+    if not is_private(tag) or is_private_creator(tag):
+        return ""
+    creator = tag & 0xFFFF0000 | tag >> 8 & 0xFF
+    _, value = asked.get((*path[:-1], creator), ("", ""))
+    if not value or not is_private_creator(creator):
+        raise BadRequest(f"{name} is private and needs the key of its creator beside it: {json_key(creator)}")
+    return value

@@ -149,7 +149,7 @@ async def test_no_more_pages_are_asked_for_than_are_read() -> None:
 
 
 async def test_a_search_that_does_not_end_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gateway.worklists.origin_json.MAX_PAGES", 3)
+    monkeypatch.setattr("gateway.worklists.origin_json.MAX_PAGES", 2)
     with pytest.raises(OriginFailed, match="does not end"):
         await pages(Archive(ROWS), 1)
 

@@ -1,0 +1,119 @@
+"""The results of a search as they are released: rewritten, matched on what is released, in an order that tells nothing.
+
+Results are taken from the origin some at a time and put in the order of their released UIDs, since an origin may list
+by what is hidden.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import TypeVar
+
+import msgspec
+
+from gateway.core.errors import SearchTooBroad
+from gateway.core.rewrite.keys import MODALITIES_IN_STUDY, MODALITY, SOP_CLASS
+from gateway.core.rewrite.metadata import Elements, text
+from gateway.core.rewrite.passing import Passing
+from gateway.core.rewrite.query import Search
+from gateway.core.standard.levels import Level, level_of
+from gateway.core.standard.modalities import WITHOUT_PICTURE
+from gateway.core.standard.tags import json_key
+from gateway.core.wire.dicomjson import DataSet
+from gateway.worklists.candidates import UIDS
+from gateway.worklists.source import valid_source
+from gateway.worklists.worklist import Worklist
+
+WINDOW = 100
+"""Results that are put in order together; a page of them that nobody asked for costs the origin time."""
+ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
+"""Number of Patient Related Studies, Series, Instances: they count what lies outside the worklist, too."""
+OBJECT_COUNTS = ("00201206", "00201208", "00201209")
+"""Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
+
+_SOP_CLASS, _MODALITY, _MODALITIES = json_key(SOP_CLASS), json_key(MODALITY), json_key(MODALITIES_IN_STUDY)
+_UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
+_T = TypeVar("_T")
+
+Link = Callable[[dict[str, bytes]], None]
+"""Puts the gateway's own URL into a result."""
+
+
+async def released(
+    worklist: Worklist, search: Search, found: AsyncIterator[DataSet], link: Link
+) -> AsyncIterator[dict[str, bytes]]:
+    """Yield the released results that match. Raises SearchTooBroad when too much was read in vain."""
+    in_vain, describe = 0, _Describer(worklist, search, link)
+    async for window in _windows(found):
+        kept: list[tuple[str, DataSet, dict[str, bytes]]] = []
+        for source in window:
+            result = describe(source)
+            if result is not None and worklist.accepts(search, source, result):
+                kept.append((text(result, describe.uid), source, result))
+        if not isinstance(worklist.engine, Passing):
+            kept.sort(key=lambda one: one[0])
+        await worklist.remember([source for _, source, _ in kept])
+        for _, _, result in kept:
+            yield result
+        in_vain += len(window) - len(kept)
+        if search.criteria and in_vain > worklist.search_budget:
+            raise SearchTooBroad(worklist.search_budget)
+
+
+class _Describer:
+    """Rewrites results of one level: nothing of a lower one, no count of what is not released."""
+
+    def __init__(self, worklist: Worklist, search: Search, link: Link) -> None:
+        self._worklist = worklist
+        self._level = search.level
+        self._link = link
+        self._uids = [json_key(tag) for tag in UIDS[search.level]]
+        self._belongs: dict[str, bool] = {}
+        self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()))
+        self.uid = self._uids[-1]
+
+    def __call__(self, source: Elements) -> dict[str, bytes] | None:
+        """Return what is released of one result, or None where it is refused or can't be asked for."""
+        if not all(valid_source(text(source, key)) for key in self._uids):
+            return None
+        sop_class = text(source, _SOP_CLASS) if self._level is Level.INSTANCE else ""
+        if self._level is Level.INSTANCE and self._worklist.engine.refuses(sop_class):
+            return None
+        result = self._worklist.engine.match({key: source[key] for key in source if self._is_ours(key)}, sop_class)
+        for key in self._dropped:
+            result.pop(key, None)
+        if not self._mend_modalities(result):
+            return None
+        if "00080005" in result:
+            result["00080005"] = _UTF8
+        self._link(result)
+        return result
+
+    def _is_ours(self, key: str) -> bool:
+        known = self._belongs.get(key)
+        if known is None:
+            known = self._belongs[key] = len(key) != 8 or level_of(int(key, 16)) <= self._level
+        return known
+
+    def _mend_modalities(self, result: dict[str, bytes]) -> bool:
+        """Leave out modalities of what is refused; say whether anything is left. An empty attribute stops viewers."""
+        if self._worklist.images_only and text(result, _MODALITY) in WITHOUT_PICTURE:
+            return False
+        if _MODALITIES not in result:
+            return True
+        found = [name for name in text(result, _MODALITIES).split("\\") if name]
+        shown = [name for name in found if not (self._worklist.images_only and name in WITHOUT_PICTURE)]
+        if not shown:
+            del result[_MODALITIES]
+        elif shown != found:
+            result[_MODALITIES] = msgspec.json.encode({"vr": "CS", "Value": shown})
+        return bool(shown) or not found
+
+
+async def _windows(found: AsyncIterator[_T]) -> AsyncIterator[list[_T]]:
+    window: list[_T] = []
+    async for one in found:
+        window.append(one)
+        if len(window) == WINDOW:
+            yield window
+            window = []
+    if window:
+        yield window

@@ -1,0 +1,165 @@
+"""Results as they are released: levels, counts, order, and pages of them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from gateway.core.errors import SearchTooBroad
+from gateway.core.rewrite.keys import Key
+from gateway.core.rewrite.query import Search
+from gateway.core.standard.levels import Level
+from gateway.worklists import pages
+from gateway.worklists.pages import Page, read_page
+from gateway.worklists.source import Selection
+from tests.kit.engine import profile
+from tests.kit.listing_origin import Json, ListingOrigin
+from tests.kit.searching import RINGS, results, searching, worklist_over
+
+CT, REPORT = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+def instance(study: str, series: str, number: str, modality: str = "CT", **more: Any) -> Json:
+    found: Json = {
+        "00080016": {"vr": "UI", "Value": [CT if modality == "CT" else REPORT]},
+        "00080018": {"vr": "UI", "Value": [f"1.2.{study}.{series}.{number}"]},
+        "00080060": {"vr": "CS", "Value": [modality]},
+        "00080061": {"vr": "CS", "Value": ["CT", "SR"] if study == "1" else [modality]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "SMITH"}]},
+        "00100020": {"vr": "LO", "Value": [f"P{study}"]},
+        "0020000D": {"vr": "UI", "Value": [f"1.2.{study}"]},
+        "0020000E": {"vr": "UI", "Value": [f"1.2.{study}.{series}"]},
+        "00201200": {"vr": "IS", "Value": [9]},
+        "00201208": {"vr": "IS", "Value": [4]},
+        "00201209": {"vr": "IS", "Value": [2]},
+    }
+    return found | {key.removeprefix("_"): element for key, element in more.items()}
+
+
+ARCHIVE = [
+    instance("1", "1", "1"), instance("1", "1", "2"), instance("1", "2", "1", "SR"), instance("2", "1", "1", "SR"),
+    instance("3", "1", "1"),
+]  # fmt: skip
+
+
+async def ask(path: str, name: str | None = "nominal", archive: list[Json] = ARCHIVE, **more: Any) -> list[Json]:
+    async with searching(worklist_over(ListingOrigin(archive), profile(name) if name else None, **more)) as client:
+        return results(await client.get(path))
+
+
+@pytest.mark.parametrize(
+    ("path", "missing", "there"),
+    [
+        (
+            "/studies?includefield=00080060,00080018,Rows",
+            {"00080060", "00080018", "0020000E", "00201209"},
+            {"00201208"},
+        ),
+        ("/series?includefield=00080018", {"00080018", "00080016"}, {"00080060", "00201209", "00100010"}),
+        ("/instances", set(), {"00080016", "00080018", "00080060"}),
+    ],
+)
+async def test_nothing_of_a_lower_level_comes_back(path: str, missing: set[str], there: set[str]) -> None:
+    for one in await ask(path):
+        assert not missing & one.keys()
+        assert there <= one.keys()
+        assert "00201200" not in one
+
+
+async def test_what_a_profile_may_refuse_is_not_counted() -> None:
+    for path in ("/studies", "/series"):
+        for one in await ask(path, "strict"):
+            assert not {"00201208", "00201209"} & one.keys()
+    assert await ask("/studies?NumberOfStudyRelatedInstances=4", "strict") == []
+
+
+async def test_images_only_means_that_nothing_else_is_there() -> None:
+    assert len(await ask("/studies", "strict")) == 2
+    assert {one["00080061"]["Value"][0] for one in await ask("/studies", "strict")} == {"CT"}
+    assert [len(one["00080061"]["Value"]) for one in await ask("/studies", "strict")] == [1, 1]
+    assert {one["00080060"]["Value"][0] for one in await ask("/series", "strict")} == {"CT"}
+    assert await ask("/studies?ModalitiesInStudy=SR", "strict") == []
+    assert len(await ask("/studies", "nominal")) == 3
+
+
+async def test_the_order_is_that_of_released_uids() -> None:
+    uids = [one["0020000D"]["Value"][0] for one in await ask("/studies")]
+    assert uids == sorted(RINGS.current.uid(f"1.2.{number}") for number in (1, 2, 3))
+    plain = [one["0020000D"]["Value"][0] for one in await ask("/studies", None)]
+    assert plain == ["1.2.1", "1.2.2", "1.2.3"]
+
+
+async def test_a_part_of_an_archive_is_searched_study_by_study() -> None:
+    origin = ListingOrigin(ARCHIVE)
+    part = Selection((Key(0x00080061, "CS", "SR"),), frozenset({"1.2.1", "1.2.3"}))
+    async with searching(worklist_over(origin, profile("nominal"), part)) as client:
+        found = results(await client.get("/series?includefield=ModalitiesInStudy"))
+    assert {one["0020000D"]["Value"][0] for one in found} == {RINGS.current.uid("1.2.1")}
+    assert len(found) == 2
+    assert all("00100010" in one and "00080061" in one for one in found)
+    assert "/series" not in [path for path, _ in origin.asked]
+
+
+async def test_a_key_of_the_study_is_matched_below_it() -> None:
+    study = RINGS.current.uid("1.2.1")
+    bare = [{key: raw for key, raw in one.items() if key not in ("00080061", "00100020")} for one in ARCHIVE]
+
+    class Frugal(ListingOrigin):
+        """Gives attributes of the study only where studies are searched."""
+
+        def _search(self, path: str, pairs: Any) -> list[Json]:
+            self.instances = ARCHIVE if path == "/studies" else bare
+            return super()._search(path, pairs)
+
+    async with searching(worklist_over(Frugal(ARCHIVE), profile("nominal"))) as client:
+        await client.get("/studies")
+        assert len(results(await client.get(f"/studies/{study}/series?ModalitiesInStudy=SR"))) == 2
+        assert results(await client.get(f"/studies/{study}/series?ModalitiesInStudy=MR")) == []
+        (one, *_) = results(await client.get(f"/studies/{study}/series"))
+    assert one["00100020"]["Value"] == [RINGS.current.patient("", "P1", "")]
+
+
+async def test_private_attributes_are_matched_with_their_creator_in_any_block() -> None:
+    private: dict[str, Any] = {
+        "_00190011": {"vr": "LO", "Value": ["GEMS_ACQU_01"]},
+        "_00191124": {"vr": "DS", "Value": [5.5]},
+    }
+    archive = [instance("1", "1", "1", **private), instance("2", "1", "1")]
+    for creator, value, count in (("GEMS_ACQU_01", "5.5", 1), ("GEMS_ACQU_01", "5.6", 0), ("OTHER", "5.5", 0)):
+        query = f"/instances?00191024={value}&00190010={creator}"
+        assert len(await ask(query, None, archive)) == count
+        assert await ask(query, "nominal", archive) == []
+
+
+async def numbered(count: int, fails: bool = False) -> AsyncIterator[dict[str, bytes]]:
+    for number in range(count):
+        yield {"00200013": str(number).encode()}
+    if fails:
+        raise SearchTooBroad(7)
+
+
+async def page(count: int, *, limit: int | None, offset: int = 0, counts: bool = False, fails: bool = False) -> Page:
+    key = (Key(0x00100020, "LO", "x"),)
+    search = Search(Level.STUDY, key, limit=limit, offset=offset)
+    return await read_page(numbered(count, fails), search, lambda one: one["00200013"], counts=counts)
+
+
+async def test_a_page_knows_what_is_behind_it() -> None:
+    assert await page(5, limit=2) == Page([b"0", b"1"], more=-1)
+    assert await page(5, limit=2, offset=1, counts=True) == Page([b"1", b"2"], more=2)
+    assert await page(5, limit=5) == Page([b"0", b"1", b"2", b"3", b"4"])
+    assert await page(5, limit=2, offset=5) == Page([])
+    assert await page(2, limit=2, fails=True) == Page([b"0", b"1"], more=-1)
+    with pytest.raises(SearchTooBroad, match="more than 7"):
+        await page(1, limit=2, fails=True)
+    with pytest.raises(SearchTooBroad):
+        await page(3, limit=None, fails=True)
+
+
+async def test_a_page_holds_no_more_than_it_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MAX_HELD_BYTES", 3)
+    assert await page(9, limit=8) == Page([b"0", b"1", b"2", b"3"], more=-1)
+    large = await page(9, limit=None)
+    assert large.held == [b"0", b"1", b"2", b"3"]
+    assert large.rest is not None
+    assert [one async for one in large.rest] == [b"4", b"5", b"6", b"7", b"8"]
