@@ -1,0 +1,114 @@
+"""What a process of its own does: one frame, or the frames of an animation, from samples to an encoded picture."""
+
+import resource
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, TypeVar
+
+import numpy as np
+from PIL import Image
+from pydicom.dataset import Dataset
+
+from gateway.core.errors import GatewayError, NotAcceptable
+from gateway.rendering import encoders
+from gateway.rendering.colour import colours, in_srgb, srgb_profile
+from gateway.rendering.description import Json
+from gateway.rendering.frames import Samples, decoded, syntax_of
+from gateway.rendering.grey import has_own_range, shades, whole_range
+from gateway.rendering.look import Look, Profile, Window
+from gateway.rendering.view import viewed
+
+UNREADABLE: Final = "the pixel data of this object cannot be shown"
+MAX_MEMORY: Final = 4 << 30
+"""Bytes that a process may take: a compressed frame can pretend to be any size."""
+_GREYS: Final = ("MONOCHROME1", "MONOCHROME2")
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as the origin gave it, what the released metadata say about it, and the values behind their URIs."""
+
+    attributes: Json
+    bulk: Mapping[str, bytes]
+    keyword: str
+    data: bytes
+    media_type: str
+    transfer_syntax: str
+
+
+def still(frame: Frame, look: Look, media_type: str) -> bytes:
+    """Render one frame. Raises NotAcceptable when its pixels cannot be shown."""
+    return _guarded(lambda: _still(frame, look, media_type))
+
+
+def animation(frames: Sequence[Frame], look: Look, media_type: str, interval_ms: float) -> bytes:
+    """Render frames as one animation or clip. Raises NotAcceptable when that cannot be."""
+    return _guarded(lambda: _animation(frames, look, media_type, interval_ms))
+
+
+def limit_memory() -> None:
+    """Bound what this process may take."""
+    _, most = resource.getrlimit(resource.RLIMIT_DATA)
+    least = MAX_MEMORY if most == resource.RLIM_INFINITY else min(most, MAX_MEMORY)
+    resource.setrlimit(resource.RLIMIT_DATA, (least, most))
+
+
+def _guarded(work: Callable[[], _T]) -> _T:
+    """Run what hostile pixels may break: whatever a decoder raises means that there is no picture."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return work()
+        except GatewayError:
+            raise
+        except Exception:  # noqa: BLE001 - decoders raise what they like; their messages may hold values
+            raise NotAcceptable(UNREADABLE) from None
+
+
+def _still(frame: Frame, look: Look, media_type: str) -> bytes:
+    picture = _picture(frame, look)
+    embedded = srgb_profile() if look.profile is not Profile.NO and picture.mode == "RGB" else None
+    return encoders.encoded(picture, media_type, look.quality, embedded)
+
+
+def _picture(frame: Frame, look: Look) -> Image.Image:
+    attributes = _data_set(frame)
+    samples, interpretation = _samples(frame, attributes)
+    if interpretation in _GREYS:
+        return viewed(Image.fromarray(shades(samples, attributes, look.window)), look)
+    picture = Image.fromarray(np.ascontiguousarray(colours(samples, interpretation, attributes)))
+    return viewed(in_srgb(picture, attributes.get("ICCProfile")), look)
+
+
+def _animation(frames: Sequence[Frame], look: Look, media_type: str, interval_ms: float) -> bytes:
+    if look.window is None:
+        look = replace(look, window=_common_window(frames[len(frames) // 2]))
+    pictures = (_picture(frame, look) for frame in frames)
+    encode = encoders.video if media_type == encoders.MP4 else encoders.animated
+    return encode(pictures, interval_ms)
+
+
+def _common_window(frame: Frame) -> Window | None:
+    """Return one window for all frames of an object that has none itself: each by itself would flicker."""
+    attributes = _data_set(frame)
+    samples, interpretation = _samples(frame, attributes)
+    if interpretation not in _GREYS or has_own_range(attributes):
+        return None
+    return whole_range(samples, attributes)
+
+
+def _samples(frame: Frame, attributes: Dataset) -> tuple[Samples, str]:
+    syntax = syntax_of(frame.data, frame.transfer_syntax, frame.media_type)
+    return decoded(frame.data, syntax, attributes, frame.keyword)
+
+
+def _data_set(frame: Frame) -> Dataset:
+    def behind(_tag: str, vr: str, uri: str) -> Any:
+        value = frame.bulk[uri]
+        return list(np.frombuffer(value, "<u2" if vr == "US" else "<i2")) if vr in ("US", "SS") else value
+
+    found = Dataset.from_json(frame.attributes, behind)
+    found.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding="utf8")
+    return found
