@@ -19,22 +19,25 @@ from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
 from gateway.config import model
-from gateway.core.errors import GatewayError, NotReleased
+from gateway.core.errors import GatewayError
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Key
 from gateway.core.standard import dictionary
 from gateway.ports import OriginServer, ReleaseStore
+from gateway.rendering.pool import Renderers
 from gateway.routes.admin import admin_routes
+from gateway.routes.exchange import WhileClientStays
+from gateway.routes.headers import OURS
 from gateway.routes.links import Links
-from gateway.routes.problems import problem, problem_response
+from gateway.routes.problems import problem, problem_of_status
 from gateway.routes.service import worklist_routes
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
 
 ALLOWED_HEADERS = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
-EXPOSED_HEADERS = ["Content-Type", "Content-Location", "Warning"]
+EXPOSED_HEADERS = ["Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning"]
 PREFLIGHT_TTL_S = 600
 
 
@@ -44,12 +47,13 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     origins = {name: _origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
+    renderers = Renderers(max(1, (os.cpu_count() or 1) - 1))  # the loop that streams has a processor of its own
     routes: list[BaseRoute] = [*admin_routes(origins, store)]
     for listed in settings.worklists.values():
-        routes += worklist_routes(_worklist(listed, origins, store, secrets), links)
+        routes += worklist_routes(_worklist(listed, origins, store, secrets), links, renderers)
     application = Starlette(
         routes=[*routes, *extra_routes],
-        middleware=[_cors(settings.cors_origins)],
+        middleware=[_cors(settings.cors_origins), Middleware(WhileClientStays)],
         exception_handlers={GatewayError: _gateway_error, HTTPException: _http_error, Exception: _bug},
         lifespan=_lifespan(origins, store),
     )
@@ -94,7 +98,12 @@ def _secrets(settings: model.Settings) -> list[bytes]:
 def _origin(settings: model.Origin) -> OriginServer:
     if isinstance(settings, model.FolderOrigin):
         return FolderOrigin(settings.folder, settings.name)
-    policy = ConnectionPolicy(settings.connections, settings.connect_timeout_s, settings.read_timeout_s)
+    policy = ConnectionPolicy(
+        limit=settings.connections,
+        connect_s=settings.connect_timeout_s,
+        read_s=settings.read_timeout_s,
+        queue_s=settings.queue_timeout_s,
+    )
     return HttpOrigin(settings.name, settings.url, _authorization(settings.auth), policy)
 
 
@@ -121,6 +130,7 @@ def _worklist(
         store=store,
         domain=settings.domain,
         services=frozenset(service.value for service in settings.services),
+        search_budget=settings.search_budget,
     )
 
 
@@ -140,15 +150,14 @@ async def _gateway_error(_request: Request, error: Exception) -> Response:
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    if status == 405:
-        allow = {"allow": "GET, HEAD, OPTIONS"}
-        if request.method == "OPTIONS":
-            return Response(status_code=204, headers=allow)
-        return problem_response(405, "Method not allowed", "This resource is only read.", allow)
-    return (
-        problem(NotReleased()) if status == 404 else problem_response(status, "Refused", "The request is not answered.")
-    )
+    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
+    if status != 405:
+        return problem_of_status(status)
+    methods = {method.strip() for method in (headers or {}).get("Allow", "GET").split(",")}
+    allow = {"allow": ", ".join(sorted(methods | {"OPTIONS"}))}
+    if request.method == "OPTIONS":
+        return Response(status_code=204, headers=OURS | allow)
+    return problem_of_status(405, allow)
 
 
 async def _bug(_request: Request, _error: Exception) -> Response:

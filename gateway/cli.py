@@ -104,6 +104,8 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
     """
     level = _level("info")
     settings = _settings(config, faults_to_stderr=True)
+    if workers > 1 and settings.secret is None:
+        raise click.UsageError(f"several workers need a secret that they share: give `secret` in {config}")
     _check_port(host, port, "--port 8081")
     for name, worklist in settings.worklists.items():
         shown = worklist.profile.name if worklist.profile else "identified"

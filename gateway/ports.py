@@ -21,8 +21,9 @@ class OriginServer(Protocol):
     def get(self, path: str, query: str = "", accept: str = "*/*") -> AbstractAsyncContextManager[OriginAnswer]:
         """Open ``{service base}{path}?{query}``; path and query go out byte for byte as given (ASCII, already encoded).
 
-        Any status is an answer. Raises OriginFailed when there is none, also out of ``body`` when it breaks off.
-        The message names the origin's configured name, never a URL: URLs hold source UIDs.
+        Any status is an answer but 429 and 503, which raise OriginBusy. Raises OriginFailed when there is none, also
+        out of ``body`` when it breaks off. The message names the origin's configured name, never a URL: URLs hold
+        source UIDs.
         """
 
     async def aclose(self) -> None:

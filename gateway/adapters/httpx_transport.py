@@ -7,9 +7,11 @@ httpx's, and received buffers are handed on without being joined. Held in memory
 (256 kB each) per open answer.
 """
 
+import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import aiohttp
 import httpx
@@ -17,24 +19,27 @@ import yarl
 
 # aiohttp stops reading from the socket at twice this much.
 _READ_BUFFER_BYTES = 256 << 10
+# Each sends a request once, and once more on another connection: several pooled ones may be stale at a time.
+_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectionPolicy:
-    """How many connections there may be, and for how long one may connect, be silent, or be kept unused."""
+    """How many connections there may be, and for how long one may connect, be silent, be kept unused, or be awaited."""
 
     limit: int = 32
     connect_s: float = 5.0
     read_s: float = 60.0
     keepalive_s: float = 0.7  # Orthanc closes a connection that was unused for 1 s
+    queue_s: float = 10.0
 
 
 class AiohttpTransport(httpx.AsyncBaseTransport):
     """Performs GET requests for an httpx client.
 
     The request target is the ``target`` extension where there is one (as in httpx's own transport) and goes out byte
-    for byte. A request whose connection drops before an answer begins is sent once more. Raises httpx.TransportError,
-    never with a URL in it.
+    for byte. A request whose connection drops before its answer begins is sent again, three times at most: a GET may be
+    repeated (RFC 9110 Section 9.2.2). Raises httpx.TransportError, PoolTimeout among them, never with a URL in it.
     """
 
     def __init__(self, policy: ConnectionPolicy, tls: ssl.SSLContext | None = None) -> None:
@@ -46,11 +51,12 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         """Send one request and return its answer with the body still to be read."""
         if self._session is None:  # it belongs to the running event loop, which is not there at construction
             self._session = self._open_session()
-        headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
+        wait = _Wait(self._policy)
         try:
-            answer = await self._session.get(_url(request), headers=headers, allow_redirects=False)
+            async with wait.deadline:
+                answer = await _ask(self._session, request, wait)
         except (aiohttp.ClientError, OSError) as error:
-            failure = _translate(error)
+            failure = httpx.PoolTimeout("no free connection in time") if wait.is_queued else _translate(error)
         else:
             return httpx.Response(answer.status, headers=list(answer.raw_headers), stream=_Body(answer))
         raise failure  # outside of the handler: aiohttp's own exception names the URL and must not travel along
@@ -62,14 +68,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     def _open_session(self) -> aiohttp.ClientSession:
         policy = self._policy
-        connector = aiohttp.TCPConnector(
+        connector = _Connector(
             limit=policy.limit,
             keepalive_timeout=policy.keepalive_s,
             ssl=self._tls if self._tls is not None else True,
         )
         timeout = aiohttp.ClientTimeout(
             total=None,
-            connect=policy.connect_s + policy.read_s,  # the wait for a free connection included
             sock_connect=policy.connect_s,
             sock_read=policy.read_s,
         )
@@ -79,8 +84,79 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             read_bufsize=_READ_BUFFER_BYTES,
+            trace_configs=[_queue_trace()],
             trust_env=False,
         )
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Never sends a request on a connection whose peer spoke unasked: that would be taken for the answer to it."""
+
+    async def connect(
+        self,
+        req: aiohttp.ClientRequest,
+        traces: list[aiohttp.tracing.Trace],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - aiohttp's signature
+    ) -> aiohttp.connector.Connection:
+        """Return a connection on which nothing waits to be read."""
+        connection = await super().connect(req, traces, timeout)
+        for _ in range(self.limit):
+            if connection.protocol is None or not connection.protocol.should_close:
+                break
+            connection.close()
+            connection = await super().connect(req, traces, timeout)
+        return connection
+
+
+class _Wait:
+    """How long one request may still wait: for a free connection first, then for the head of its answer."""
+
+    def __init__(self, policy: ConnectionPolicy) -> None:
+        self._policy = policy
+        self._clock = asyncio.get_running_loop().time
+        self._free_until: float | None = None
+        self.is_queued = False
+        self.deadline = asyncio.timeout(policy.connect_s + policy.read_s)  # however slowly a head drips
+
+    def queue(self) -> None:
+        """Take note that every connection is in use."""
+        self.is_queued = True
+        if self._free_until is None:  # who has to queue again has waited already
+            self._free_until = self._clock() + self._policy.queue_s
+        self.deadline.reschedule(self._free_until)
+
+    def go_on(self) -> None:
+        """Take note that one is free."""
+        self.is_queued = False
+        self.deadline.reschedule(self._clock() + self._policy.connect_s + self._policy.read_s)
+
+
+def _queue_trace() -> aiohttp.TraceConfig:
+    """Tell a request's ``_Wait`` of its turns; costs nothing per piece of a body."""
+
+    async def start(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
+        context.trace_request_ctx.queue()
+
+    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
+        context.trace_request_ctx.go_on()
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_queued_start.append(start)
+    trace.on_connection_queued_end.append(end)
+    return trace
+
+
+async def _ask(session: aiohttp.ClientSession, request: httpx.Request, wait: _Wait) -> aiohttp.ClientResponse:
+    headers = [(name.decode("ascii"), value.decode("ascii")) for name, value in request.headers.raw]
+    for attempt in range(1, _ROUNDS + 1):
+        try:
+            return await session.get(_url(request), headers=headers, allow_redirects=False, trace_request_ctx=wait)
+        except aiohttp.ClientConnectorError:
+            raise  # it was never connected
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            if attempt == _ROUNDS:
+                raise
+    raise AssertionError
 
 
 class _Body(httpx.AsyncByteStream):
@@ -88,6 +164,7 @@ class _Body(httpx.AsyncByteStream):
 
     def __init__(self, answer: aiohttp.ClientResponse) -> None:
         self._answer = answer
+        self._forget = _end_with_connection(answer)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         content = self._answer.content
@@ -106,7 +183,36 @@ class _Body(httpx.AsyncByteStream):
         raise failure
 
     async def aclose(self) -> None:
+        self._forget()
         self._answer.close()
+
+
+def _end_with_connection(answer: aiohttp.ClientResponse) -> Callable[[], None]:
+    """Let a body fail when its connection goes before it ends; return what undoes that.
+
+    aiohttp closes a connection on which a chunk is malformed, and leaves the reader of its body waiting for ever.
+    """
+    connection, content = answer.connection, answer.content
+    closed = connection.protocol.closed if connection is not None and connection.protocol is not None else None
+    if closed is None:
+        return _nothing
+
+    def end(gone: asyncio.Future[None]) -> None:
+        if not gone.cancelled():
+            gone.exception()  # looked at: asyncio would log it, with the address
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the connection went"))
+
+    closed.add_done_callback(end)
+    return lambda: _discard(closed, end)
+
+
+def _discard(closed: asyncio.Future[None], end: Callable[[asyncio.Future[None]], None]) -> None:
+    closed.remove_done_callback(end)
+
+
+def _nothing() -> None:
+    pass
 
 
 def _url(request: httpx.Request) -> yarl.URL:

@@ -40,6 +40,18 @@ class OriginFailed(GatewayError):
     """The origin server could not be reached, or answered what it must not."""
 
 
+class OriginTimedOut(OriginFailed):
+    """The origin server was silent for too long."""
+
+
+class OriginBusy(OriginFailed):
+    """The origin server takes no more requests now; a client may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
 class StateFailed(GatewayError):
     """The state store cannot be reached or does not work; the message names no value."""
 
@@ -50,6 +62,13 @@ class NotReleased(GatewayError):
 
 class BadRequest(GatewayError):
     """The client's request cannot be understood or must not be answered as asked."""
+
+
+class SearchTooBroad(GatewayError):
+    """A search read too many results in vain; ``budget`` is the setting's (PS3.18 Section 10.6.3.1: 413)."""
+
+    def __init__(self, budget: int) -> None:
+        super().__init__(f"more than {budget} studies, series or instances do not match; a narrower search may end")
 
 
 class NotAcceptable(GatewayError):

@@ -4,36 +4,39 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.core.errors import GatewayError
-from gateway.routes.problems import problem
+from gateway.routes.headers import OURS
+from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_response
 
 log = logging.getLogger("dicomveil.exchange")
 
 
-class Streamed:
-    """An ASGI answer whose body comes from an iterator: nothing is sent before its first chunk is there.
+@dataclass(slots=True)
+class Outcome:
+    """What the body's maker knows of it when its first byte leaves; later is too late."""
 
-    A fault after that ends the connection in mid-body: a short answer must look broken. When the client leaves, the
-    iterator is closed, and with it the exchange with the origin.
+    is_partial: bool = False
+
+
+class WhileClientStays:
+    """Ends what is under way for a client that has left, the search behind a path as well as the body that follows.
+
+    Only where nothing is read from the client but its head: the watch takes what else it sends.
     """
 
-    def __init__(
-        self,
-        body: AsyncIterator[bytes] | AsyncIterator[bytes | memoryview],
-        media_type: str,
-        headers: dict[str, str] | None = None,
-        *,
-        empty: int = 200,
-    ) -> None:
-        self._body = body
-        self._empty = empty
-        self._headers = {"content-type": media_type, "cache-control": "private, no-store"} | (headers or {})
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; when the client leaves, even while the origin is silent, stop."""
+        if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
         exchange = asyncio.current_task()
         left = asyncio.ensure_future(_client_left(receive))
         done = False
@@ -44,7 +47,7 @@ class Streamed:
 
         left.add_done_callback(stop)
         try:
-            await self._answer(scope, receive, send)
+            await self._app(scope, receive, send)
         except asyncio.CancelledError:
             if not left.done() or exchange is None:
                 raise
@@ -52,6 +55,34 @@ class Streamed:
         finally:
             done = True
             left.cancel()
+
+
+class Streamed:
+    """An ASGI answer whose body comes from an iterator: nothing is sent before its first chunk is there.
+
+    A fault after that ends the connection in mid-body: a short answer must look broken. The iterator is closed in any
+    case, and with it the exchange with the origin.
+    """
+
+    def __init__(
+        self,
+        body: AsyncIterator[bytes] | AsyncIterator[bytes | memoryview],
+        media_type: str,
+        headers: dict[str, str] | None = None,
+        *,
+        empty: int = 200,
+        outcome: Outcome | None = None,
+    ) -> None:
+        self._body = body
+        self._empty = empty
+        self._headers = {"content-type": media_type} | OURS | (headers or {})
+        self._outcome = outcome or Outcome()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        try:
+            await self._answer(scope, receive, send)
+        finally:
             close = getattr(self._body, "aclose", None)
             if close is not None:
                 await close()
@@ -63,11 +94,15 @@ class Streamed:
             await problem(fault)(scope, receive, send)
             return
         if first is None:
-            await send({"type": "http.response.start", "status": self._empty, "headers": []})
+            await send({"type": "http.response.start", "status": self._empty, "headers": _encoded(OURS)})
             await send({"type": "http.response.body"})
             return
-        await send(self._start())
-        if scope["method"] == "HEAD":
+        status = _conditional(scope) or (206 if self._outcome.is_partial else 200)
+        if status == 412:
+            await problem_response(PRECONDITION_FAILED)(scope, receive, send)
+            return
+        await send(self._start(status))
+        if scope["method"] == "HEAD" or status == 304:
             await send({"type": "http.response.body"})
             return
         await send({"type": "http.response.body", "body": first, "more_body": True})
@@ -79,9 +114,21 @@ class Streamed:
             return  # without an end: the server closes the connection
         await send({"type": "http.response.body"})
 
-    def _start(self) -> Message:
-        headers = [(name.encode(), value.encode("latin-1")) for name, value in self._headers.items()]
-        return {"type": "http.response.start", "status": 200, "headers": headers}
+    def _start(self, status: int) -> Message:
+        headers = OURS if status == 304 else self._headers
+        return {"type": "http.response.start", "status": status, "headers": _encoded(headers)}
+
+
+def _conditional(scope: Scope) -> int | None:
+    """Return 304 or 412 where a condition says so; there are no entity tags and no dates (RFC 9110 Section 13.1)."""
+    headers = Headers(scope=scope)
+    if headers.get("if-match", "*").strip() != "*":
+        return 412
+    return 304 if headers.get("if-none-match", "").strip() == "*" else None
+
+
+def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
 async def _client_left(receive: Receive) -> None:

@@ -1,8 +1,10 @@
 """The parts of an origin's answer as events, checked: status, media types, the closing delimiter."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 
 from gateway.core.errors import MalformedInput, NotAcceptable, NotReleased, OriginFailed
+from gateway.core.standard.uids import EXPLICIT_VR_LITTLE_ENDIAN, IMPLICIT_VR_LITTLE_ENDIAN
+from gateway.core.wire.accept import current_name
 from gateway.core.wire.multipart import (
     ContentType,
     Event,
@@ -13,17 +15,24 @@ from gateway.core.wire.multipart import (
     parse_content_type,
 )
 from gateway.ports import OriginAnswer, OriginServer
+from gateway.routes.exchange import Outcome
 
+_NATIVE = "application/octet-stream"
 RETRIED = frozenset({400, 406, 415, 500, 501})
 """Statuses with which origins refuse a representation that they can't make; the next one is tried."""
 
 
 async def open_parts(
-    origin: OriginServer, path: str, attempts: Sequence[str], allowed: frozenset[str]
-) -> AsyncIterator[Event]:
+    origin: OriginServer,
+    path: str,
+    attempts: Sequence[str],
+    allowed: frozenset[str],
+    outcome: Outcome | None = None,
+) -> AsyncGenerator[Event, None]:
     """Yield the events of the first representation that the origin gives; one part may stand alone.
 
-    PartStart's only header is ``content-type``, with the transfer syntax from wherever the origin wrote it. Raises
+    PartStart's only header is ``content-type``, under today's name of the media type and with the transfer syntax from
+    wherever the origin wrote it. An origin that leaves something out (206) makes ``outcome`` partial. Raises
     NotReleased, NotAcceptable, OriginFailed, MalformedInput.
     """
     path, _, query = path.partition("?")
@@ -37,6 +46,8 @@ async def open_parts(
                 continue
             if answer.status not in (200, 206):
                 raise OriginFailed(f"the origin answered {answer.status}")
+            if outcome is not None and answer.status == 206:
+                outcome.is_partial = True
             whole = _content_type(answer.headers)
             events = (
                 _multipart(answer, whole, allowed)
@@ -73,10 +84,13 @@ def _checked(start: PartStart, inside: ContentType | None, allowed: frozenset[st
 
 
 def _start(own: ContentType | None, inside: ContentType | None, allowed: frozenset[str]) -> PartStart:
-    if own is None or own.media_type not in allowed:
+    media_type = current_name(own.media_type) if own else ""
+    if own is None or media_type not in allowed:
         raise OriginFailed("the origin answered a media type that was not asked for")
     syntax = own.parameters.get("transfer-syntax") or (inside.parameters.get("transfer-syntax") if inside else None)
-    text = own.media_type
+    if syntax == IMPLICIT_VR_LITTLE_ENDIAN and media_type == _NATIVE:
+        syntax = EXPLICIT_VR_LITTLE_ENDIAN  # the same bytes, by the name that PS3.18 Section 8.7.3 allows
+    text = media_type
     if syntax and syntax.replace(".", "").isdigit() and len(syntax) <= 64:
         text += f"; transfer-syntax={syntax}"
     return PartStart({"content-type": text})

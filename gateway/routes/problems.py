@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import dataclass
 
 from starlette.responses import Response
 
@@ -12,41 +13,77 @@ from gateway.core.errors import (
     MalformedInput,
     NotAcceptable,
     NotReleased,
+    OriginBusy,
     OriginFailed,
+    OriginTimedOut,
     RefusedByProfile,
+    SearchTooBroad,
     StateFailed,
 )
+from gateway.routes.headers import OURS
 
 log = logging.getLogger("dicomveil.problems")
 
-NOT_FOUND = (404, "Not found", "There is no such resource here.")
+MEDIA_TYPE = "application/problem+json"
+TYPES = "urn:dicomveil:problem:"
+"""Begins every ``type``: what follows never changes its meaning, so that programs may rely on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a client is told of one kind of error. Without a ``detail`` it is told the error's own message."""
+
+    status: int
+    name: str
+    title: str
+    detail: str | None = None
+
+
+NOT_FOUND = Kind(404, "not-found", "Not found", "There is no such resource here.")
+METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "Method not allowed", "This resource does not have this method.")
+PRECONDITION_FAILED = Kind(412, "precondition-failed", "Precondition failed", "Resources here have no entity tags.")
+FAILED = Kind(500, "gateway-failed", "The gateway failed", "See the gateway's log.")
+
+KINDS: dict[type[GatewayError], Kind] = {
+    NotReleased: NOT_FOUND,
+    RefusedByProfile: NOT_FOUND,
+    BadRequest: Kind(400, "bad-request", "Bad request"),
+    SearchTooBroad: Kind(413, "search-too-broad", "The search is too broad"),
+    NotAcceptable: Kind(406, "not-acceptable", "Not acceptable"),
+    MalformedInput: Kind(502, "not-deidentifiable", "The origin's data cannot be de-identified"),
+    LimitExceeded: Kind(502, "not-deidentifiable", "The origin's data cannot be de-identified"),
+    OriginFailed: Kind(502, "origin-failed", "The origin does not answer as it should", "See the gateway's log."),
+    OriginTimedOut: Kind(504, "origin-timed-out", "The origin does not answer in time", "See the gateway's log."),
+    OriginBusy: Kind(503, "origin-busy", "The origin takes no more requests now", "The request may be sent again."),
+    StateFailed: Kind(503, "state-failed", "The gateway cannot look up what it released", "See the gateway's log."),
+}
+"""By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
+
+_REFUSED = {
+    400: Kind(400, "bad-request", "Bad request", "The request cannot be understood."),
+    404: NOT_FOUND,
+    405: METHOD_NOT_ALLOWED,
+    413: Kind(413, "too-large", "Too large", "The request is larger than the gateway takes."),
+    415: Kind(415, "unsupported-media-type", "Unsupported media type", "This resource takes no such media type."),
+}
 
 
 def problem(fault: GatewayError) -> Response:
-    """Turn an error into an answer. What is outside, unknown, refused or never released gives one and the same 404."""
-    status, title, detail = _describe(fault)
-    if status >= 500:
+    """Turn an error into an answer."""
+    kind = next((KINDS[one] for one in type(fault).__mro__ if one in KINDS), FAILED)
+    if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
-    return problem_response(status, title, detail)
+    headers = {"retry-after": str(fault.retry_after_s)} if isinstance(fault, OriginBusy) else None
+    return problem_response(kind, str(fault), headers)
 
 
-def problem_response(status: int, title: str, detail: str, headers: dict[str, str] | None = None) -> Response:
-    """Write a problem document."""
-    body = json.dumps({"type": "about:blank", "title": title, "status": status, "detail": detail})
-    return Response(body, status, headers, media_type="application/problem+json")
+def problem_of_status(status: int, headers: dict[str, str] | None = None) -> Response:
+    """Say that the framework refuses a request."""
+    return problem_response(_REFUSED.get(status, FAILED), headers=headers)
 
 
-def _describe(fault: GatewayError) -> tuple[int, str, str]:
-    if isinstance(fault, NotReleased | RefusedByProfile):
-        return NOT_FOUND
-    if isinstance(fault, BadRequest):
-        return 400, "Bad request", str(fault)
-    if isinstance(fault, NotAcceptable):
-        return 406, "Not acceptable", str(fault)
-    if isinstance(fault, MalformedInput | LimitExceeded):
-        return 502, "The origin's data cannot be de-identified", str(fault)
-    if isinstance(fault, OriginFailed):
-        return 502, "The origin does not answer as it should", "See the gateway's log."
-    if isinstance(fault, StateFailed):
-        return 503, "The gateway cannot look up what it released", "See the gateway's log."
-    return 500, "The gateway failed", "See the gateway's log."
+def problem_response(kind: Kind, said: str = "", headers: dict[str, str] | None = None) -> Response:
+    """Write a problem document; ``said`` is its detail where the kind has none."""
+    detail = said if kind.detail is None else kind.detail
+    body = {"type": TYPES + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
+    return Response(json.dumps(body), kind.status, {**OURS, **(headers or {})}, media_type=MEDIA_TYPE)

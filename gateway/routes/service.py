@@ -1,36 +1,119 @@
-"""The routes of one worklist's DICOMweb service: what is not listed here does not exist."""
+"""The resources of one worklist's DICOMweb service: what is not listed here does not exist."""
 
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from starlette.requests import Request
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
+from gateway.core.wire.accept import Offer
+from gateway.rendering.pool import Renderers
+from gateway.routes import bulkdata, download, frames, instances, metadata, rendered
+from gateway.routes.capabilities import CapabilitiesService, Resource
 from gateway.routes.links import Links
+from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, OCTETS
+from gateway.routes.qido import OFFERS as FOUND
 from gateway.routes.qido import SearchService
-from gateway.routes.wado_rs import RetrieveService
+from gateway.routes.wado_uri import UriService
 from gateway.worklists.worklist import Worklist
 
 STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
+LEVELS = (("Study", STUDY), ("Series", SERIES), ("Instance", INSTANCE))
+SEARCH_PARAMETERS = ("accept", "fuzzymatching", "includefield", "limit", "offset")
+OLD_BULK = Offer(OCTETS, multipart=True)
+"""How bulk data were asked for before they had resources of their own (PS3.18 Section 10.4.3)."""
+
+Endpoint = Callable[[Request], Awaitable[ASGIApp]]
 
 
-def worklist_routes(worklist: Worklist, links: Links) -> list[Route]:
-    """Return the routes of the services that are enabled."""
-    base, routes = worklist.base_path, []
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A resource and what answers for it."""
+
+    resource: Resource
+    endpoint: Endpoint
+
+
+def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> list[Route]:
+    """Return the routes of the services that are enabled, and of the document that describes them."""
+    served: list[Served] = []
     if "search" in worklist.services:
-        search = SearchService(worklist, links)
-        routes += [
-            Route(f"{base}/studies", search.studies),
-            Route(f"{base}/series", search.series),
-            Route(f"{base}/instances", search.instances),
-            Route(f"{base}{STUDY}/series", search.series),
-            Route(f"{base}{STUDY}/instances", search.instances),
-            Route(f"{base}{SERIES}/instances", search.instances),
-        ]
+        served += _search(SearchService(worklist, links))
     if "retrieve" in worklist.services:
-        retrieve = RetrieveService(worklist, links)
-        routes += [
-            *(Route(f"{base}{level}", retrieve.instances) for level in (STUDY, SERIES, INSTANCE)),
-            *(Route(f"{base}{level}/metadata", retrieve.metadata) for level in (STUDY, SERIES, INSTANCE)),
-            Route(f"{base}{INSTANCE}/frames/{{frames}}", retrieve.frames),
-            Route(f"{base}{INSTANCE}/bulkdata/{{token}}", retrieve.bulkdata),
-        ]
-    return routes
+        served += [*_retrieve(worklist, links), *_render(worklist, links, renderers)]
+    base = worklist.base_path
+    capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
+    methods = ["GET", "OPTIONS"]
+    return [
+        *(Route(base + one.resource.path, one.endpoint) for one in served),
+        *(Route(base + path, capabilities.describe, methods=methods) for path in ("", "/")),
+        *_uri_service(worklist, renderers),
+    ]
+
+
+def _search(search: SearchService) -> Iterator[Served]:
+    for path, transaction, endpoint in (
+        ("/studies", "SearchForStudies", search.studies),
+        ("/series", "SearchForSeries", search.series),
+        ("/instances", "SearchForInstances", search.instances),
+        (f"{STUDY}/series", "SearchForStudySeries", search.series),
+        (f"{STUDY}/instances", "SearchForStudyInstances", search.instances),
+        (f"{SERIES}/instances", "SearchForStudySeriesInstances", search.instances),
+    ):
+        types = tuple(offer.label for offer in FOUND)
+        yield Served(Resource(path, transaction, types, SEARCH_PARAMETERS), endpoint)
+
+
+def _retrieve(worklist: Worklist, links: Links) -> Iterator[Served]:
+    bulk = bulkdata.BulkService(worklist, links)
+    objects = instances.InstanceService(
+        worklist, links, {OLD_BULK: bulk.all, download.OFFER: download.DownloadService(worklist).retrieve}
+    )
+    described = metadata.MetadataService(worklist, links)
+    for level, path in LEVELS:
+        types = [offer.label for offer in objects.offers(alone=path == INSTANCE)]
+        yield _served(path, f"Retrieve{level}", types, objects.retrieve)
+        types = [offer.label for offer in metadata.OFFERS]
+        yield _served(f"{path}/metadata", f"Retrieve{level}Metadata", types, described.retrieve)
+        yield _served(f"{path}/bulkdata", f"Retrieve{level}Bulkdata", _parts(BULK_TYPES), bulk.all)
+        yield _served(f"{path}/pixeldata", f"Retrieve{level}PixelData", _parts(FRAME_TYPES), bulk.pixels)
+    types = [*_parts(FRAME_TYPES), *FRAME_TYPES]
+    yield _served(
+        f"{INSTANCE}/frames/{{frames}}", "RetrieveFrames", types, frames.FrameService(worklist, links).retrieve
+    )
+    yield _served(f"{INSTANCE}/bulkdata/{{token}}", "RetrieveBulkdata", [*_parts(BULK_TYPES), *BULK_TYPES], bulk.value)
+
+
+def _render(worklist: Worklist, links: Links, renderers: Renderers) -> Iterator[Served]:
+    service = rendered.RenderedService(worklist, links, renderers)
+    moving = rendered.moving()
+    for level, path, endpoint, more in (
+        ("Study", STUDY, service.several, ()),
+        ("Series", SERIES, service.several, ()),
+        ("Instance", INSTANCE, service.instance, moving),
+        ("Frames", f"{INSTANCE}/frames/{{frames}}", service.frames, moving),
+    ):
+        offers = dict.fromkeys([*rendered.IMAGES, *rendered.SEPARATE, *more])
+        types = tuple(offer.label for offer in offers)
+        resource = Resource(f"{path}/rendered", f"RetrieveRendered{level}", types, rendered.PARAMETERS)
+        yield Served(resource, endpoint)
+        types = tuple(offer.label for offer in rendered.THUMBNAILS)
+        resource = Resource(f"{path}/thumbnail", f"Retrieve{level}Thumbnail", types, rendered.THUMBNAIL_PARAMETERS)
+        yield Served(resource, service.thumbnail)
+
+
+def _uri_service(worklist: Worklist, renderers: Renderers) -> Iterator[Route]:
+    """Yield the route of the URI Service, which is not below the service base of the RESTful services."""
+    if "retrieve" in worklist.services:
+        yield Route(f"/worklists/{worklist.name}/wado", UriService(worklist, renderers).retrieve)
+
+
+def _served(path: str, transaction: str, media_types: list[str], endpoint: Endpoint) -> Served:
+    return Served(Resource(path, transaction, tuple(media_types), ("accept",)), endpoint)
+
+
+def _parts(types: tuple[str, ...]) -> list[str]:
+    return [f'multipart/related; type="{one}"' for one in types]

@@ -25,18 +25,29 @@ ACCEPTS: Final = (
     "image/jpeg",
     "text/html, application/json;q=0.5",
 )
+WHOLE: Final = (*ACCEPTS[:4], "application/zip")
+"""What studies and series are asked for as."""
 METHODS: Final = ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
 BELOW_INSTANCE: Final = (
     "frames/1", "frames/1,2", "frames/1%2C2", "frames/0", "frames/99", "frames/a", "frames/", "frames",
     "bulk/00100010", "bulk/7fe00010", "bulkdata/forged", "bulkdata", "pixeldata",
+    "metadata?accept=application/dicom+json", "bulkdata?accept=application/octet-stream", "metadata?accept=*/*",
     "rendered", "rendered?viewport=64,64", "frames/1/rendered", "thumbnail", "metadata?includefield=all",
 )  # fmt: skip
+BELOW_ALL: Final = (
+    ("metadata", 'multipart/related; type="application/dicom+xml"'),
+    ("bulkdata", 'multipart/related; type="application/octet-stream"; transfer-syntax=*'),
+    ("bulkdata", 'multipart/related; type="image/jpeg"'),
+    ("pixeldata", 'multipart/related; type="application/octet-stream"; transfer-syntax=*'),
+    ("pixeldata", "image/jpeg"),
+)
+"""What studies, series and instances have besides objects and metadata, and how to ask for it."""
 FORWARDED: Final = {
     "Forwarded": "host=evil.example;proto=https",
     "X-Forwarded-Host": "evil.example",
     "X-Forwarded-For": "10.0.0.1",
     "Range": "bytes=0-100",
-    "If-None-Match": "*",
+    "If-None-Match": '"x"',
     "Accept-Charset": "utf-16",
     "Accept-Encoding": "gzip",
 }
@@ -112,10 +123,11 @@ class Crawler:
     def crawl(self) -> list[tuple[str, str, str]]:
         """Walk from the study list down to every instance; return the released UIDs of each."""
         found = []
+        self.capabilities()
         for study in uids(self.json("/studies"), "0020000D"):
-            self.retrieve(f"/studies/{study}", ACCEPTS[:4])
+            self.retrieve(f"/studies/{study}", WHOLE)
             for series in uids(self.json(f"/studies/{study}/series"), "0020000E"):
-                self.retrieve(f"/studies/{study}/series/{series}", ACCEPTS[:4])
+                self.retrieve(f"/studies/{study}/series/{series}", WHOLE)
                 self.json(f"/studies/{study}/instances")
                 for instance in uids(self.json(f"/studies/{study}/series/{series}/instances"), "00080018"):
                     self.instance(f"/studies/{study}/series/{series}/instances/{instance}")
@@ -127,7 +139,16 @@ class Crawler:
         for accept in accepts:
             self.ask(path, accept)
             self.ask(f"{path}/metadata", accept)
+        for below, accept in BELOW_ALL:
+            self.ask(f"{path}/{below}", accept)
         return self.json(f"{path}/metadata")
+
+    def capabilities(self) -> None:
+        """Ask what the service says of itself."""
+        for method in ("OPTIONS", "GET"):
+            for accept in (None, "application/vnd.sun.wadl+xml", "text/html"):
+                self.ask("", accept, method)
+                self.ask("/", accept, method)
 
     def instance(self, path: str) -> None:
         """Ask for all that there is of an instance, and follow every link in it."""
@@ -141,6 +162,7 @@ class Crawler:
         for method in METHODS:
             self.ask(path, method=method)
         self.ask(path, ACCEPTS[2], headers=FORWARDED)
+        self.ask(path, ACCEPTS[2], headers=FORWARDED | {"If-None-Match": "*"})
 
     def search(self, fields: Iterable[str], keys: Iterable[tuple[str, str]], paths: Iterable[str]) -> None:
         """Search with include fields and match keys."""

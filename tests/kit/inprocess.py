@@ -190,7 +190,13 @@ async def on_a_port(
 ) -> AsyncIterator[tuple[str, int]]:
     """Run the application under uvicorn on a free port of loopback; give host and port."""
     config = uvicorn.Config(
-        built(folder, origins, worklists, **more), port=0, ws="none", http="httptools", lifespan="on", log_config=None
+        built(folder, origins, worklists, **more),
+        port=0,
+        ws="none",
+        http="httptools",
+        lifespan="on",
+        log_config=None,
+        timeout_graceful_shutdown=5,  # a test that fails may leave its client waiting
     )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())

@@ -55,6 +55,13 @@ def test_check_lists_every_fault_with_file_and_line(settings: Path) -> None:
     assert places == [f"{settings}:{line}" for line in (1, 6, 6, 6, 7)]
 
 
+def test_several_workers_need_a_secret_that_they_share(settings: Path) -> None:
+    settings.write_text("origins:\n  a: {folder: studies}\nworklists:\n  x: {origin: a, identified: true}\n")
+    result = run("serve", "--config", settings, "--workers", 2)
+    assert result.exit_code == 2
+    assert "several workers need a secret" in result.stderr
+
+
 def test_serve_refuses_a_faulty_file_without_a_traceback(settings: Path) -> None:
     result = run("serve", "--config", settings)
     assert result.exit_code == 1

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from gateway.adapters.httpx_transport import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
-from gateway.core.errors import OriginFailed
+from gateway.core.errors import OriginBusy, OriginFailed, OriginTimedOut
 from tests.kit.scripted_origin import CLOSE_DELIMITED, STUDY, answer_all, origin_on, read, script_of
 from tests.kit.scripted_server import Connection, scripted_server
 
@@ -58,7 +58,7 @@ async def test_an_origin_that_always_drops_is_not_asked_for_ever() -> None:
     async with origin_on(script_of()) as (origin, server):
         with pytest.raises(OriginFailed, match="archive"):
             await read(origin)
-    assert len(server.heads) <= 2
+    assert len(server.heads) <= 4
 
 
 async def test_a_connection_that_is_reset_fails() -> None:
@@ -168,7 +168,7 @@ async def test_silence_before_the_answer_ends_in_a_timeout() -> None:
         await connection.until_gone()
 
     async with origin_on(script, ConnectionPolicy(read_s=0.05)) as (origin, server):
-        with pytest.raises(OriginFailed, match="archive: nothing received in time"):
+        with pytest.raises(OriginTimedOut, match="archive: nothing received in time"):
             await read(origin)
     assert len(server.heads) == 1
 
@@ -191,11 +191,109 @@ async def test_a_slow_reader_is_not_a_silent_origin() -> None:
             await asyncio.sleep(0.3)
 
 
-async def test_a_pool_that_stays_full_ends_in_a_timeout() -> None:
-    policy = ConnectionPolicy(limit=1, connect_s=0.05, read_s=0.05)
-    async with origin_on(send_for_ever, policy) as (origin, _), origin.get(STUDY):
-        with pytest.raises(OriginFailed, match="archive: no connection in time"):
+async def test_a_pool_that_stays_full_turns_away() -> None:
+    policy = ConnectionPolicy(limit=1, connect_s=0.05, queue_s=0.05)
+    async with origin_on(send_for_ever, policy) as (origin, server), origin.get(STUDY):
+        with pytest.raises(OriginBusy, match="archive: no free connection in time") as busy:
             await read(origin)
+    assert busy.value.retry_after_s > 0
+    assert len(server.heads) == 1
+
+
+async def test_who_waits_for_a_connection_and_leaves_does_not_take_its_turn() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(CLOSE_DELIMITED)
+        await let_go.wait()
+        await connection.send(b"body")
+
+    let_go = asyncio.Event()
+    async with origin_on(script, ConnectionPolicy(limit=1)) as (origin, server):
+        async with origin.get(STUDY) as first:
+            waiting = [asyncio.create_task(read(origin)) for _ in range(3)]
+            await asyncio.sleep(0)
+            waiting[0].cancel()
+            let_go.set()
+            assert b"".join([piece async for piece in first.body]) == b"body"
+        assert await asyncio.gather(*waiting[1:]) == [(200, b"body")] * 2
+        with pytest.raises(asyncio.CancelledError):
+            await waiting[0]
+    assert len(server.heads) == 3
+
+
+async def test_several_stale_connections_do_not_fail_a_request() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        together.append(connection)
+        if len(together) == 3:
+            all_here.set()
+        await all_here.wait()
+        await connection.answer(b"body")
+        await connection.request()
+        if connection.number > 3:
+            await connection.answer(b"body")
+
+    together: list[Connection] = []
+    all_here = asyncio.Event()
+    async with origin_on(script) as (origin, server):
+        assert await asyncio.gather(*(read(origin) for _ in range(3))) == [(200, b"body")] * 3
+        assert await read(origin) == (200, b"body")  # the three in the pool drop it, one after the other
+    assert len(server.connections) == 4
+
+
+async def test_an_answer_that_was_not_asked_for_is_never_taken_for_the_next_one() -> None:
+    async def script(connection: Connection) -> None:
+        while await connection.request():
+            await connection.answer(b"asked for")
+            if connection.number == 1:
+                await asyncio.sleep(0.02)  # the first answer is taken by then, and the connection in the pool
+                await connection.answer(b"unasked")
+                spoken.set()
+
+    spoken = asyncio.Event()
+    async with origin_on(script, ConnectionPolicy(keepalive_s=30)) as (origin, server):
+        assert await read(origin) == (200, b"asked for")
+        await spoken.wait()
+        await asyncio.sleep(0.05)
+        assert await read(origin) == (200, b"asked for")
+    assert len(server.connections) == 2
+
+
+async def test_an_origin_that_speaks_first_fails_and_is_not_tried_for_ever() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.send(b"220 mail.example ESMTP\r\n")
+        await connection.until_gone()
+
+    async with origin_on(script, ConnectionPolicy(limit=3)) as (origin, server):
+        with pytest.raises(OriginFailed, match="archive"):
+            await read(origin)
+    assert len(server.connections) <= 16
+
+
+async def test_a_head_that_drips_for_ever_ends_in_a_timeout() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.send(b"HTTP/1.1 200 OK\r\nX: ")
+        while True:  # each byte well before the silence that is allowed
+            await connection.send(b"x")
+            await asyncio.sleep(0.01)
+
+    policy = ConnectionPolicy(connect_s=0.1, read_s=0.3, queue_s=0.1)
+    async with origin_on(script, policy) as (origin, server):
+        with pytest.raises(OriginTimedOut, match="archive: nothing received in time"):
+            await read(origin)
+        assert await server.ended.get() == 1
+
+
+async def test_a_body_that_drips_arrives_whole() -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        for byte in b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n0\r\nX-Sum: 1\r\n\r\n":
+            await connection.send(bytes([byte]))
+            await asyncio.sleep(0)
+
+    async with origin_on(script) as (origin, _):
+        assert await read(origin) == (200, b"hello")
 
 
 async def test_an_origin_with_an_untrusted_certificate_fails(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.encaps import generate_frames
 from pydicom.pixels.utils import pixel_array
 from pydicom.sequence import Sequence
-from pydicom.uid import ExplicitVRLittleEndian, generate_uid
+from pydicom.uid import MPEG2MPML, ExplicitVRLittleEndian, generate_uid
 
 from gateway.adapters.folder.bodies import CHUNK_BYTES
 from gateway.adapters.origin_folder import FolderOrigin
@@ -350,9 +350,10 @@ async def test_instances_that_cannot_be_sent_as_asked_are_left_out_of_a_study(
     serve: Callable[..., Client], tmp_path: Path
 ) -> None:
     client = serve("CT_small.dcm")
-    lossless = pydicom.dcmread(SHIPPED / "test_files" / "SC_rgb_jpeg_gdcm.dcm")
-    lossless.StudyInstanceUID = pydicom.dcmread(SHIPPED / "test_files" / "CT_small.dcm").StudyInstanceUID
-    lossless.save_as(tmp_path / "lossless.dcm")
+    video = pydicom.dcmread(SHIPPED / "test_files" / "SC_rgb_jpeg_gdcm.dcm")
+    video.StudyInstanceUID = pydicom.dcmread(SHIPPED / "test_files" / "CT_small.dcm").StudyInstanceUID
+    video.file_meta.TransferSyntaxUID = MPEG2MPML  # nothing decodes it
+    video.save_as(tmp_path / "video.dcm")
     (found,) = (await client.get("/studies")).json
     answer = await client.get(f"/studies/{found['0020000D']['Value'][0]}")
     assert found["00201208"]["Value"] == [2]

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from gateway.core.errors import BadRequest, MalformedInput, NotReleased
-from gateway.routes.exchange import Streamed
+from gateway.routes.exchange import Streamed, WhileClientStays
 
 Body = Callable[[], AsyncIterator[bytes]]
 CHUNK = bytes(1 << 16)
@@ -24,7 +24,9 @@ async def serving(body: Body) -> AsyncIterator[str]:
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await Streamed(body(), "application/x", {"x-more": "y"}, empty=204)(scope, receive, send)
 
-    config = uvicorn.Config(application, port=0, ws="none", http="httptools", lifespan="off", log_config=None)
+    config = uvicorn.Config(
+        WhileClientStays(application), port=0, ws="none", http="httptools", lifespan="off", log_config=None
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:

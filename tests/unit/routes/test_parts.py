@@ -8,6 +8,7 @@ import pytest
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import GatewayError, MalformedInput, NotAcceptable, NotReleased, OriginFailed
 from gateway.core.wire.multipart import Event, PartChunk, PartEnd, PartStart
+from gateway.routes.exchange import Outcome
 from gateway.routes.parts import RETRIED, open_parts
 from tests.kit.archive import (
     BOUNDARY,
@@ -140,8 +141,24 @@ async def test_another_status_ends_it_at_once(status: str, expected: type[Gatewa
     assert "1.2.3" not in str(raised.value)
 
 
-async def test_206_is_an_answer() -> None:
-    assert len(await events_of(reply(BODY, "206 Partial Content", HEADER))) == 6
+@pytest.mark.parametrize(("status", "is_partial"), [("206 Partial Content", True), ("200 OK", False)])
+async def test_206_is_an_answer_that_leaves_something_out(status: str, is_partial: bool) -> None:
+    outcome = Outcome()
+    async with origin_with(reply(BODY, status, HEADER)) as (origin, _):
+        assert len([event async for event in open_parts(origin, PATH, ["*/*"], ALLOWED, outcome)]) == 6
+    assert outcome.is_partial == is_partial
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("image/dicom+jpeg; transfer-syntax=1.2.3", "image/jpeg; transfer-syntax=1.2.3"),
+        (f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2", f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.1"),
+        (f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.2", f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.2"),
+    ],
+)
+async def test_what_has_another_name_today_gets_it(said: str, meant: str) -> None:
+    assert [media_type for media_type, _ in await parts_of(multipart_reply([b"one"], said))] == [meant]
 
 
 @pytest.mark.parametrize(
@@ -193,7 +210,7 @@ async def test_what_is_not_read_to_its_end_is_closed() -> None:
     async with origin_with(multipart_reply([bytes(8 << 20)], OCTETS)) as (origin, archive):
         events = open_parts(origin, PATH, ["*/*"], ALLOWED)
         assert isinstance(await anext(events), PartStart)
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
         while archive.open():
             await origin_idle()
 

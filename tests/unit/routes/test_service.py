@@ -14,15 +14,23 @@ INSTANCE = f"{SERIES}/instances/{CHEST}.1.1"
 SEARCHES = ("/studies", "/series", "/instances", f"{STUDY}/series", f"{STUDY}/instances", f"{SERIES}/instances")
 RETRIEVALS = (
     STUDY, SERIES, INSTANCE, f"{STUDY}/metadata", f"{SERIES}/metadata", f"{INSTANCE}/metadata", f"{INSTANCE}/frames/1",
+    f"{STUDY}/bulkdata", f"{SERIES}/bulkdata", f"{INSTANCE}/bulkdata", f"{STUDY}/pixeldata", f"{SERIES}/pixeldata",
+    f"{INSTANCE}/pixeldata",
 )  # fmt: skip
-NOT_FOUND = {"type": "about:blank", "title": "Not found", "status": 404, "detail": "There is no such resource here."}
+NOT_FOUND = {
+    "type": "urn:dicomveil:problem:not-found",
+    "title": "Not found",
+    "status": 404,
+    "detail": "There is no such resource here.",
+}
+OURS = {"cache-control", "vary", "accept-ranges", "x-content-type-options"}
 
 
 def missing(answer: Answer) -> bool:
     """Compare the whole answer: a difference would tell the kinds of absence apart."""
     assert answer.status == 404
     assert answer.headers["content-type"] == "application/problem+json"
-    assert set(answer.headers) <= {"content-type", "content-length", "vary"}
+    assert set(answer.headers) == {"content-type", "content-length", *OURS}
     return bool(answer.json == NOT_FOUND)
 
 
@@ -105,9 +113,9 @@ async def test_a_path_with_a_comma_list_of_uids_is_missing(gateway: InProcess) -
     "path",
     [
         "/", "/worklists", "/worklists/none/dicom-web/studies", "/worklists/research/studies",
-        "/worklists/research/wado",
+        "/worklists/search-only/wado",
         "/studies", "/docs", "/openapi.json", "/metrics", "//worklists/research/dicom-web/studies",
-        "/worklists/research/dicom-web/patients", "/worklists/research/dicom-web",
+        "/worklists/research/dicom-web/patients", "/worklists/none/dicom-web", "/worklists/none/dicom-web/",
         "/worklists/RESEARCH/dicom-web/studies",
     ],
 )  # fmt: skip
@@ -117,7 +125,7 @@ async def test_what_is_not_listed_is_missing(gateway: InProcess, path: str) -> N
 
 @pytest.mark.parametrize(
     "below",
-    ["rendered", "thumbnail", "frames", "frames/1/rendered", "bulk/00100010", "bulkdata", "pixeldata", "metadata/x"],
+    ["frames", "bulk/00100010", "bulkdata/x/y", "pixeldata/1", "metadata/x", "reject/113001%5EDCM", "count", "zip"],
 )
 async def test_what_an_instance_does_not_offer_is_missing(gateway: InProcess, below: str) -> None:
     assert missing(await gateway["research"].get(f"{released(INSTANCE)}/{below}"))
@@ -140,8 +148,9 @@ async def test_a_worklist_that_only_searches_has_nothing_to_retrieve(gateway: In
 async def test_another_method_is_405_with_allow(gateway: InProcess, method: str, path: str) -> None:
     answer = await gateway.ask(f"/worklists/research/dicom-web{released(path)}", method=method)
     assert answer.status == 405
-    assert {"GET", "HEAD"} <= set(answer.headers["allow"].split(", "))
+    assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
     assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json["type"] == "urn:dicomveil:problem:method-not-allowed"
 
 
 async def test_options_tell_what_is_allowed(gateway: InProcess) -> None:

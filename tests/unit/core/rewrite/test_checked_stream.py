@@ -5,7 +5,7 @@ import pytest
 from gateway.core.errors import RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.facts import BULK_BYTES
+from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from tests.kit.splits import splits
 from tests.unit.core.rewrite.objects import CT, data_set_rewriter, engine, feed, walk

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from gateway.core.errors import BadRequest
-from gateway.core.rewrite.matching import is_universal, matches, split_list
+from gateway.core.rewrite.keys import is_universal
+from gateway.core.rewrite.matching import matches, split_list
 
 
 def element(*values: object, vr: str = "LO") -> bytes:

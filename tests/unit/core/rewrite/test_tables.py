@@ -29,7 +29,8 @@ def key(encoding: Encoding, tag: int, vr: str) -> bytes:
 
 
 OPERATIONS = [
-    (0x00281050, "DS", tables.KEEP, SHORT),
+    (0x00281050, "DS", tables.NUMBER, SHORT),
+    (0x00281055, "LO", tables.KEEP, SHORT),
     (0x00281201, "OW", tables.KEEP, LONG),
     (0x00324000, "LT", tables.REMOVE, SHORT),
     (0x00100030, "DA", tables.CONSTANT, SHORT),

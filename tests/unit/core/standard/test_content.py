@@ -49,7 +49,18 @@ def test_a_listed_concept_as_a_code_or_number_is_listed_only_where_the_table_say
     assert content.item(("SCT", "363698007"), "TEXT") is not None
     assert content.item(("SCT", "363698007"), "CODE") is None  # Finding Site
     assert content.item(("DCM", "121032"), "CODE") is not None  # Subject Sex
-    assert content.item(("DCM", "121022"), "NUM") is None
+    assert content.item(("DCM", "121071"), "NUM") is None  # Finding
+    assert content.item(("DCM", "121112"), "CODE") is None  # Source of Measurement, an image or a waveform
+    assert content.item(("DCM", "121022"), "NUM") == ("X", {})  # Accession Number
+    assert content.item(("DCM", "121029"), "CODE") == ("D", {})  # Subject Name
+    assert content.item(("DCM", "121029"), "CONTAINER") is None
+
+
+def test_a_concept_is_listed_in_whatever_value_type_and_case_of_its_scheme() -> None:
+    assert content.is_listed(("dcm", "121071"))
+    assert content.item(("dcm", "121022"), "TEXT") == content.item(("DCM", "121022"), "TEXT")
+    assert not content.is_listed(("dcm", "0"))
+    assert not content.is_listed(("99X", "121071"))
 
 
 def test_what_the_table_does_not_list_has_no_row() -> None:

@@ -1,0 +1,159 @@
+"""WADO-RS, Retrieve of bulk data and of pixel data (PS3.18 Sections 10.4.3.3 and 10.4.3.5).
+
+One value by the BulkDataURI of our metadata, or all of a study, series or instance. Which there are is read from the
+metadata as they are released: a value that the profile removes or changes has no BulkDataURI and is nowhere here.
+"""
+
+import itertools
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.requests import Request
+from starlette.types import ASGIApp
+
+from gateway.core.errors import NotAcceptable, NotReleased, OriginFailed
+from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.metadata import Elements, text
+from gateway.core.wire.jsonelement import decode_element
+from gateway.core.wire.multipart import MultipartWriter
+from gateway.routes.bulklinks import bulk_links, bulk_path, source_of
+from gateway.routes.exchange import Outcome, Streamed
+from gateway.routes.links import Links
+from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, Values, Wanted, answer, copied, new_writer
+from gateway.routes.target import source_instance, source_path
+from gateway.worklists.origin_json import read_json
+from gateway.worklists.source import Instance, valid_source
+from gateway.worklists.worklist import Worklist
+
+PIXELS: Final = ("7FE00010", "7FE00008", "7FE00009")
+ROWS, FRAMES = "00280010", "00280008"
+FRAMES_PER_REQUEST: Final = 200
+"""A frame list of this length stays below the shortest limits of URLs."""
+MAX_FRAMES: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What to ask the origin for, and where its parts are on the released side."""
+
+    path: str
+    locations: Iterator[str]
+
+
+class BulkService:
+    """Answers retrievals of bulk data of one worklist."""
+
+    def __init__(self, worklist: Worklist, links: Links) -> None:
+        self._worklist = worklist
+        self._links = links
+
+    async def value(self, request: Request) -> ASGIApp:
+        """Retrieve what a BulkDataURI of our metadata points at; no other element can be named."""
+        wanted = Wanted(request, BULK_TYPES, alone=True)
+        instance = await source_instance(self._worklist, request)
+        token = request.path_params["token"]
+        path = bulk_path(self._worklist, token, instance)
+        outcome = Outcome()
+        values = await wanted.open(self._worklist.origin, path, outcome)
+        base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
+        locations = itertools.repeat(f"{base}/bulkdata/{token}") if wanted.is_multipart else None
+        return answer(self._worklist.engine, values, locations, outcome)
+
+    async def all(self, request: Request) -> ASGIApp:
+        """Retrieve all bulk data of a study, a series or an instance, pixel data included."""
+        return await self._listed(request, Wanted(request, BULK_TYPES, alone=False), only_pixels=False)
+
+    async def pixels(self, request: Request) -> ASGIApp:
+        """Retrieve the pixel data of a study, a series or an instance."""
+        return await self._listed(request, Wanted(request, FRAME_TYPES, alone=False), only_pixels=True)
+
+    async def _listed(self, request: Request, wanted: Wanted, *, only_pixels: bool) -> ASGIApp:
+        path = await source_path(self._worklist, request)
+        base, outcome = self._links.service(request, self._worklist), Outcome()
+        sources = [one async for one in self._sources(path, base, outcome, only_pixels=only_pixels)]
+        if not sources:
+            raise NotReleased
+        opened = self._opened(wanted, sources, outcome)
+        first = await anext(opened, None)
+        if first is None:
+            raise NotAcceptable("the origin has no representation that the request accepts")
+        writer, media_type = new_writer(first[1])
+        return Streamed(self._parts(first, opened, writer), media_type, outcome=outcome)
+
+    async def _opened(
+        self, wanted: Wanted, sources: list[_Source], outcome: Outcome
+    ) -> AsyncIterator[tuple[_Source, Values]]:
+        """Ask for one after the other; what the request does not accept is left out."""
+        for source in sources:
+            try:
+                values = await wanted.open(self._worklist.origin, source.path, outcome)
+            except (NotAcceptable, NotReleased) as missing:
+                if wanted.takes_octets and isinstance(missing, NotReleased):
+                    raise OriginFailed("the origin has not what its metadata name") from None
+                outcome.is_partial = True  # some origins say 400, as if there were no such value
+                continue
+            yield source, values
+
+    async def _parts(
+        self, first: tuple[_Source, Values], rest: AsyncIterator[tuple[_Source, Values]], writer: MultipartWriter
+    ) -> AsyncIterator[Piece]:
+        async for piece in self._copied(*first, writer):
+            yield piece
+        async for source, values in rest:
+            async for piece in self._copied(source, values, writer):
+                yield piece
+        yield writer.end()
+
+    def _copied(self, source: _Source, values: Values, writer: MultipartWriter) -> AsyncIterator[Piece]:
+        return copied(self._worklist.engine, values, writer, source.locations, ends=False)
+
+    async def _sources(self, path: str, base: str, outcome: Outcome, *, only_pixels: bool) -> AsyncIterator[_Source]:
+        """Read the metadata and yield what of them is released; what the profile refuses makes the answer partial."""
+        worklist = self._worklist
+        async for elements in read_json(worklist.origin, f"{path}/metadata"):
+            source = source_of(elements)
+            if source.study != path.split("/")[2] or not (
+                valid_source(source.series) and valid_source(source.instance)
+            ):
+                raise OriginFailed("the origin answered with another study")
+            link = bulk_links(worklist, source, path, base)
+            paths: dict[str, str] = {}
+
+            def noted(uri: str) -> str:
+                url = link(uri)  # noqa: B023 - called before the next round
+                paths[url] = uri  # noqa: B023
+                return url
+
+            released = worklist.engine.metadata_elements(elements, noted)
+            if released is None:
+                outcome.is_partial = True
+                continue
+            pixels = _pixel_uri(elements)
+            for url, uri in paths.items():
+                if url.encode() in released and (uri == pixels or not only_pixels):
+                    token = url.rpartition("/")[2]
+                    yield _Source(bulk_path(worklist, token, source), itertools.repeat(url))
+            if pixels is None:
+                for one in _frames(elements, source, base + worklist.released_path(source)):
+                    yield one
+
+
+def _pixel_uri(elements: Elements) -> str | None:
+    """Return the origin's BulkDataURI of the pixel data; None where it gives none."""
+    for key in PIXELS:
+        if key in elements:
+            return decode_element(bytes(elements[key]), int(key, 16)).BulkDataURI
+    return None
+
+
+def _frames(elements: Elements, source: Instance, url: str) -> Iterator[_Source]:
+    """List pixel data without a BulkDataURI, which some origins give to native pixel data only, frame by frame."""
+    if ROWS not in elements:
+        return
+    count = text(elements, FRAMES)
+    frames = min(int(count), MAX_FRAMES) if count.isascii() and count.isdigit() else 1
+    for start in range(1, frames + 1, FRAMES_PER_REQUEST):
+        numbers = range(start, min(start + FRAMES_PER_REQUEST, frames + 1))
+        listed = ",".join(map(str, numbers))
+        yield _Source(f"{source.path}/frames/{listed}", iter([f"{url}/frames/{number}" for number in numbers]))

@@ -1,0 +1,130 @@
+"""The one loop that de-identifies the objects of an origin's answer, whatever they are packed into.
+
+An object that the profile refuses is not there. Once bytes of an object have been packed, a refusal is a fault like any
+other: what left cannot be taken back, and must look broken.
+"""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+from gateway.core.errors import NotReleased, RefusedByProfile
+from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.part10 import Part10Rewriter, joined
+from gateway.core.rewrite.passing import Passing, PassingPart10
+from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartEnd, PartStart
+from gateway.routes.exchange import Outcome
+
+Rewriter = Part10Rewriter | PassingPart10
+Locate = Callable[[Rewriter], str]
+"""Gives the released URL of an object whose head is known; empty where that does not say it."""
+DICOM = "application/dicom"
+
+
+class Packing(Protocol):
+    """How released objects lie in a body."""
+
+    def feed(self, pieces: list[Piece], rewriter: Rewriter) -> list[Piece]:
+        """Take the next bytes of an object, the first of a new one after ``end``; return those of the body."""
+
+    def end(self, rewriter: Rewriter) -> list[Piece]:
+        """Say that the object is whole."""
+
+    def refused(self) -> None:
+        """Say that an object was left out; nothing of it was fed."""
+
+    def close(self) -> Sequence[Piece]:
+        """Say that there are no more objects."""
+
+
+class Multipart:
+    """Objects as the parts of multipart/related."""
+
+    def __init__(self, writer: MultipartWriter, locate: Locate, outcome: Outcome) -> None:
+        self._writer = writer
+        self._locate = locate
+        self._outcome = outcome
+        self._begun = False
+
+    def feed(self, pieces: list[Piece], rewriter: Rewriter) -> list[Piece]:
+        """Put the part's header before its first bytes."""
+        if self._begun:
+            return pieces
+        self._begun = True
+        location = self._locate(rewriter)
+        header = {"Content-Type": DICOM} | ({"Content-Location": location} if location else {})
+        return [self._writer.part(header), *pieces]
+
+    def end(self, rewriter: Rewriter) -> list[Piece]:  # noqa: ARG002 - the signature of every packing
+        """Wait for the next part."""
+        self._begun = False
+        return []
+
+    def refused(self) -> None:
+        """Answer 206, if that can still be said."""
+        self._outcome.is_partial = True
+
+    def close(self) -> list[Piece]:
+        """Return the closing delimiter."""
+        return [self._writer.end()]
+
+
+class Bare:
+    """One object and nothing around it."""
+
+    def feed(self, pieces: list[Piece], rewriter: Rewriter) -> list[Piece]:  # noqa: ARG002 - the signature of every packing
+        """Return the bytes."""
+        return pieces
+
+    def end(self, rewriter: Rewriter) -> list[Piece]:  # noqa: ARG002 - the signature of every packing
+        """Return nothing more."""
+        return []
+
+    def refused(self) -> None:
+        """Return nothing instead."""
+
+    def close(self) -> list[Piece]:
+        """Return nothing more."""
+        return []
+
+
+async def released(
+    events: AsyncGenerator[Event, None], engine: Engine | Passing, study: str, packing: Packing, *, single: bool = False
+) -> AsyncIterator[Piece]:
+    """De-identify part by part, each an object of a (source) study; ``single``: the first that passes is all.
+
+    Raises NotReleased when nothing passes, RefusedByProfile only behind the first byte of an object, and what the
+    rewriter, the packing and ``events`` raise.
+    """
+    rewriter: Rewriter | None = None
+    begun, count = False, 0
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, PartStart):
+                rewriter, begun = engine.part10(study), False
+                continue
+            if rewriter is None:
+                continue
+            try:
+                pieces = rewriter.pieces(event.data) if isinstance(event, PartChunk) else rewriter.last_pieces()
+            except RefusedByProfile:
+                if begun:
+                    raise
+                packing.refused()
+                rewriter = None
+                continue
+            if pieces:
+                pieces, begun = packing.feed(pieces, rewriter), True
+            if isinstance(event, PartEnd):
+                pieces = pieces + packing.end(rewriter)
+                rewriter = None
+                count += 1
+            for piece in joined(pieces):
+                yield piece
+            if single and count:
+                return
+    if not count:
+        raise NotReleased
+    for piece in packing.close():
+        yield piece
