@@ -8,6 +8,7 @@ import pytest
 from tests.differential.corpus_files import CORPUS
 from tests.e2e.stack import IDENTIFIERS, STUDIES, Stack
 from tests.kit.servers import gateway, orthanc, worklists
+from tests.kit.twin import TwinStage, twins
 
 
 @pytest.fixture(scope="session")
@@ -18,10 +19,28 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         origin.load(*(CORPUS / study for study in STUDIES))
         mr = [one["0020000D"]["Value"][0] for one in origin.search("/studies?PatientID=MRN-0815&ModalitiesInStudy=MR")]
         teaching = {"profile": "nominal", "studies": mr, "domain": "research"}
-        settings = worklists(["research"], origin.dicomweb, reading={"identified": True}, teaching=teaching)
+        longitudinal = {"profile": "research-longitudinal"}
+        settings = worklists(
+            ["research"], origin.dicomweb, reading={"identified": True}, teaching=teaching, longitudinal=longitudinal
+        )
         settings["cors"] = {"origins": ["*"]}
         with gateway(folder / "gateway", settings) as server:
             yield Stack(origin, server, mr[0], IDENTIFIERS)
+
+
+@pytest.fixture(scope="session")
+def running_twins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TwinStage]:
+    """Start an archive of made-up studies, a gateway over it, and plain archives of the de-identified copies."""
+    with twins(tmp_path_factory.mktemp("twins")) as stage:
+        yield stage
+
+
+@pytest.fixture
+def twin_stage(running_twins: TwinStage) -> Iterator[TwinStage]:
+    """Lend them to one test; what the gateway printed meanwhile is shown when it fails."""
+    before = len(running_twins.gateway.log)
+    yield running_twins
+    print(running_twins.gateway.log[before:])
 
 
 @pytest.fixture

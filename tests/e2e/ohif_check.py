@@ -25,7 +25,7 @@ from tests.e2e.ohif_server import OHIF_DIST, Service, serve_ohif
 
 CHROMIUM: Final = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
-_FLAGS: Final = (
+FLAGS: Final = (
     "--no-sandbox",
     "--disable-quic",
     "--no-first-run",
@@ -62,12 +62,19 @@ _LIT, _COLOURS = 0.02, 12  # more than this share of lit pixels and this many co
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What to open and what to look for; ``forbid`` is matched without regard to case, also in bodies as bytes."""
+    """What to open and what to look for; ``forbid`` is matched without regard to case, also in bodies as bytes.
+
+    ``search`` is typed into the list, ``query`` stands in its address. ``activate`` names a series without pictures of
+    its own, by its modality, that is opened on top.
+    """
 
     base: str
     out: Path
     study: str = ""
     search: str = ""
+    query: str = ""
+    lists_only: bool = False
+    activate: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     forbid: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
@@ -93,13 +100,21 @@ class Outcome:
 
 def run_check(check: Check) -> Outcome:
     """Run one check; the outcome lists every problem, at most the browser's own failures are raised."""
-    check.out.mkdir(parents=True, exist_ok=True)
+    return run_checks([check])[0]
+
+
+def run_checks(checks: Sequence[Check]) -> list[Outcome]:
+    """Run several checks in one browser, each as a new visitor."""
+    outcomes = []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=check.chromium, args=list(_FLAGS))
+        browser = playwright.chromium.launch(executable_path=checks[0].chromium, args=list(FLAGS))
         try:
-            return _Visit(check, browser).run()
+            for check in checks:
+                check.out.mkdir(parents=True, exist_ok=True)
+                outcomes.append(_Visit(check, browser).run())
         finally:
             browser.close()
+    return outcomes
 
 
 class _Visit:
@@ -122,10 +137,13 @@ class _Visit:
             page.wait_for_timeout(500)
         outcome.rows = page.locator(_ROWS).count()
         self._keep("list")
-        if self._step("painted", self._paint):
-            self._turn_wheel()
-        page.wait_for_timeout(self._check.settle_s * 1000)
-        self._keep("study")
+        if not self._check.lists_only:
+            if self._step("painted", self._paint):
+                self._turn_wheel()
+            if self._check.activate:
+                self._step("activated", self._activate)
+            page.wait_for_timeout(self._check.settle_s * 1000)
+            self._keep("study")
         self._look_at_text()
         (self._check.out / "requests.tsv").write_text("\n".join(self._lines) + "\n")
         (self._check.out / "page.txt").write_text("\n=====\n".join(outcome.text))
@@ -154,7 +172,7 @@ class _Visit:
         return True
 
     def _list(self) -> None:
-        self._page.goto(f"{self._base}/", wait_until="domcontentloaded", timeout=self._timeout_ms)
+        self._page.goto(f"{self._base}/{self._check.query}", wait_until="domcontentloaded", timeout=self._timeout_ms)
         if self._check.search:
             self._page.locator(_FILTER).first.fill(self._check.search, timeout=self._timeout_ms)
             self._page.wait_for_timeout(1500)  # OHIF waits for the end of typing before it asks
@@ -174,6 +192,11 @@ class _Visit:
             if any(canvas["lit"] > _LIT and canvas["colours"] > _COLOURS for canvas in canvases):
                 return
         raise TimeoutError(f"no image painted within {self._check.timeout_s:.0f} s; canvases: {canvases}")
+
+    def _activate(self) -> None:
+        series = self._page.locator('[data-cy="study-browser-thumbnail-no-image"]', has_text=self._check.activate)
+        series.first.dblclick(timeout=self._timeout_ms)
+        self._page.wait_for_timeout(2000)
 
     def _turn_wheel(self) -> None:
         self._page.mouse.move(700, 450)

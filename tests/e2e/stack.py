@@ -5,8 +5,11 @@ from typing import Final
 
 from tests.kit.servers import Gateway, Orthanc
 
-STUDIES: Final = ("derived", "dicompyler-core", "heudiconv/heudiconv/tests/data/Phoenix", "dicomweb-client-js")
-"""Folders of the corpus: an MR of a made-up patient, a PDF about her, CT with RT objects, SR, ultrasound, PET."""
+_HIGHDICOM: Final = "highdicom/data/test_files"
+STUDIES: Final = ("derived", "dicompyler-core", "heudiconv/heudiconv/tests/data/Phoenix", "dicomweb-client-js",
+                  f"{_HIGHDICOM}/ct_image.dcm", f"{_HIGHDICOM}/seg_image_ct_binary_single_frame.dcm",
+                  f"{_HIGHDICOM}/sr_document.dcm")  # fmt: skip
+"""Of the corpus: an MR of a made-up patient, a PDF about her, CT with RT objects, SR, ultrasound, PET, CT with SEG."""
 
 IDENTIFIERS: Final = ("Beispiel", "Erika", "MRN-0815", "19611105", "ACC-4711", "Example General", "Muster")
 
