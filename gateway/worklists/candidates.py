@@ -15,6 +15,7 @@ from gateway.core.rewrite.hints import identifier, origin_fields, origin_hints, 
 from gateway.core.rewrite.keys import (
     INSTANCE_UID,
     ISSUER,
+    MODALITIES_IN_STUDY,
     PATIENT_ID,
     PATIENT_NAME,
     SERIES_UID,
@@ -106,7 +107,8 @@ class _Finder:
         """Find series or instances of the whole worklist."""
         worklist, search = self._worklist, self._search
         names = any(search.key(tag) for tag in (STUDY_UID, PATIENT_ID, PATIENT_NAME))
-        if worklist.selection.is_everything and not names:
+        counts = MODALITIES_IN_STUDY in {*search.include, *(key.root for key in search.keys)}
+        if worklist.selection.is_everything and not names and not counts:  # what a study counts, origins say of studies
             parameters = self._parameters((*UIDS[search.level], SOP_CLASS, PATIENT_ID, ISSUER))
             async for elements in read_pages(worklist.origin, self._below, encode_query(parameters), self._page()):
                 yield elements

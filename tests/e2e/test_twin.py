@@ -15,7 +15,7 @@ from PIL import Image
 
 from tests.kit.surfaces import Surface, differences, load, of_file, of_json, of_xml
 from tests.kit.twin import JSON, PROFILES, Twin, TwinStage, ask
-from tests.kit.twin_allowed import ALLOWED, METADATA, OWED, unexcused, unexcused_metadata
+from tests.kit.twin_allowed import ALLOWED, METADATA, unexcused, unexcused_metadata
 from tests.kit.twin_reference import Question
 from tests.kit.twin_searches import KINDS, Values, plain_lists, searches
 
@@ -76,7 +76,7 @@ def test_searches_and_metadata_are_those_of_the_plain_archive(compared: Compared
 
 
 def test_every_row_of_the_table_is_needed_and_written_down(compared: Compared) -> None:
-    rows = (*ALLOWED, *OWED, *METADATA)
+    rows = (*ALLOWED, *METADATA)
     text = DOC.read_text(encoding="utf-8")
     assert [f"| {row.name} | {row.why} |" for row in rows if f"| {row.name} | {row.why} |" not in text] == []
     assert {row.name for row in rows} - compared.used == set()

@@ -144,7 +144,7 @@ def _test(vr: str, value: str, rules: Rules) -> Callable[[Values], bool]:
         return lambda found: not any(_texts(found))
     if vr in MOMENT_VRS and not has_wildcard(value):
         return _moment(vr, value)
-    one = _name if vr == "PN" else _number if vr in NUMBER_VRS else _text
+    one = _name if vr == "PN" else _number if vr in NUMBER_VRS else _age if vr == "AS" else _text
     if rules.every_value and vr not in SINGLE_VALUE_VRS and "\\" in value:
         each_of = [one(part) for part in value.split("\\")]
         return lambda found: all(any(test(each) for each in found) for test in each_of)
@@ -164,6 +164,11 @@ def _moment(vr: str, value: str) -> Callable[[Values], bool]:
 def _text(wanted: str) -> Callable[[Any], bool]:
     pattern = wanted.strip(" ").casefold()
     return lambda value: value is not None and _matches_one(str(value).strip(" \0").casefold(), pattern)
+
+
+def _age(wanted: str) -> Callable[[Any], bool]:
+    """Compare as it stands: there are no patterns of ages (PS3.4 Section C.2.2.2.4)."""
+    return lambda value: value is not None and str(value).strip(" \0") == wanted.strip(" ")
 
 
 def _number(wanted: str) -> Callable[[Any], bool]:

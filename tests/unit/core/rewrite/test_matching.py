@@ -127,3 +127,8 @@ def test_nothing_is_in_no_range() -> None:
 def test_a_range_of_another_form_is_refused(wanted: str) -> None:
     with pytest.raises(BadRequest, match="a range"):
         matches(element("20200101", vr="DA"), "DA", wanted)
+
+
+def test_ages_know_no_patterns() -> None:
+    assert matches(element("062Y", vr="AS"), "AS", "062Y")
+    assert not matches(element("062Y", vr="AS"), "AS", "062*")
