@@ -25,6 +25,7 @@ from gateway.core.rewrite.search import UidSearch
 from gateway.core.rewrite.told import Facts, Told
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
+from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.standard.vr import VRS
 from gateway.core.wire import charset
 from gateway.core.wire.elements import ITEM, Encoding, elements
@@ -34,7 +35,9 @@ MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
 LONG_PIECE_BYTES = 4_096
 MIN_UID = 12
-"""A shorter UID is no more than a version number."""
+"""A shorter UID is no more than a version number; a longer one than PS3.5 Section 9.1 allows is none."""
+_WIDE_UIDS = (b"0\0.", b"1\0.", b"2\0.")
+"""How UIDs begin in UTF-16, in both orders of bytes."""
 MAX_NAMED_PATHS = 8
 
 Plain = Callable[[bytes], bytes]
@@ -64,7 +67,7 @@ class _Known:
         for piece in pieces:
             if len(piece) <= MAX_PIECE_BYTES:
                 forms = decoded(plain(piece)) if has_forms else [piece]
-                if len(forms) > 1:
+                if len(forms) > 1 or any(begin in piece for begin in _WIDE_UIDS):
                     self.others[piece] = folded(b"\n".join(forms))
                 self.clean.add(piece)
                 self._bytes += sum(map(len, forms))
@@ -112,7 +115,7 @@ class FinalCheck:
             if attribute not in into:
                 into[attribute] = released if self._is_kept(one, plan) else found
             into[attribute].update(one.values)
-        return frozenset([uid.encode() for uid in found - released if len(uid) >= MIN_UID])
+        return frozenset([uid.encode() for uid in found - released if MIN_UID <= len(uid) <= MAX_UID_LENGTH])
 
     def _is_kept(self, told: Told, plan: Plan) -> bool:
         """Say whether the profile releases an attribute as it is: then its value is no secret of this object."""
@@ -192,8 +195,12 @@ class ObjectCheck:
             found = list(dict.fromkeys(paths))
         except (GatewayError, IndexError, struct.error):
             found = [()]  # what cannot be read cannot be cleared
-        if not found:
-            self._known.remember(pieces, plain)
+        if (
+            not found
+        ):  # what may name the subject was cleared where it stands: elsewhere it may be none of the exceptions
+            may_be_in = self._known.needles.may_be_in
+            clear = [one for one in pieces if not may_be_in(folded(b"\n".join(decoded(plain(one)))))]
+            self._known.remember(clear, plain)
             return
         self._owner.refused += 1
         self.is_refused = True

@@ -22,8 +22,9 @@ from gateway.core.wire import charset
 
 BIRTH_DATE: Final = 0x00100030
 MIN_PART, MIN_DENSE_PART, MIN_MIXED, MIN_PLAIN = 4, 2, 4, 6
-MAX_NEEDLES, MAX_COMPARED = 20_000, 500
-"""An object that names more people cannot be checked; comparing all with all is for objects that name few."""
+MAX_NEEDLES, MAX_COMPARED, MAX_CHARACTERS = 20_000, 500, 1_024
+"""An object that names more people cannot be checked; comparing all with all is for objects that name few. A text that
+is longer than any identifier identifies nobody as a whole."""
 MIN_NUMBER: Final = 8
 """Among numbers (DS, IS) a shorter number is no identifier."""
 _NAMING_COMPONENTS: Final = 3
@@ -184,7 +185,7 @@ def _names_somebody(word: str) -> bool:
 def _of_code(value: str) -> Iterator[Needle]:
     is_number, is_word = value.isdecimal(), not any(map(str.isdecimal, value))
     least = MIN_PLAIN if is_number or is_word else MIN_MIXED
-    if sum(map(str.isalnum, value)) >= least and value.casefold() not in _NOBODY:
+    if len(value) <= MAX_CHARACTERS and sum(map(str.isalnum, value)) >= least and value.casefold() not in _NOBODY:
         yield _one(value, _NO_CODE, Where.NUMBERS if is_number and len(value) >= MIN_NUMBER else Where.CODES)
 
 

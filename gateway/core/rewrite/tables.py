@@ -66,7 +66,7 @@ PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096
-MAX_BLOCKS, MAX_SIZES = 512, 16
+MAX_BLOCKS, MAX_SIZES, MAX_BEGINS = 512, 16, 1_024
 STUDY_UID, SERIES_UID = 0x0020000D, 0x0020000E
 LENGTH_TO_END, CONTENT_SEQUENCE = 0x00080001, 0x0040A730
 PATIENT_TAGS = frozenset({0x00100010, 0x00100020})
@@ -225,7 +225,7 @@ class Table:
         """
         place = self._plan.item_place(self._place, concept, value_type)
         found = None if place is None else self._shared(place, self.encoding, self.sequence)
-        if begins:
+        if 0 < len(begins) <= MAX_BEGINS:
             if len(self.begun) >= MAX_MEMO or (len(self.sizes) >= MAX_SIZES and len(begins) not in self.sizes):
                 self.begun.clear()
                 self.sizes.clear()

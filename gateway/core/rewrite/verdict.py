@@ -21,7 +21,7 @@ _VOCABULARY = frozenset({0x00080070, 0x00080100, 0x00080104, 0x00080119, 0x00081
 _NUMBERS = frozenset({"AT", "FD", "FL", "SL", "SS", "SV", "UL", "US", "UV"})
 """VRs of binary numbers, which say nothing as text."""
 _NUMERIC = re.compile(rb"[0-9+.eE \\\0-]*")
-MAX_WORK = 1 << 26
+MAX_WORK = 1 << 23
 """Characters times needles of one object: what would take more to clear is not cleared."""
 _BULK = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _WRITTEN = frozenset({Action.REPLACE, Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN})

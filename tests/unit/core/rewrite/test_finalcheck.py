@@ -214,3 +214,26 @@ def test_a_long_piece_is_searched_in_all_its_items() -> None:
         items = [EXPLICIT_LE.make(DESCRIPTION, "LO", text.encode()) for text in named]
         data = b"".join(EXPLICIT_LE.tag(0xFFFEE000) + EXPLICIT_LE.u32.pack(len(body)) + body for body in items)
         assert checked.passes([EXPLICIT_LE.make(0x00081115, "SQ", data)]) == passes
+
+
+def test_what_was_cleared_where_it_stands_is_searched_elsewhere() -> None:
+    value = (
+        b"abcd" + EXPLICIT_LE.tag(0xFFFEE000) + b"Smith made this " + b"x" * 5_000
+    )  # looks like the begin of an item
+    checked = Checked()
+    assert checked.passes([element(0x00080070, value)])  # makers may have anybody's name
+    assert not checked.passes([element(SERIAL, value)])
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-16-le", "utf-16-be"])
+def test_the_uid_of_a_later_object_is_found_in_what_is_known(encoding: str) -> None:
+    checked = Checked()
+    piece = element(0x00283006, OTHER_UID.encode(encoding), "OW")
+    assert checked.passes([piece])
+    assert not checked.passes([piece], head(OTHER_UID))
+
+
+def test_uids_that_are_none_and_texts_that_identify_nobody_cost_nothing() -> None:
+    many = "\\".join("1." * (40 + n) + "2" for n in range(200))
+    data = head(more=element(0x00080058, many, "UI") + element(0x00102155, "+49 30 " * 100_000, "UT"))
+    assert Checked().passes([element(0x00283006, b"1." * 100_000, "OW"), element(SERIAL, b"1" * 64)], data)
