@@ -31,7 +31,7 @@ def test_a_new_secret_follows_an_old_one(stack: Stack, tmp_path: Path) -> None:
         sources = [reidentify(server, found) for found in (old, new)]
     assert sources[0] == sources[1]
     study = stack.origin.search(f"/studies?StudyInstanceUID={sources[0]['study']}")
-    assert study[0]["00100020"]["Value"] == [sources[0]["patient"]] == ["MRN-0815"]
+    assert study[0]["00100020"]["Value"] == [sources[0]["patient"]] != [old["patient"]]
     series = f"/studies/{sources[0]['study']}/series/{sources[0]['series']}/instances"
     assert sources[0]["instance"] in uids(stack.origin.search(series), "00080018")
 

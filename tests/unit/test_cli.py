@@ -47,6 +47,19 @@ def test_check_says_what_a_sound_file_holds(settings: Path) -> None:
     assert (result.exit_code, result.output) == (0, "ok: 2 worklists, 1 profile\n")
 
 
+@pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o640, False), (0o644, True), (0o602, True)])
+def test_check_warns_of_a_secret_that_everyone_can_read(settings: Path, mode: int, *, warned: bool) -> None:
+    for name in ("new", "old"):
+        (settings.parent / name).write_text(name + SECRET)
+    (settings.parent / "old").chmod(mode)
+    (settings.parent / "new").chmod(0o600)
+    settings.write_text("previous_secrets: [{file: old}]\n" + SETTINGS.replace("{env: SECRET}", "{file: new}"))
+    result = run("check", "--config", settings)
+    assert result.exit_code == 0
+    warning = f"warning: {settings}:1: previous_secrets[0]: other users of this machine can read or change old; chmod 600 it\n"
+    assert result.stderr == (warning if warned else "")
+
+
 def test_check_lists_every_fault_with_file_and_line(settings: Path) -> None:
     settings.write_text(SETTINGS + "  y: {origin: b, profil: nominal}\ncolour: red\n")
     result = run("check", "--config", settings)
@@ -85,6 +98,10 @@ def test_profiles_are_listed_with_comment_and_options() -> None:
     assert result.exit_code == 0
     assert re.search(r"^nominal\n  The Basic Application Level", result.stdout, re.MULTILINE)
     assert "  options: retain_device_identity" in result.stdout
+    strict = result.stdout.split("\nstrict\n")[1].split("\n\n")[0]
+    assert "\n  options: none\n  based on nothing else" not in strict
+    assert "  details: PatientBirthDate, PatientID, PatientName, PatientSex, StudyDate\n" in strict
+    assert "  also: sop_classes: images, final_check: true\n" in strict
 
 
 def test_profiles_of_a_folder_come_first_and_their_faults_are_told(tmp_path: Path) -> None:
@@ -153,11 +170,14 @@ def test_profiles_and_check_warn_of_what_is_kept_although_the_table_names_it(tmp
 
 def test_explain_suggests_the_profile_that_was_meant() -> None:
     result = run("explain", "nominl", "PatientID")
-    assert (result.exit_code, result.stderr) == (1, 'Error: no profile named "nominl" (did you mean "nominal"?)\n')
+    assert (result.exit_code, result.stderr) == (1, 'Error: no profile named "nominl" (did you mean "nominal"?); dicomveil profiles lists them\n')
 
 
 def test_explain_refuses_what_is_no_attribute() -> None:
-    assert run("explain", "nominal", "PatientIdd").exit_code == 1
+    for asked, meant in (("PatientIdd", "PatientID"), ("studydate", "StudyDate"), ("OverlayDat", "OverlayData")):
+        result = run("explain", "nominal", asked)
+        assert result.exit_code == 1
+        assert result.stderr.endswith(f'(did you mean "{meant}"?)\n')
 
 
 def deidentify(tmp_path: Path, *arguments: object, **environment: str | None) -> Result:
@@ -178,11 +198,19 @@ def test_deidentify_reports_on_stdout_and_draws_nothing_without_a_terminal(tmp_p
 def test_deidentify_gives_the_same_pseudonyms_for_the_same_secret_and_domain(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     deidentify(tmp_path, CT)
-    assert deidentify(tmp_path, CT).stdout.splitlines()[1] == "1 file already there"
+    assert deidentify(tmp_path, CT).stdout == "0 files de-identified\n1 file already there\n"
     deidentify(tmp_path, CT, "--secret-file", tmp_path / "secret", DICOMVEIL_SECRET="another" * 10)
     assert len(names(tmp_path)) == 1
     deidentify(tmp_path, CT, "--domain", "trial-7")
     assert len(names(tmp_path)) == 2
+
+
+def test_deidentify_of_nothing_is_no_success(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = deidentify(tmp_path, tmp_path / "empty")
+    assert (result.exit_code, result.stderr) == (1, "no DICOM file found\n")
+    (tmp_path / "empty" / "notes.txt").write_text("none")
+    assert deidentify(tmp_path, tmp_path / "empty").exit_code == 1
 
 
 def test_deidentify_without_a_secret_says_so_and_takes_one_for_this_run(tmp_path: Path) -> None:

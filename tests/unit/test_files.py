@@ -111,6 +111,7 @@ def test_a_second_run_finds_its_copies_already_there(source: Path, tmp_path: Pat
     before = (copy.stat().st_ino, copy.read_bytes())
     report = run([source], tmp_path / "out")
     assert (report.released, report.already_there, report.failures) == (0, 1, [])
+    assert not report.actions
     assert (copy.stat().st_ino, copy.read_bytes()) == before
 
 
@@ -120,6 +121,7 @@ def test_another_file_under_the_same_name_is_never_overwritten(source: Path, tmp
     copy.write_bytes(b"mine")
     report = run([source], tmp_path / "out")
     assert [failure.kind for failure in report.failures] == ["NameTaken"]
+    assert report.failures[0].what.endswith(f"{copy} is there with other content; choose another --out")
     assert copy.read_bytes() == b"mine"
 
 

@@ -73,6 +73,13 @@ def test_identifiers_are_printed_with_their_sources(folder: Path) -> None:
     ]
 
 
+def test_a_pseudonym_is_found_in_lower_case_as_in_a_search(folder: Path) -> None:
+    pseudonym = RING.patient("", dcmread(CT).PatientID, "")
+    result = served(folder, pseudonym.lower())
+    assert (result.exit_code, result.stdout.splitlines()[1].split()[:2]) == (0, [pseudonym, "patient"])
+    assert [note["released"] for note in notes(folder / "reidentify-audit.jsonl")] == [pseudonym]
+
+
 def test_an_unknown_value_is_said_and_the_exit_code_is_1(folder: Path) -> None:
     known, unknown = RING.patient("", dcmread(CT).PatientID, ""), RING.uid("9.9")
     result = served(folder, known, unknown)

@@ -195,9 +195,7 @@ class ObjectCheck:
             found = list(dict.fromkeys(paths))
         except (GatewayError, IndexError, struct.error):
             found = [()]  # what cannot be read cannot be cleared
-        if (
-            not found
-        ):  # what may name the subject was cleared where it stands: elsewhere it may be none of the exceptions
+        if not found:  # what may name the subject was cleared where it stands, and nowhere else
             may_be_in = self._known.needles.may_be_in
             clear = [one for one in pieces if not may_be_in(folded(b"\n".join(decoded(plain(one)))))]
             self._known.remember(clear, plain)

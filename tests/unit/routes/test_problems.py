@@ -16,6 +16,8 @@ from gateway.core.errors import (
     OriginFailed,
     OriginTimedOut,
     RefusedByProfile,
+    RenderingBusy,
+    RenderingFailed,
     StateFailed,
 )
 from gateway.routes.problems import FAILED, KINDS, METHOD_NOT_ALLOWED, problem, problem_of_status, problem_response
@@ -38,6 +40,8 @@ from gateway.routes.problems import FAILED, KINDS, METHOD_NOT_ALLOWED, problem, 
         (OriginFailed("origin archive: no connection"), 502, "origin-failed", "See the gateway's log."),
         (OriginTimedOut("origin archive: silent"), 504, "origin-timed-out", "See the gateway's log."),
         (StateFailed("the state store failed (OperationalError)"), 503, "state-failed", "See the gateway's log."),
+        (RenderingBusy("all processes are busy", 7), 503, "rendering-busy", "The request may be sent again."),
+        (RenderingFailed("no process starts"), 500, "gateway-failed", "See the gateway's log."),
         (GatewayError("state.db is locked"), 500, "gateway-failed", "See the gateway's log."),
     ],
 )

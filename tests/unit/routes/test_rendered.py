@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from pydicom.dataset import FileDataset
 from pydicom.encaps import get_frame
 from pydicom.uid import UID
 
+from gateway.rendering.pool import AHEAD
 from tests.kit.archive import Archive, Asked, Reply, Row, json_reply, multipart_reply, reply
 from tests.kit.images import (
     CANARY,
@@ -251,6 +253,15 @@ async def test_a_study_as_one_image_is_one_in_its_middle(gateway: InProcess, lev
     assert (await png(gateway, f"{PATHS[level]}/rendered")).shape[:2] == (48, 64)
 
 
+@pytest.mark.parametrize("accept", [None, "image/gif", "video/mp4"])
+async def test_an_animation_shows_a_frame_once(gateway: InProcess, accept: str | None) -> None:
+    answer = await gateway["research"].get(released(f"{path_of(MOVING)}/frames/1,2,1/rendered"), accept)
+    assert (answer.status, answer.json["detail"]) == (400, "frames: an animation shows each frame once")
+    parts = 'multipart/related; type="image/png"'
+    answer = await gateway["research"].get(released(f"{path_of(MOVING)}/frames/1,2,1/rendered"), parts)
+    assert len(answer.parts()) == 3
+
+
 # Thumbnails
 
 
@@ -445,6 +456,41 @@ async def test_an_image_that_is_too_large_is_not_fetched(tmp_path: Path) -> None
         answer = await running["research"].get(released(f"{ROW.path}/rendered"), None)
     assert (answer.status, answer.json["detail"]) == (406, "the image is too large to be rendered")
     assert not archive.count(f"{ROW.path}/frames/1")
+
+
+@pytest.mark.parametrize(
+    ("frames", "query"),
+    [(16_000_000, "?viewport=1,1"), (10, "?viewport=8192,8192"), (10, "?viewport=,,0,0,8192,8192"), (90_000, "")],
+)
+async def test_an_animation_that_is_too_large_is_not_fetched(tmp_path: Path, frames: int, query: str) -> None:
+    archive = archive_of(reply(b""), _00280008={"vr": "IS", "Value": [frames]})
+    async with over(archive, tmp_path) as running:
+        answer = await running["research"].get(released(f"{ROW.path}/rendered{query}"), "image/gif")
+    assert (answer.status, answer.json["detail"]) == (406, "the animation is too large: ask for fewer frames, or smaller")
+    assert not [asked for asked in archive.asked if "/frames/" in asked.path]
+
+
+async def test_who_waits_for_a_turn_holds_no_frame(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    go_on = asyncio.Event()
+
+    async def slowly(connection: Connection, asked: Asked) -> None:
+        await go_on.wait()
+        await multipart_reply([SAMPLES.tobytes()], "application/octet-stream")(connection, asked)
+
+    archive = archive_of(slowly)
+    async with over(archive, tmp_path) as running:
+        asked = [
+            asyncio.create_task(running["research"].get(released(f"{ROW.path}/thumbnail"), None)) for _ in range(12)
+        ]
+        async with asyncio.timeout(10):
+            while archive.count(f"{ROW.path}/metadata") < 12:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        fetched = archive.count(f"{ROW.path}/frames/1")
+        go_on.set()
+        assert [answer.status for answer in await asyncio.gather(*asked)] == [200] * 12
+    assert fetched == 2 + AHEAD
 
 
 async def test_a_table_outside_of_the_study_is_not_fetched(tmp_path: Path) -> None:

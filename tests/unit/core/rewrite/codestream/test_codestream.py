@@ -35,6 +35,9 @@ from tests.unit.core.rewrite.codestream.streams import cleaned_place, fed, in_ev
 NOTHING_TO_CLEAN = {"1.2.840.10008.1.2.1.98", "1.2.840.10008.1.2.8.1"}
 COMMENT = segment(0xFE, TEXT)
 EXPLICIT = "1.2.840.10008.1.2.1"
+REFERENCED = {uid for uid, syntax in TRANSFER_SYNTAXES.items() if syntax.name.startswith("JPIP")}
+UNCOMPRESSED = {uid for uid, syntax in TRANSFER_SYNTAXES.items() if not syntax.encapsulated} - REFERENCED
+UNCOMPRESSED |= NOTHING_TO_CLEAN
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -129,7 +132,7 @@ def test_a_transfer_syntax_says_which_codec_a_clip_has() -> None:
     assert TEXT not in fed(one, [mp4(PLACES["MP4 H.265 SEI"].data, moov_last=True)[:40], b""])
 
 
-@pytest.mark.parametrize("syntax", ["", EXPLICIT])
+@pytest.mark.parametrize("syntax", ["", *sorted(UNCOMPRESSED)])
 @pytest.mark.parametrize("place", ["JPEG COM", "JPEG 2000 COM", "JP2 xml", "JPEG XL Exif", "MP4 udta"])
 def test_octets_that_are_compressed_without_saying_so_are_cleaned_too(place: str, syntax: str) -> None:
     def start() -> CodestreamCleaner:
@@ -140,24 +143,58 @@ def test_octets_that_are_compressed_without_saying_so_are_cleaned_too(place: str
     assert TEXT not in in_every_chunking(start, PLACES[place].data)
 
 
-@pytest.mark.parametrize("octets", [b"", b"\xff", b"\xff\xd8", b"\xff\xd8\x00 pixels" * 9, TEXT * 9, bytes(64)])
-def test_other_octets_pass(octets: bytes) -> None:
-    one = of_type("application/octet-stream")
+@pytest.mark.parametrize("syntax", ["", *sorted(UNCOMPRESSED)])
+@pytest.mark.parametrize("place", ["MPEG-2 user data", "H.264 user data", "H.265 user data"])
+def test_clips_that_do_not_say_what_they_are_are_cleaned_too(place: str, syntax: str) -> None:
+    start = {
+        "MPEG-2 user data": b"\0\0\1\xb3\x14\0\xf0\x14\xff\xff\xe0\x18",
+        "H.264 user data": b"\0\0\0\1\x67\x42\xc0\x1e\xd9\0",
+        "H.265 user data": b"\0\0\0\1\x40\1\x0c\1\xff\xff\1\x60",
+    }
+    one = of_type("application/octet-stream", syntax)
     assert one
-    assert fed(one, [octets]) == octets
+    released = fed(one, [start[place] + PLACES[place].data])
+    assert TEXT not in released
+    assert released.startswith(start[place])
 
 
 @pytest.mark.parametrize(
-    ("media_type", "syntax"),
+    "octets",
     [
-        ("application/pdf", ""),
-        ("application/octet-stream", "1.2.840.10008.1.2.2"),
-        ("application/octet-stream", "1.2.840.10008.1.2.8.1"),
-        ("application/octet-stream", "1.2.3"),
+        b"",
+        b"\xff",
+        b"\xff\xd8",
+        b"\xff\xd8\x00 pixels" * 9,
+        TEXT * 9,
+        bytes(64),
+        b"\0\0\0\1" * 9,  # pixels that begin as units do
+        b"\0\0\1\xb3" * 9,
+        b"\0\0\0\1\x67\0\x67\0" * 9,
+        b"%PDF-1.7" * 9,
     ],
 )
-def test_what_has_no_codestream_passes(media_type: str, syntax: str) -> None:
-    assert of_type(media_type, syntax) is None
+@pytest.mark.parametrize("syntax", ["", *sorted(UNCOMPRESSED)])
+def test_other_octets_pass(octets: bytes, syntax: str) -> None:
+    for media_type in ("application/octet-stream", "application/pdf"):
+        one = of_type(media_type, syntax)
+        assert one
+        assert fed(one, [octets]) == octets
+
+
+@pytest.mark.parametrize("syntax", ["", EXPLICIT])
+@pytest.mark.parametrize("item", [b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"])
+def test_octets_in_items_are_refused(item: bytes, syntax: str) -> None:
+    one = of_type("application/octet-stream", syntax)
+    assert one
+    with pytest.raises(MalformedInput):
+        fed(one, [item + bytes(4) + item + b"\x04\0\0\0" + PLACES["JPEG COM"].data])
+
+
+@pytest.mark.parametrize("syntax", ["1.2.3", "1.2.840.113619.5.2", *sorted(REFERENCED)])
+@pytest.mark.parametrize("media_type", ["application/octet-stream", "application/pdf"])
+def test_octets_in_a_transfer_syntax_that_has_none_are_refused(media_type: str, syntax: str) -> None:
+    with pytest.raises(MalformedInput):
+        of_type(media_type, syntax)
 
 
 @pytest.mark.parametrize(("media_type", "syntax"), [("image/jpeg", ""), ("application/octet-stream", JPEG)])
