@@ -30,19 +30,25 @@ DUMMY: Final = {"DA": "19000101", "DT": "19000101000000", "TM": "000000", "AS": 
 NOT_TEXT: Final = {"SQ", "OB", "OW", "UN", "FD", "FL", "US", "UL", "SS", "SL", "OB or OW"}
 
 
-def gateway(*, final_check: bool = False) -> Deidentify:
-    """Make this project's engine under profile nominal; it lives as long as a worklist does."""
+def gateway(*, final_check: bool = False, everything: bool = False) -> Deidentify:
+    """Make this project's engine under profile nominal; it lives as long as a worklist does.
+
+    ``everything``: with all options that can stand together and do not act on pixels.
+    """
     from gateway.copying import read_chunks, rewrite_file
     from gateway.core.profile.model import Profile
-    from gateway.core.profile.parse import parse_profile
+    from gateway.core.profile.parse import AVAILABLE, parse_profile
     from gateway.core.pseudonym.keys import KeyRing
     from gateway.core.rewrite.engine import Engine
+    from gateway.core.standard.ps315 import Option
 
     def load(name: str) -> Profile:
         path = REPOSITORY / "profiles" / f"{name}.yaml"
         return parse_profile(path.read_text(encoding="utf-8"), str(path), load)
 
-    engine = Engine(replace(load("nominal"), final_check=final_check), KeyRing(bytes(range(32)), "benchmark"))
+    options = AVAILABLE - {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_UIDS} if everything else frozenset()
+    profile = replace(load("nominal"), options=options, final_check=final_check)
+    engine = Engine(profile, KeyRing(bytes(range(32)), "benchmark"))
 
     def deidentify(source: str, target: str) -> None:
         read = os.open(source, os.O_RDONLY)
@@ -155,6 +161,7 @@ def deid() -> Deidentify:
 TOOLS: Final[dict[str, Callable[[], Deidentify]]] = {
     "gateway": gateway,
     "gateway, final check": lambda: gateway(final_check=True),
+    "gateway, everything on": lambda: gateway(final_check=True, everything=True),
     "copy": copy,
     "pydicom": pydicom,
     "naive": naive,

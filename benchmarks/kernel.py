@@ -32,13 +32,15 @@ NUMERIC_VALUE: Final = b"\x40\x00\x0a\xa3"
 COLD: Final = "gateway, first of a study"
 GDCMANON: Final = "gdcmanon"
 CHECKED: Final = "gateway, final check"
-OURS: Final = {"gateway", COLD, CHECKED}
+EVERYTHING: Final = "gateway, everything on"
+OURS: Final = {"gateway", COLD, CHECKED, EVERYTHING}
 NOT_PEERS: Final = OURS | {"copy", "pydicom", "naive"}
 ORDER: Final = (
     "copy",
     "gateway",
     COLD,
     CHECKED,
+    EVERYTHING,
     GDCMANON,
     "dcmanon",
     "pydicom",
