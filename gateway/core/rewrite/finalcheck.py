@@ -33,7 +33,7 @@ from gateway.core.wire.jsonelement import Elements, text
 
 MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
-LONG_PIECE_BYTES = 4_096
+LONG_PIECE_BYTES, MAX_HEADER_BYTES = 4_096, 12
 MIN_UID = 12
 """A shorter UID is no more than a version number; a longer one than PS3.5 Section 9.1 allows is none."""
 _WIDE_UIDS = (b"0\0.", b"1\0.", b"2\0.")
@@ -151,32 +151,36 @@ class ObjectCheck:
 
     def pieces(self, pieces: Iterable[bytes | memoryview], encoding: Encoding) -> None:
         """Search whole elements that follow each other; views are of Pixel Data and pass."""
-        found = [piece for piece in pieces if type(piece) is bytes]
+        found = _whole(pieces)
         searched = found
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
-        cut = [part for piece in searched for part in _cut(piece, encoding)]
-        if cut and self._is_suspicious(cut, _as_it_is, encoding.tag(ITEM)):
-            self._judge(self._verdict().data_set(b"".join(found), encoding), cut, _as_it_is)
+        cleared = self._known.clean
+        cut = [part for piece in searched if piece not in cleared for part in _cut(piece, encoding)]
+        if found and self._is_suspicious(searched, cut, _as_it_is, encoding.tag(ITEM)):
+            self._judge(self._verdict().data_set(b"".join(found), encoding), searched, _as_it_is)
 
     def elements(self, elements: Elements) -> None:
         """Search a data set of the JSON Model."""
-        found = [bytes(value) for value in elements.values()]
-        if self._is_suspicious(found, unescaped):
+        found = [b"%b:%b" % (key.encode(), value) for key, value in elements.items()]
+        if self._is_suspicious(found, found, unescaped):
             self._judge(self._verdict().json(elements), found, unescaped)
 
-    def _is_suspicious(self, pieces: Collection[bytes], plain: Plain, tag: bytes = b"") -> bool:
-        """Search bytes for bytes; False means that nothing is there. ``tag``: what may have stood between two pieces.
+    def _is_suspicious(
+        self, pieces: Collection[bytes], parts: Collection[bytes], plain: Plain, tag: bytes = b""
+    ) -> bool:
+        """Search bytes for bytes; False means that nothing is there. ``parts`` are of pieces that were not cleared yet.
 
-        It is searched with them: UTF-16 text with its mark may begin or end with these bytes.
+        ``tag``: what may have stood between two of them. It is searched with them: UTF-16 text with its mark may begin
+        or end with these bytes.
         """
         known = self._known
         if self._search.finds(b"\n".join(pieces)):
             return True
-        here = set(pieces)
+        here = {*pieces, *parts}
         if known.others and any(self._search.finds(known.others[piece]) for piece in known.others.keys() & here):
             return True
-        fresh = here - known.clean
+        fresh = set(parts) - known.clean
         if not fresh:
             return False
         forms = decoded(plain((tag[:2] + b"\n" + tag[2:]).join([b"", *fresh, b""])))
@@ -195,15 +199,26 @@ class ObjectCheck:
             found = list(dict.fromkeys(paths))
         except (GatewayError, IndexError, struct.error):
             found = [()]  # what cannot be read cannot be cleared
-        if not found:  # what may name the subject was cleared where it stands, and nowhere else
-            may_be_in = self._known.needles.may_be_in
-            clear = [one for one in pieces if not may_be_in(folded(b"\n".join(decoded(plain(one)))))]
-            self._known.remember(clear, plain)
+        if not found:  # in whole elements: what was cleared at one attribute was not cleared at another
+            self._known.remember(pieces, plain)
             return
         self._owner.refused += 1
         self.is_refused = True
         where = ", ".join(format_path(path) for path in found[:MAX_NAMED_PATHS] if path)
         raise RefusedByProfile(f"the final check found an identifier of the subject at {where or 'an unknown place'}")
+
+
+def _whole(pieces: Iterable[bytes | memoryview]) -> list[bytes]:
+    """Put the header of a sequence and its items together again, so that a piece says where it stands."""
+    found: list[bytes] = []
+    header = b""
+    for piece in pieces:
+        if type(piece) is bytes:
+            whole = header + piece
+            header = whole if len(whole) <= MAX_HEADER_BYTES else b""
+            if not header:
+                found.append(whole)
+    return [*found, header] if header else found
 
 
 def _cut(piece: bytes, encoding: Encoding) -> list[bytes]:
