@@ -63,7 +63,7 @@ $(VENV)/.created:
 # The project itself is installed in place, without a look at the network: its build tools are locked as well.
 $(VENV)/.runtime: $(VENV)/.created requirements.lock requirements-build.lock pyproject.toml
 	@echo "Installing into $(VENV)"
-	$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock
+	$(PIP) install --quiet --require-hashes -r requirements.lock -r requirements-build.lock
 	$(PIP) install --no-deps --no-build-isolation --no-index --quiet --editable .
 	@touch $@
 

@@ -47,7 +47,8 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     origins = {name: _origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
-    renderers = Renderers(max(1, (os.cpu_count() or 1) - 1))  # the loop that streams has a processor of its own
+    # Of three processors or more the loop that streams has one; of two processes one is kept free of animations.
+    renderers = Renderers(max(2, (os.cpu_count() or 1) - 1))
     routes: list[BaseRoute] = [*admin_routes(origins, store)]
     for listed in settings.worklists.values():
         routes += worklist_routes(_worklist(listed, origins, store, secrets), links, renderers)

@@ -6,7 +6,7 @@ import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -120,10 +120,11 @@ def serve(config: Path, host: str, port: int, workers: int) -> None:
 def check(config: Path) -> None:
     """Check a settings file and its profiles.
 
-    Lists every fault at once, each with file and line, and exits with 1 when there is any.
+    Lists every fault at once, each with file and line, and exits with 1 when there is any. Of a profile whose form is
+    wrong, such as a key that there is not, the rest is judged once that is put right.
     """
     settings = _settings(config, faults_to_stderr=False)
-    _print_warnings(list(settings.profiles.values()))
+    _print_warnings(list(settings.profiles.values()), settings.warnings)
     worklists, profiles = len(settings.worklists), len(settings.profiles)
     click.echo(f"ok: {_count(worklists, 'worklist')}, {_count(profiles, 'profile')}")
 
@@ -215,7 +216,10 @@ def deidentify(
     except OSError as error:
         raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
     _print_report(report)
-    if report.failures:
+    nothing = not (report.released or report.already_there or report.failures)
+    if nothing:
+        click.echo("no DICOM file found", err=True)
+    if nothing or report.failures:
         sys.exit(1)
 
 
@@ -316,23 +320,31 @@ def _print_report(report: "Report") -> None:
     for number, what in lines:
         if number or what == "de-identified":
             click.echo(f"{_count(number, 'file')} {what}")
-    if report.actions:
+    if report.released:
         actions = ", ".join(f"{name} {number}" for name, number in sorted(report.actions.items()))
         click.echo(f"values changed: {actions}")
 
 
 def _print_profile(name: str, profile: "Profile") -> None:
+    from gateway.core.profile.selectors import format_selector
+
     click.echo(click.style(name, bold=True) + ("" if profile.enabled else " (not enabled)"))
     if profile.comment:
         click.echo(click.wrap_text(profile.comment.strip(), initial_indent="  ", subsequent_indent="  "))
     options = ", ".join(sorted(option.value for option in profile.options)) or "none"
     click.echo(f"  options: {options}")
+    if profile.rules:
+        details = sorted({format_selector(rule.selector) for rule in profile.rules})
+        click.echo(click.wrap_text(f"details: {', '.join(details)}", initial_indent="  ", subsequent_indent="    "))
+    also = [("sop_classes: images", profile.images_only), ("final_check: true", profile.final_check)]
+    if any(on for _, on in also):
+        click.echo(f"  also: {', '.join(what for what, on in also if on)}")
 
 
-def _print_warnings(profiles: "list[Profile]") -> None:
+def _print_warnings(profiles: "list[Profile]", others: "Iterable[str]" = ()) -> None:
     from gateway.core.profile.explain import warnings
 
-    for warning in dict.fromkeys(warning for profile in profiles for warning in warnings(profile)):
+    for warning in dict.fromkeys([*others, *(warning for profile in profiles for warning in warnings(profile))]):
         click.echo(f"warning: {warning}", err=True)
 
 
@@ -353,17 +365,21 @@ def _profile(name: str, folder: Path | None) -> "Profile":
     profile = files.get(name)
     _exit_on_faults(files)
     if profile is None:
-        raise click.ClickException(f'no profile named "{name}"{nearest(name, files.names)}')
+        raise click.ClickException(
+            f'no profile named "{name}"{nearest(name, files.names)}; dicomveil profiles lists them'
+        )
     return profile
 
 
 def _selector(attribute: str) -> "Selector":
+    from gateway.core.marked_yaml import nearest
     from gateway.core.profile.explain import parse_attribute
+    from gateway.core.standard.dictionary import keywords
 
     try:
         return parse_attribute(attribute)
     except ValueError as error:
-        raise click.ClickException(f'"{attribute}": {error}') from None
+        raise click.ClickException(f'"{attribute}": {error}{nearest(attribute, keywords())}') from None
 
 
 def _sop_class(name: str) -> str:

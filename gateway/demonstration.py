@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from gateway import app
 from gateway.config import Settings, load_settings
+from gateway.connection import ClientConnection
 from gateway.demo.page import Side, demo_routes
 from gateway.demo.samples import make_samples
 from gateway.logs import log_config
@@ -44,7 +45,7 @@ def run(port: int, level: str) -> None:
             host=HOST,
             port=port,
             loop="uvloop",
-            http="httptools",
+            http=ClientConnection,
             ws="none",
             access_log=False,
             server_header=False,
@@ -63,6 +64,8 @@ def _samples(cache: Path) -> Path:
         task = bar.add_task("samples", total=None, start=False)
 
         def show(done: int, total: int) -> None:
+            if not bar.tasks[0].started:
+                click.echo(f"Making the sample studies, to be kept in {cache}", err=True)
             bar.start_task(task)
             bar.update(task, completed=done, total=total)
 

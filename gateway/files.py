@@ -227,7 +227,7 @@ def _move(aside: Path, target: Path) -> bool:
     if _linked(aside, target):
         return True
     if not filecmp.cmp(aside, target, shallow=False):
-        raise _NameTaken(f"another file with the same released UIDs is there: {target}")
+        raise _NameTaken(f"{target} is there with other content; choose another --out")
     return False
 
 

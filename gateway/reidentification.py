@@ -64,8 +64,9 @@ def folder(source: Path, secret: bytes, domain: str, audit: Path | None) -> Plac
 def run(place: Place, values: Sequence[str], study: str | None) -> bool:
     """Look values up, note that, and print what they stand for; say whether all were found."""
     for number, value in enumerate([*values, *([study] if study else [])], 1):
-        if not is_released(value):  # not repeated: it may be a source
+        if not is_released(value.upper()):  # not repeated: it may be a source
             raise click.UsageError(f"value number {number} is neither a released UID (2.25.…) nor a pseudonym (DV…)")
+    values = [value.upper() for value in values]  # as a search finds them: only pseudonyms have letters
     outcomes = dict.fromkeys(values, "failed")
     with _appending(place.audit) as write:
         try:

@@ -9,6 +9,7 @@ import uvicorn
 
 from gateway import app, memory
 from gateway.config import Settings, load_settings
+from gateway.connection import ClientConnection
 from gateway.logs import log_config
 
 __all__ = ["application", "serve"]
@@ -34,7 +35,7 @@ def serve(settings: Settings, host: str, port: int, workers: int, level: str) ->
         port=port,
         workers=workers,
         loop="uvloop",
-        http="httptools",
+        http=ClientConnection,
         ws="none",
         access_log=False,  # paths and queries are what it would print
         server_header=False,
@@ -53,5 +54,7 @@ def application() -> _Application:
 def _built(settings: Settings) -> _Application:
     memory.set_malloc_thresholds()
     built: _Application = app.build(settings)
+    for name in settings.secret_variables:  # what this process starts inherits its environment
+        os.environ.pop(name, None)
     memory.tune_gc()
     return built

@@ -7,6 +7,7 @@ pydicom reads the files, in threads; the index is built once, and a file that is
 
 import hashlib
 import io
+import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,6 +37,8 @@ from gateway.adapters.folder.retrieve import (
 from gateway.adapters.folder.search import Found, Level, Target, search
 from gateway.core.errors import MalformedInput, OriginFailed
 from gateway.ports import OriginAnswer
+
+log = logging.getLogger("dicomveil.origin")
 
 CACHED_HEADERS = 256
 
@@ -105,6 +108,8 @@ class FolderOrigin:
                     if not self._folder.is_dir():
                         raise OriginFailed(f"origin {self._name}: its folder is not there")
                     self._index = await run_sync(build_index, self._folder, progress)
+                    _, objects, passed_over = self.counts
+                    log.info("origin %s: %d objects; files passed over: %d", self._name, objects, passed_over)
         return self._index
 
     async def _answer(self, index: Index, path: str, query: str, accept: str) -> OriginAnswer:

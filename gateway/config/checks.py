@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
+from shlex import quote
+from stat import S_IROTH, S_IWOTH
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,7 +27,7 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import parse_tag
 from gateway.core.standard.uids import MAX_UID_LENGTH
 
-__all__ = ["RULES", "Draft", "base_path", "match_tag"]
+__all__ = ["RULES", "Draft", "base_path", "exposed_secrets", "match_tag"]
 
 STUDY_KEYS = frozenset(
     {
@@ -89,7 +91,7 @@ def match_tag(key: str) -> int:
     except ValueError:
         raise ValueError("unknown attribute" + nearest(key, sorted(STUDY_KEYS))) from None
     if dictionary.keyword_of(tag) not in STUDY_KEYS:
-        raise ValueError("not a key that selects studies")
+        raise ValueError("not a key that selects studies" + nearest(key, sorted(STUDY_KEYS)))
     return tag
 
 
@@ -125,6 +127,17 @@ def _previous_secrets(draft: Draft) -> Iterator[ConfigFault]:
         if value in seen:
             yield draft.document.fault(place, "a secret that is given twice")
         seen.add(value)
+
+
+def exposed_secrets(draft: Draft) -> Iterator[ConfigFault]:
+    """Say which files of secrets everyone can read or write: no fault, since mounted ones may have to be so."""
+    sources: list[tuple[Place, Any]] = [(("secret",), draft.data.get("secret"))]
+    sources += [(("previous_secrets", index), one) for index, one in enumerate(_list(draft.data, "previous_secrets"))]
+    for place, source in sources:
+        name = _text(source, "file") if isinstance(source, Mapping) else None
+        if name and (draft.folder / name).stat().st_mode & (S_IROTH | S_IWOTH):
+            what = f"other users of this machine can read or change {name}; chmod 600 it"
+            yield draft.document.fault(place, what)
 
 
 def _state(draft: Draft) -> Iterator[ConfigFault]:
@@ -338,7 +351,14 @@ RULES: tuple[Rule, ...] = (
 
 
 def _long_secret(draft: Draft, source: Mapping[str, Any]) -> bytes:
-    value = draft.secrets.get(source).reveal()
+    try:
+        value = draft.secrets.get(source).reveal()
+    except ValueError as fault:
+        if not isinstance(fault.__cause__, FileNotFoundError):
+            raise
+        raise ValueError(
+            f"{fault}; make one with (umask 077; openssl rand -hex 32 > {quote(source['file'])})"
+        ) from None
     if len(value) < MIN_SECRET_BYTES:
         raise ValueError(f"too short: it needs {MIN_SECRET_BYTES} random bytes or more")
     return value

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
 from gateway.adapters.state_sql import state_url
 from gateway.config import schema
-from gateway.config.checks import RULES, Draft, base_path, match_tag
+from gateway.config.checks import RULES, Draft, base_path, exposed_secrets, match_tag
 from gateway.config.model import (
     BasicAuth,
     BearerAuth,
@@ -80,6 +80,8 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
         public_url=file.public_url.rstrip("/") if file.public_url else None,
         cors_origins=tuple(file.cors.origins),
         trusted_proxies=tuple(ip_network(proxy) for proxy in file.trusted_proxies),
+        warnings=tuple(str(warning) for warning in exposed_secrets(draft)),
+        secret_variables=draft.secrets.variables(),  # last: all of them are read by now
     )
 
 

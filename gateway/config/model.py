@@ -116,13 +116,14 @@ class Settings:
     """Everything one gateway is told. ``secret`` is None only where no worklist has a profile.
 
     ``profiles`` are those of the profile folder and those that worklists name. ``state`` hides its
-    password when printed.
+    password when printed; ``secret_variables`` are the environment variables that secrets came from.
     """
 
     source: Path
     secret: Secret | None
     previous_secrets: tuple[Secret, ...]
     state: URL
+    secret_variables: frozenset[str]
     profiles: Mapping[str, Profile]
     profile_folders: tuple[Path, ...]
     origins: Mapping[str, Origin]
@@ -130,3 +131,4 @@ class Settings:
     public_url: str | None
     cors_origins: tuple[str, ...]
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    warnings: tuple[str, ...] = ()

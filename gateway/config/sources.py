@@ -29,13 +29,17 @@ class SecretReader:
             self._known[key] = self._file(key[1]) if key[0] == "file" else self._variable(key[1])
         return Secret(self._known[key])
 
+    def variables(self) -> frozenset[str]:
+        """Name the environment variables that were read."""
+        return frozenset(name for kind, name in self._known if kind == "env")
+
     def _file(self, name: str) -> bytes:
         try:
             # A pipe can be read only once, and a device never ends: hence one read of a bounded size.
             with (self.folder / name).open("rb") as stream:
                 value = stream.read(MAX_SECRET_BYTES + 1)
         except OSError as error:
-            raise ValueError(f"cannot read {name}: {error.strerror}") from None
+            raise ValueError(f"cannot read {name}: {error.strerror}") from error
         if len(value) > MAX_SECRET_BYTES:
             raise ValueError(f"{name} is larger than {MAX_SECRET_BYTES} bytes")
         value = value.removesuffix(b"\r\n") if value.endswith(b"\r\n") else value.removesuffix(b"\n")

@@ -52,6 +52,18 @@ class OriginBusy(OriginFailed):
         super().__init__(what)
 
 
+class RenderingFailed(GatewayError):
+    """No process that could render was started."""
+
+
+class RenderingBusy(GatewayError):
+    """All processes that render are busy; a client may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
 class StateFailed(GatewayError):
     """The state store cannot be reached or does not work; the message names no value."""
 

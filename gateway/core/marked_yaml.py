@@ -88,9 +88,10 @@ def check(model: type[M], document: Document, path: Path = ()) -> M | list[Confi
 
 
 def nearest(word: str, known: Iterator[str] | list[str]) -> str:
-    """Return ``' (did you mean "x"?)'`` for the known word most like ``word``, or nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1)
-    return f' (did you mean "{close[0]}"?)' if close else ""
+    """Return ``' (did you mean "x"?)'`` for the known word most like ``word`` in any case, or nothing."""
+    folded = {one.lower(): one for one in known}
+    close = difflib.get_close_matches(word.lower(), folded, n=1)
+    return f' (did you mean "{folded[close[0]]}"?)' if close else ""
 
 
 def format_path(path: Path) -> str:

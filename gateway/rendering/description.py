@@ -17,6 +17,8 @@ from gateway.core.wire.jsonelement import Elements, decode_element, decode_items
 Json = dict[str, Any]
 
 MAX_FRAMES: Final = 1 << 24
+MAX_IS: Final = 12
+"""Characters of an integer string (PS3.5 Section 6.2)."""
 _SHARED, _PER_FRAME = "52009229", "52009230"
 _OPTICAL_PATHS, _ICC = "00480105", "00282000"
 _PIXELS: Final = ("00280002", "00280004", "00280006", "00280010", "00280011", "00280100", "00280101", "00280103")
@@ -69,20 +71,25 @@ def describe(released: bytes) -> Description | None:
         return None
     if _ICC not in root and _OPTICAL_PATHS in elements:
         root |= _profile_of_slide(elements)
-    frames = text(elements, "00280008").strip() or "1"
-    if not frames.isascii() or not frames.isdigit() or not 1 <= int(frames) <= MAX_FRAMES:
-        raise MalformedInput("a number of frames that is none", (0x00280008,))
     shared = _items(elements, _SHARED)
     return Description(
         root,
         _macros(shared[0]) if shared and shared[0] else {},
         tuple(_items(elements, _PER_FRAME)),
-        int(frames),
+        frame_count(elements),
         rows,
         columns,
         _interval(elements),
         _keyword(elements),
     )
+
+
+def frame_count(elements: Elements) -> int:
+    """Read Number of Frames, 1 where there is none. Raises MalformedInput."""
+    frames = text(elements, "00280008").strip() or "1"
+    if not (frames.isascii() and frames.isdigit() and len(frames) <= MAX_IS and 1 <= int(frames) <= MAX_FRAMES):
+        raise MalformedInput("a number of frames that is none", (0x00280008,))
+    return int(frames)
 
 
 def bulk_uris(attributes: Json) -> Iterator[str]:

@@ -1,43 +1,86 @@
 """Processes that render: a few at once, killed when the client leaves, when they take too long or break.
 
-Decoders are native code fed with data from anywhere. What breaks them ends a process that holds one frame and no key.
+Decoders are native code fed with data from anywhere. What breaks them ends a process that was given frames and no key.
+That is no sandbox: a process runs as the gateway's user, and what it answers is unpickled.
 """
 
 import logging
-from collections.abc import Callable
-from typing import TypeVar, TypeVarTuple
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from math import ceil
+from typing import Final, TypeVar, TypeVarTuple
 
 from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after
 from anyio.to_process import run_sync
 
-from gateway.core.errors import NotAcceptable
+from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
 from gateway.rendering import work
 
 log = logging.getLogger("dicomveil.rendering")
 
-MAX_SECONDS = 60
+MAX_SECONDS: Final = 60
+MAX_WAIT_SECONDS: Final = 10
+AHEAD: Final = 3
+"""Turns beyond the processes: frames are fetched while others are drawn."""
 _T = TypeVar("_T")
 _A = TypeVarTuple("_A")
 
 
 class Renderers:
-    """At most ``count`` pictures are made at a time, each in ``max_seconds``; others wait for their turn."""
+    """At most ``count`` pictures are made at a time, each in ``max_seconds``; others wait ``wait_s`` for their turn."""
 
-    def __init__(self, count: int, max_seconds: float = MAX_SECONDS) -> None:
-        self._limiter = CapacityLimiter(count)
+    def __init__(self, count: int, max_seconds: float = MAX_SECONDS, wait_s: float = MAX_WAIT_SECONDS) -> None:
+        self._processes = CapacityLimiter(count)
+        self._turns = CapacityLimiter(count + AHEAD)
+        # Animations take long: all but one process are theirs at most, or a few of them would keep out every thumbnail.
+        self._animations = CapacityLimiter(max(1, count - 1))
         self._max_seconds = max_seconds
+        self._wait_s = wait_s
+
+    @asynccontextmanager
+    async def turn(self, *, moving: bool = False) -> AsyncIterator[None]:
+        """Wait before frames are fetched, so that who waits holds none. Raises RenderingBusy."""
+        async with AsyncExitStack() as held:
+            with self._patience():
+                if moving:
+                    await held.enter_async_context(self._animations)
+                await held.enter_async_context(self._turns)
+            yield
 
     async def run(self, function: Callable[[*_A], _T], *arguments: *_A) -> _T:
-        """Call a function of ``work`` in a process. Raises what it raises, and NotAcceptable when that ends early."""
-        async with self._limiter:
+        """Call a function of ``work`` in a process.
+
+        Raises what it raises, NotAcceptable when that ends early, RenderingBusy, RenderingFailed.
+        """
+        async with AsyncExitStack() as held:
+            with self._patience():
+                await held.enter_async_context(self._processes)
             try:
                 with fail_after(self._max_seconds):
-                    return await run_sync(_bounded, function, *arguments, cancellable=True)
-            except BrokenWorkerProcess:
-                log.warning("a rendering process ended before its picture was made")
-                raise NotAcceptable(work.UNREADABLE) from None
+                    return await _called(function, *arguments)
             except TimeoutError:
                 raise NotAcceptable("the picture takes too long to make") from None
+
+    @contextmanager
+    def _patience(self) -> Iterator[None]:
+        try:
+            with fail_after(self._wait_s):
+                yield
+        except TimeoutError:
+            raise RenderingBusy("no rendering process is free", ceil(self._wait_s)) from None
+
+
+async def _called(function: Callable[[*_A], _T], *arguments: *_A) -> _T:
+    own = CapacityLimiter(1)  # anyio's is for the whole loop and may be smaller
+    try:
+        await run_sync(work.limit_memory, cancellable=True, limiter=own)
+    except (BrokenWorkerProcess, OSError):  # nothing of the object was there yet
+        raise RenderingFailed("a rendering process does not start") from None
+    try:
+        return await run_sync(_bounded, function, *arguments, cancellable=True, limiter=own)
+    except BrokenWorkerProcess:
+        log.warning("a rendering process ended before its picture was made")
+        raise NotAcceptable(work.UNREADABLE) from None
 
 
 def _bounded(function: Callable[[*_A], _T], *arguments: *_A) -> _T:

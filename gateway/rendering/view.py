@@ -13,12 +13,26 @@ def viewed(picture: Image.Image, look: Look) -> Image.Image:
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
-def _region(picture: Image.Image, region: Region) -> Image.Image:
-    wide, high = picture.size if region.fractional else (1, 1)
+def viewed_pixels(size: tuple[int, int], look: Look) -> int:
+    """Count the pixels of what ``viewed`` makes of an image of a size."""
+    if look.region is not None:
+        left, top, right, bottom = _box(size, look.region)
+        size = right - left, bottom - top
+    width, height = _fitted(size, look.width, look.height)
+    return width * height
+
+
+def _box(size: tuple[int, int], region: Region) -> tuple[int, int, int, int]:
+    """Return left, top, right and bottom of a region, in pixels."""
+    wide, high = size if region.fractional else (1, 1)
     left, top = round(region.left * wide), round(region.top * high)
-    width = round(region.width * wide) if region.width is not None else picture.width - left
-    height = round(region.height * high) if region.height is not None else picture.height - top
-    shown = picture.crop((left, top, left + max(1, width), top + max(1, height)))
+    width = round(region.width * wide) if region.width is not None else size[0] - left
+    height = round(region.height * high) if region.height is not None else size[1] - top
+    return left, top, left + max(1, width), top + max(1, height)
+
+
+def _region(picture: Image.Image, region: Region) -> Image.Image:
+    shown = picture.crop(_box(picture.size, region))
     shown = ImageOps.mirror(shown) if region.flip_x else shown
     return ImageOps.flip(shown) if region.flip_y else shown
 

@@ -5,7 +5,7 @@ metadata as they are released: a value that the profile removes or changes has n
 """
 
 import itertools
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,9 +14,10 @@ from starlette.types import ASGIApp
 
 from gateway.core.errors import NotAcceptable, NotReleased, OriginFailed
 from gateway.core.rewrite.dataset import Piece
-from gateway.core.rewrite.metadata import Elements, text
+from gateway.core.rewrite.metadata import Elements
 from gateway.core.wire.jsonelement import decode_element
 from gateway.core.wire.multipart import MultipartWriter
+from gateway.rendering.description import frame_count
 from gateway.routes.bulklinks import bulk_links, bulk_path, source_of
 from gateway.routes.exchange import Outcome, Streamed
 from gateway.routes.links import Links
@@ -27,10 +28,9 @@ from gateway.worklists.source import Instance, valid_source
 from gateway.worklists.worklist import Worklist
 
 PIXELS: Final = ("7FE00010", "7FE00008", "7FE00009")
-ROWS, FRAMES = "00280010", "00280008"
+ROWS: Final = "00280010"
 FRAMES_PER_REQUEST: Final = 200
 """A frame list of this length stays below the shortest limits of URLs."""
-MAX_FRAMES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class BulkService:
         sources = [one async for one in self._sources(path, base, outcome, only_pixels=only_pixels)]
         if not sources:
             raise NotReleased
-        opened = self._opened(wanted, sources, outcome)
+        opened = self._opened(wanted, itertools.chain.from_iterable(sources), outcome)
         first = await anext(opened, None)
         if first is None:
             raise NotAcceptable("the origin has no representation that the request accepts")
@@ -82,7 +82,7 @@ class BulkService:
         return Streamed(self._parts(first, opened, writer), media_type, outcome=outcome)
 
     async def _opened(
-        self, wanted: Wanted, sources: list[_Source], outcome: Outcome
+        self, wanted: Wanted, sources: Iterable[_Source], outcome: Outcome
     ) -> AsyncIterator[tuple[_Source, Values]]:
         """Ask for one after the other; what the request does not accept is left out."""
         for source in sources:
@@ -108,7 +108,9 @@ class BulkService:
     def _copied(self, source: _Source, values: Values, writer: MultipartWriter) -> AsyncIterator[Piece]:
         return copied(self._worklist.engine, values, writer, source.locations, ends=False)
 
-    async def _sources(self, path: str, base: str, outcome: Outcome, *, only_pixels: bool) -> AsyncIterator[_Source]:
+    async def _sources(
+        self, path: str, base: str, outcome: Outcome, *, only_pixels: bool
+    ) -> AsyncIterator[Iterable[_Source]]:
         """Read the metadata and yield what of them is released; what the profile refuses makes the answer partial."""
         worklist = self._worklist
         async for elements in read_json(worklist.origin, f"{path}/metadata"):
@@ -133,10 +135,9 @@ class BulkService:
             for url, uri in paths.items():
                 if url.encode() in released and (uri == pixels or not only_pixels):
                     token = url.rpartition("/")[2]
-                    yield _Source(bulk_path(worklist, token, source), itertools.repeat(url))
-            if pixels is None:
-                for one in _frames(elements, source, base + worklist.released_path(source)):
-                    yield one
+                    yield [_Source(bulk_path(worklist, token, source), itertools.repeat(url))]
+            if pixels is None and ROWS in elements:
+                yield _frames(frame_count(elements), source, base + worklist.released_path(source))
 
 
 def _pixel_uri(elements: Elements) -> str | None:
@@ -147,13 +148,9 @@ def _pixel_uri(elements: Elements) -> str | None:
     return None
 
 
-def _frames(elements: Elements, source: Instance, url: str) -> Iterator[_Source]:
+def _frames(count: int, source: Instance, url: str) -> Iterator[_Source]:
     """List pixel data without a BulkDataURI, which some origins give to native pixel data only, frame by frame."""
-    if ROWS not in elements:
-        return
-    count = text(elements, FRAMES)
-    frames = min(int(count), MAX_FRAMES) if count.isascii() and count.isdigit() else 1
-    for start in range(1, frames + 1, FRAMES_PER_REQUEST):
-        numbers = range(start, min(start + FRAMES_PER_REQUEST, frames + 1))
+    for start in range(1, count + 1, FRAMES_PER_REQUEST):
+        numbers = range(start, min(start + FRAMES_PER_REQUEST, count + 1))
         listed = ",".join(map(str, numbers))
-        yield _Source(f"{source.path}/frames/{listed}", iter([f"{url}/frames/{number}" for number in numbers]))
+        yield _Source(f"{source.path}/frames/{listed}", (f"{url}/frames/{number}" for number in numbers))

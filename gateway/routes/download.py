@@ -153,10 +153,14 @@ class Archive:
 
 
 def _attempts(syntax: str | None) -> list[str]:
-    """List what to ask the origin for; most archives give objects as stored only to those who say so."""
-    asked = dict.fromkeys([*([syntax] if syntax else []), "*"])
+    """List what to ask the origin for: one Transfer Syntax and no other, or what it has.
+
+    Most archives give objects as stored only to those who say so.
+    """
     part = f'multipart/related; type="{DICOM}"'
-    return [*(f"{part}; transfer-syntax={one}" for one in asked), part]
+    if syntax and syntax != "*":
+        return [f"{part}; transfer-syntax={syntax}"]
+    return [f"{part}; transfer-syntax=*", part]
 
 
 def _file_name(study: str) -> str:

@@ -106,12 +106,13 @@ async def copied(
 ) -> AsyncIterator[Piece]:
     """Hand on parts, each with a header of ours and without the metadata inside its codestream.
 
-    ``locations`` says where each part is. Raises OriginFailed when there are more parts or fewer than that.
+    ``locations`` says where each part is. Raises OriginFailed when there are more parts or fewer than that, and
+    MalformedInput for octets in a Transfer Syntax that cannot be looked into.
     """
-    cleaner = _cleaner(engine, values.first)
-    if writer:
-        yield writer.part(_header(values.first, locations))
     async with aclosing(values.events) as events:
+        cleaner = _cleaner(engine, values.first)
+        if writer:
+            yield writer.part(_header(values.first, locations))
         async for event in events:
             if isinstance(event, PartStart):
                 if writer is None:

@@ -86,12 +86,12 @@ class Pictures:
 
     async def frames(self, picture: Picture, numbers: Sequence[int]) -> list[Frame]:
         """Read frames. Raises NotReleased when there is no such frame, NotAcceptable when they are too much."""
-        if not all(1 <= number <= picture.description.frames for number in numbers):
-            raise NotReleased
         found: list[Frame] = []
         tables: dict[str, bytes] = {}
         for at in range(0, len(numbers), FRAMES_PER_REQUEST):
             batch = numbers[at : at + FRAMES_PER_REQUEST]
+            if not all(1 <= number <= picture.description.frames for number in batch):
+                raise NotReleased
             held = sum(len(frame.data) for frame in found)
             for number, (data, kind, syntax) in zip(batch, await self._stored(picture, batch, held), strict=True):
                 attributes = picture.description.attributes(number)

@@ -17,6 +17,7 @@ from gateway.core.errors import (
     OriginFailed,
     OriginTimedOut,
     RefusedByProfile,
+    RenderingBusy,
     SearchTooBroad,
     StateFailed,
 )
@@ -55,6 +56,7 @@ KINDS: dict[type[GatewayError], Kind] = {
     OriginFailed: Kind(502, "origin-failed", "The origin does not answer as it should", "See the gateway's log."),
     OriginTimedOut: Kind(504, "origin-timed-out", "The origin does not answer in time", "See the gateway's log."),
     OriginBusy: Kind(503, "origin-busy", "The origin takes no more requests now", "The request may be sent again."),
+    RenderingBusy: Kind(503, "rendering-busy", "No more pictures are made now", "The request may be sent again."),
     StateFailed: Kind(503, "state-failed", "The gateway cannot look up what it released", "See the gateway's log."),
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
@@ -73,7 +75,7 @@ def problem(fault: GatewayError) -> Response:
     kind = next((KINDS[one] for one in type(fault).__mro__ if one in KINDS), FAILED)
     if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
-    headers = {"retry-after": str(fault.retry_after_s)} if isinstance(fault, OriginBusy) else None
+    headers = {"retry-after": str(fault.retry_after_s)} if isinstance(fault, OriginBusy | RenderingBusy) else None
     return problem_response(kind, str(fault), headers)
 
 

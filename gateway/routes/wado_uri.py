@@ -78,12 +78,12 @@ def _check(given: Given) -> None:
         if len(given.get(name, ())) > 1:
             raise BadRequest(f"{name} is given more than once")
     if _value(given, "requestType") != "WADO":
-        raise BadRequest("requestType is WADO")
+        raise BadRequest("requestType must be WADO, in capital letters")
     for name in _UIDS:
         if not _value(given, name):
             raise BadRequest(f"{name} is missing")
     if _value(given, "anonymize") not in ("", "yes"):
-        raise BadRequest("anonymize is yes")
+        raise BadRequest("anonymize can only be yes")
     for name in _PRESENTATION:
         if name in given:
             raise BadRequest(f"{name}: presentation states are not applied here")

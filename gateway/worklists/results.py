@@ -4,15 +4,16 @@ Results are taken from the origin some at a time and put in the order of their r
 by what is hidden.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
 import msgspec
 
 from gateway.core.errors import SearchTooBroad
+from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.keys import MODALITIES_IN_STUDY, MODALITY, SOP_CLASS
 from gateway.core.rewrite.metadata import Elements, text
-from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Search
 from gateway.core.standard.levels import Level, level_of
 from gateway.core.standard.modalities import WITHOUT_PICTURE
@@ -20,6 +21,7 @@ from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
 from gateway.worklists.candidates import UIDS
 from gateway.worklists.source import valid_source
+from gateway.worklists.subjects import Subjects
 from gateway.worklists.worklist import Worklist
 
 WINDOW = 100
@@ -32,6 +34,8 @@ OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 _SOP_CLASS, _MODALITY, _MODALITIES = json_key(SOP_CLASS), json_key(MODALITY), json_key(MODALITIES_IN_STUDY)
 _UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
 _T = TypeVar("_T")
+_Found = tuple[str, DataSet, dict[str, bytes]]
+"""The released UID of a result, the result, and what is released of it."""
 
 Link = Callable[[dict[str, bytes]], None]
 """Puts the gateway's own URL into a result."""
@@ -42,13 +46,19 @@ async def released(
 ) -> AsyncIterator[dict[str, bytes]]:
     """Yield the released results that match. Raises SearchTooBroad when too much was read in vain."""
     in_vain, describe = 0, _Describer(worklist, search, link)
+    engine = worklist.engine
+    subjects = Subjects(worklist, engine) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
-        kept: list[tuple[str, DataSet, dict[str, bytes]]] = []
+        kept: list[_Found] = []
         for source in window:
             result = describe(source)
             if result is not None and worklist.accepts(search, source, result):
                 kept.append((text(result, describe.uid), source, result))
-        if not isinstance(worklist.engine, Passing):
+            await asyncio.sleep(0)  # comparing takes time, and others wait
+        if subjects:
+            await subjects.learn(source for _, source, _ in kept)
+            kept = [one async for one in _passing(subjects, kept)]
+        if isinstance(engine, Engine):
             kept.sort(key=lambda one: one[0])
         await worklist.remember([source for _, source, _ in kept])
         for _, _, result in kept:
@@ -56,6 +66,13 @@ async def released(
         in_vain += len(window) - len(kept)
         if search.criteria and in_vain > worklist.search_budget:
             raise SearchTooBroad(worklist.search_budget)
+
+
+async def _passing(subjects: Subjects, found: list[_Found]) -> AsyncIterator[_Found]:
+    for one in found:
+        if subjects.passes(one[1], one[2]):
+            yield one
+        await asyncio.sleep(0)
 
 
 class _Describer:

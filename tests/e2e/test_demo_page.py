@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -147,6 +148,24 @@ def test_the_arrow_keys_open_the_next_study_and_commands_follow_it(seen: Seen) -
     for client, part in (("Python", "DICOMwebClient("), ("OHIF", "qidoRoot")):
         seen.page.get_by_role("button", name=client).click()
         assert part in seen.page.locator("#commands").inner_text()
+    assert seen.faults == []
+
+
+def test_the_open_study_can_be_seen_and_downloaded_by_links(seen: Seen, tmp_path: Path) -> None:
+    open_row(seen.page, 0)
+    with seen.page.expect_popup() as popup:
+        seen.page.get_by_role("link", name="Picture").click()
+    popup.value.wait_for_load_state()
+    assert popup.value.evaluate("document.images[0].naturalWidth") == 256
+    popup.value.close()
+    with seen.page.expect_download() as download:
+        seen.page.get_by_role("link", name="Download (zip)").click()
+    download.value.save_as(tmp_path / "study.zip")
+    with ZipFile(tmp_path / "study.zip") as archive:
+        assert "DICOMDIR" in archive.namelist()
+    assert "-o study.zip" in seen.page.locator("#commands").inner_text()
+    open_row(seen.page, 3)  # a report
+    assert seen.page.get_by_role("link").all_inner_texts() == ["Download (zip)"]
     assert seen.faults == []
 
 

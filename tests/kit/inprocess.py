@@ -20,6 +20,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import app
 from gateway.config import load_settings
+from gateway.connection import ClientConnection
 from gateway.core.pseudonym.keys import KeyRing
 from tests.kit.archive import Archive, serving
 
@@ -193,7 +194,7 @@ async def on_a_port(
         built(folder, origins, worklists, **more),
         port=0,
         ws="none",
-        http="httptools",
+        http=ClientConnection,
         lifespan="on",
         log_config=None,
         timeout_graceful_shutdown=5,  # a test that fails may leave its client waiting

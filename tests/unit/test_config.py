@@ -197,7 +197,9 @@ def test_profiles_of_the_folder_count_even_where_no_worklist_names_them(folder: 
          ["2: secret: give {file: PATH} or {env: NAME}; a secret is not written into this file"]),
         ("secret: {env: SHORT}\n" + ORIGINS + WORKLISTS, ["2: secret: too short: it needs 32 random bytes or more"]),
         ("secret: {env: NONE}\n" + ORIGINS + WORKLISTS, ["2: secret: environment variable NONE is not set"]),
-        ("secret: {file: none}\n" + ORIGINS + WORKLISTS, ["2: secret: cannot read none: No such file or directory; make one with (umask 077; openssl rand -hex 32 > none)"]),
+        ("secret: {file: none}\n" + ORIGINS + WORKLISTS,
+         [("2: secret: cannot read none: No such file or directory; "
+          "make one with (umask 077; openssl rand -hex 32 > none)")]),
         ("secret: {file: /dev/zero}\n" + ORIGINS + WORKLISTS, ["2: secret: /dev/zero is larger than 65536 bytes"]),
         ("secret: {file: /dev/null}\n" + ORIGINS + WORKLISTS, ["2: secret: /dev/null is empty"]),
         ("secret: {env: SECRET, file: x}\n" + ORIGINS + WORKLISTS, ["2: secret: give either file or env"]),

@@ -111,7 +111,6 @@ def test_a_second_run_finds_its_copies_already_there(source: Path, tmp_path: Pat
     before = (copy.stat().st_ino, copy.read_bytes())
     report = run([source], tmp_path / "out")
     assert (report.released, report.already_there, report.failures) == (0, 1, [])
-    assert not report.actions
     assert (copy.stat().st_ino, copy.read_bytes()) == before
 
 

@@ -174,7 +174,8 @@ def kind_of(tag: int, vr: str, sequence: int = 0) -> Kind | None:
         return listed
     if tag in _CODES:
         return _CODED.get(sequence)
-    kind = _BY_VR.get(vr) or _BY_VR.get(dictionary.vr_of(tag) or "")  # a name is one in whatever VR it comes
+    meant = dictionary.vr_of(tag) or ""  # whatever was written
+    kind = Kind.NAME if "PN" in (meant, vr) else _BY_VR.get(meant) or _BY_VR.get(vr)
     if kind is Kind.UID and unlisted_letter(tag) == "K":
         return None  # names a class of things (SOP Class, coding scheme), and is released as it is
     return None if tag in _VERSIONS else kind

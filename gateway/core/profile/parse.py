@@ -9,7 +9,7 @@ from gateway.core import marked_yaml
 from gateway.core.errors import ConfigFault, ConfigFaults
 from gateway.core.profile.conditions import exclude
 from gateway.core.profile.details import COMPOUND_CODES, Detail, make_rule
-from gateway.core.profile.model import Profile, Rule
+from gateway.core.profile.model import Action, Profile, Rule
 from gateway.core.profile.rulebook import rank
 from gateway.core.profile.selectors import overlap, parse_selector
 from gateway.core.standard.ps315 import Option
@@ -19,8 +19,12 @@ __all__ = ["AVAILABLE", "COMPOUND_CODES", "parse_profile", "parse_selector"]
 AVAILABLE = frozenset(Option) - {Option.CLEAN_PIXEL_DATA, Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES}
 """Options that do not act on pixels; those that do are refused until there are masks."""
 
+_WORDS = [action.value for action in Action]
+
 
 def _several(authored: Any) -> Any:
+    if authored in _WORDS:
+        raise ValueError(f"give {{action: {authored}}}, not {authored}")
     return authored if isinstance(authored, list) else [authored]
 
 

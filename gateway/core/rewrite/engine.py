@@ -134,6 +134,10 @@ class Engine:
         """Rewrite one search result (PS3.18 Section 10.6.3)."""
         return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
 
+    def shows(self, source: Elements, study: Elements, released: Elements, sop_class: str = "") -> bool:
+        """Say whether a rewritten search result passes the final check; ``study`` is what the origin says above it."""
+        return self._metadata.passes(source, study, released, self.plan(sop_class))
+
     def keeps(self, tag: int) -> bool:
         """Say whether an attribute of a search result leaves as it is, so that the origin may be asked for it."""
         vr = dictionary.vr_of(tag)

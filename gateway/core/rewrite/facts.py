@@ -17,7 +17,8 @@ from gateway.core.rewrite.told import Facts, Told
 from gateway.core.wire.elements import Encoding
 
 RUN_BYTES, MAX_RUNS, MAX_VARYING, MAX_HEADS = 4096, 256, 512, 64
-"""How long a run may be, how many runs and elements between them one subject has, and how many subjects are known."""
+"""How long a run may be before its last element, how many runs and elements between them one subject has, and how many
+subjects are known."""
 
 
 @dataclass(slots=True)
@@ -101,6 +102,6 @@ class FactReader:
                 pos = after
         finally:
             found += told
-            if pos > start and len(runs.known) < MAX_RUNS:
+            if start < pos < start + 2 * RUN_BYTES and len(runs.known) < MAX_RUNS:
                 runs.known[buf[start : start + width]] = buf[start:pos], complete
         return pos

@@ -3,13 +3,16 @@
 Items are headers to step over, so depth costs nothing. A long sequence is cut at its items, and each piece is looked at
 once: functional groups and content items repeat most of theirs, within an object and over the objects of a study. Where
 a piece is not a row of whole elements, or its meaning depends on what stands around it, the sequence is walked.
+A sequence ends where the one who removes it unread says it does, and what reaches past the sequence or item that it
+stands in is cut there: what is broken inside hides nothing that comes after it.
 In implicit VR the VR of a private element is not known, and it says nothing here.
 """
 
 import struct
 from collections.abc import Sequence
 
-from gateway.core.clean.subject import kind_of
+from gateway.core.clean.subject import Kind, kind_of
+from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO
 from gateway.core.rewrite.told import Told, meant, tell
 from gateway.core.standard.vr import VRS
@@ -36,16 +39,17 @@ follow that names the subject, whatever the length."""
 FIRST_BULK_TAG = 0x7FE00000
 MEMO_BYTES, MAX_PIECES, MAX_REMEMBERED_BYTES = 1024, 8_192, 1 << 20
 """Up to where a sequence is remembered as a whole; how many pieces of longer ones are, and how many bytes of them."""
+MAX_ITEM_SETS = 16
+"""How many character sets the items of one sequence may have besides the object's: text is read in each of them."""
 _CODES = frozenset({0x00080100, 0x00080104, 0x00080119})
 """Code Value, Code Meaning, Long Code Value: what they tell depends on the sequence they stand in."""
 
-_PASS, _TELL, _MOMENT, _CODE, _ENTER, _UNKNOWN, _ITEM, _END, _STOP, _SET = range(10)
-"""What to do with an element. MOMENT: a date and time; UNKNOWN: it may hold items; STOP: the head ends at it; SET: the
-character set of the item."""
+_PASS, _TELL, _MOMENT, _CODE, _ENTER, _UNKNOWN, _ITEM, _LEAVE, _END, _STOP, _SET = range(11)
+"""What to do with an element. MOMENT: a date and time; UNKNOWN: it may hold items; LEAVE: an item ends; END: a sequence
+does; STOP: the head ends at it; SET: the character set of the item."""
+_FRAMES = (_ITEM, _LEAVE, _END)
 _TELLING = (_TELL, _MOMENT)
 _PASS_SHORT = _PASS << 2 | SHORT
-_UNNAMED = -1
-"""In place of the tag of a sequence that is not known to be one."""
 
 
 class Short(Exception):
@@ -62,7 +66,7 @@ class FactWalker:
     def __init__(self, encoding: Encoding, character_set: Sequence[str]) -> None:
         self._encoding = encoding
         self._character_set = tuple(character_set)
-        self._item_set: tuple[str, ...] = ()
+        self._item_sets: tuple[tuple[str, ...], ...] = ()
         self._item = encoding.tag(ITEM)
         self._kinds: dict[bytes, int] = {}
         self._told: dict[bytes, tuple[Told, ...]] = {}
@@ -75,7 +79,7 @@ class FactWalker:
 
     def begin(self) -> None:
         """Start a new object: no item has a character set of its own yet."""
-        self._item_set = ()
+        self._item_sets = ()
 
     def element(self, buf: bytes, pos: int, found: list[Told]) -> int:
         """Look at one element of the root and return the position after it.
@@ -86,7 +90,7 @@ class FactWalker:
         encoding = self._encoding
         key = buf[pos : pos + encoding.width]
         kind, value, length = self._header(buf, pos, key)
-        if kind in (_ITEM, _END):
+        if kind in _FRAMES:
             return value
         if kind == _STOP:
             raise Stop
@@ -94,41 +98,49 @@ class FactWalker:
             return self._root_sequence(buf, pos, key, value, length, found)
         if BULK_BYTES < length < UNDEFINED and encoding.parse_key(key)[0] >= FIRST_LONG_TAG:
             raise Stop
-        return self._value(buf, key, kind, value, length, 0, found)
+        after = self._after(buf, key, value, length)
+        if kind != _PASS:
+            self._value(key, buf[value:after], kind, 0, found)
+        return after
 
-    def unknown(self, value: bytes, found: list[Told]) -> None:
+    def unknown(self, tag: int, value: bytes, found: list[Told]) -> None:
         """Read a value in VR UN, if it holds items: in implicit VR, whatever surrounds them (PS3.5 Section 6.2.2)."""
+        if not is_item(value[:4]):
+            return
         if self._implicit is None:
             self._implicit = FactWalker(IMPLICIT_LE, self._character_set)
-        self._implicit._item_set = self._item_set  # noqa: SLF001 - of the same class
-        try:
-            self._implicit._inside(value, 0, len(value), found, _UNNAMED)  # noqa: SLF001
-        except (Short, IndexError, struct.error):
-            return  # no items after all
+        self._implicit._item_sets = self._item_sets  # noqa: SLF001 - of the same class
+        self._implicit._inside(value, 0, found, tag)  # noqa: SLF001
 
-    def _root_sequence(self, buf: bytes, pos: int, key: bytes, value: int, length: int, found: list[Told]) -> int:
-        tag = self._encoding.parse_key(key)[0]
-        self._item_set = ()
-        if length == UNDEFINED:
-            return self._inside(buf, value, len(buf), found, tag, is_open=True)
+    def _after(self, buf: bytes, key: bytes, value: int, length: int) -> int:
+        """Return the position after an element of the root."""
         after = value + length
+        if length == UNDEFINED:
+            after = skip_value(buf, Header(*self._encoding.parse_key(key), value, length), self._encoding)
         if after > len(buf):
             raise Short
-        if length <= MEMO_BYTES:
-            found += self._short(buf[pos:after], value - pos, tag)
-            return after
+        return after
+
+    def _root_sequence(self, buf: bytes, pos: int, key: bytes, value: int, length: int, found: list[Told]) -> int:
+        self._item_sets = ()
         known = self._long.get(key)
-        if known is not None and buf.startswith(known[0], pos) and len(known[0]) == after - pos:
+        if known is not None and buf.startswith(known[0], pos):
             found += known[1]
+            return pos + len(known[0])
+        tag = self._encoding.parse_key(key)[0]
+        after = self._after(buf, key, value, length)
+        element, start = buf[pos:after], value - pos
+        if after - value <= MEMO_BYTES:
+            found += self._short(element, start, tag)
             return after
-        told = None if self._are_telling(tag) else self._cut(buf[value:after])
+        told = None if self._are_telling(tag) else self._cut(element[start:])
         if told is None:
-            self._inside(buf, value, after, found, tag)
+            self._inside(element, start, found, tag)
             return after
         if sum(len(element) for element, _ in self._long.values()) > MAX_REMEMBERED_BYTES:
             self._long.clear()
-        if after - pos <= MAX_REMEMBERED_BYTES:
-            self._long[key] = buf[pos:after], told
+        if len(element) <= MAX_REMEMBERED_BYTES:
+            self._long[key] = element, told
         found += told
         return after
 
@@ -171,7 +183,7 @@ class FactWalker:
                         return None
                 elif kind in (_SET, _STOP) or (kind == _UNKNOWN and is_item(piece[value : value + 4])):
                     return None
-                elif kind not in (_ITEM, _END):
+                elif kind not in _FRAMES:
                     pos += length
                     if kind in _TELLING and pos <= size:
                         self._tell(key, piece[value:pos], kind, 0, found)
@@ -180,82 +192,93 @@ class FactWalker:
         return tuple(found) if pos == size else None
 
     def _inside(  # noqa: C901 - one loop: what tells nothing costs no call
-        self, buf: bytes, pos: int, end: int, found: list[Told], sequence: int, *, is_open: bool = False
-    ) -> int:
-        """Walk what stands in a sequence up to ``end`` or, if it ``is_open``, its delimiter; return where that is."""
-        kinds, size, little = self._kinds, len(buf), self._encoding.little
+        self, buf: bytes, pos: int, found: list[Told], sequence: int
+    ) -> None:
+        """Walk what stands in a sequence that ends where the bytes do.
+
+        Raises MalformedInput on values of undefined length that do not end where they stand.
+        """
+        kinds, little = self._kinds, self._encoding.little
         width, (low, high) = self._encoding.width, (6, 7) if little else (7, 6)
         outer: list[tuple[int, int, bool]] = []
-        limit = end
+        limit, is_open = len(buf), False
         while pos < limit or outer:
             if pos >= limit:
+                pos = limit
                 sequence, limit, is_open = outer.pop()
                 continue
             key = buf[pos : pos + width]
-            if kinds.get(key) == _PASS_SHORT:
-                pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+            try:
+                if kinds.get(key) == _PASS_SHORT:
+                    pos += 8 + buf[pos + low] + (buf[pos + high] << 8)
+                    continue
+                kind, value, length = self._header(buf, pos, key)
+            except (Short, IndexError, struct.error):
+                pos = limit  # too few bytes for an element
                 continue
-            kind, value, length = self._header(buf, pos, key)
+            after = min(value + length, limit)
             if kind == _ENTER:
                 inner = self._encoding.parse_key(key)[0]
                 if length <= MEMO_BYTES:
-                    if value + length > size:
-                        raise Short
-                    found += self._short(buf[pos : value + length], value - pos, inner)
-                    pos = value + length
+                    found += self._short(buf[pos:after], value - pos, inner)
+                    pos = after
                     continue
                 outer.append((sequence, limit, is_open))
                 sequence, is_open = inner, length == UNDEFINED
-                if not is_open:
-                    limit = value + length
-                pos = value
+                limit, pos = after, value
             elif kind == _ITEM:
+                if length != UNDEFINED:
+                    outer.append((sequence, limit, is_open))
+                    limit, is_open = after, False
                 pos = value
-            elif kind == _END:
+            elif kind in (_LEAVE, _END):
                 pos = value
-                if is_open:
-                    if not outer:
-                        return pos
+                if kind == _END and is_open:
                     sequence, limit, is_open = outer.pop()
             else:
-                pos = self._value(buf, key, kind, value, length, sequence, found)
-        if is_open:
-            raise Short
-        return pos
+                if length == UNDEFINED:
+                    after = self._end(buf, key, value, limit)
+                if kind != _PASS:
+                    self._value(key, buf[value:after], kind, sequence, found)
+                pos = after
+
+    def _end(self, buf: bytes, key: bytes, value: int, limit: int) -> int:
+        """Return the position after a value of undefined length, which ends before ``limit``."""
+        header = Header(*self._encoding.parse_key(key), value, UNDEFINED)
+        try:
+            after = skip_value(buf, header, self._encoding)
+        except (IndexError, struct.error):
+            after = len(buf) + 1
+        if after > limit:
+            raise MalformedInput("a value of undefined length that does not end", (header.tag,))
+        return after
 
     def _short(self, element: bytes, start: int, tag: int) -> tuple[Told, ...]:
         """Return what a small sequence tells, known by its bytes."""
-        inherited = self._item_set
+        inherited = self._item_sets
         known = None if inherited else self._sequences.get(element)
         if known is None:
             told: list[Told] = []
-            self._inside(element, start, len(element), told, tag)
+            self._inside(element, start, told, tag)
             known = tuple(told)
-            if not inherited and not self._item_set:
+            if not inherited and not self._item_sets:
                 if len(self._sequences) >= MAX_MEMO:
                     self._sequences.clear()
                 self._sequences[element] = known
         return known
 
-    def _value(
-        self, buf: bytes, key: bytes, kind: int, value: int, length: int, sequence: int, found: list[Told]
-    ) -> int:
-        """Look at an element that is no sequence and return the position after it; ``sequence`` is 0 in the root."""
-        if length == UNDEFINED:
-            after = skip_value(buf, Header(*self._encoding.parse_key(key), value, length), self._encoding)
-            if kind == _UNKNOWN:
-                self.unknown(buf[value:after], found)
-            return after
-        after = value + length
-        if after > len(buf):
-            raise Short
+    def _value(self, key: bytes, raw: bytes, kind: int, sequence: int, found: list[Told]) -> None:
+        """Look at the value of an element that is no sequence; ``sequence`` is 0 in the root."""
         if kind in _TELLING or (kind == _CODE and self._are_telling(sequence)):
-            self._tell(key, buf[value:after], kind, sequence, found)
-        elif kind == _UNKNOWN and is_item(buf[value : min(after, value + 4)]):
-            self.unknown(buf[value:after], found)
+            self._tell(key, raw, kind, sequence, found)
+        elif kind == _UNKNOWN:
+            self.unknown(self._encoding.parse_key(key)[0], raw, found)
         elif kind == _SET and sequence:
-            self._item_set = charset.split_terms(buf[value:after])
-        return after
+            terms = charset.split_terms(raw)
+            if terms not in self._sets():
+                if len(self._item_sets) >= MAX_ITEM_SETS:
+                    raise LimitExceeded("character sets of the items of a sequence", MAX_ITEM_SETS)
+                self._item_sets += (terms,)
 
     def _header(self, buf: bytes, pos: int, key: bytes) -> tuple[int, int, int]:
         """Return what to do with an element, where its value begins and its length."""
@@ -282,7 +305,7 @@ class FactWalker:
 
     def _kind(self, tag: int, encoded: str) -> int:
         if tag >> 16 == 0xFFFE:
-            return _END if tag == SEQUENCE_DELIMITER else _ITEM
+            return {ITEM: _ITEM, SEQUENCE_DELIMITER: _END}.get(tag, _LEAVE)
         if tag >= FIRST_BULK_TAG or (self._encoding.explicit and encoded not in VRS):
             return _STOP
         vr = meant(tag, encoded)
@@ -292,8 +315,9 @@ class FactWalker:
             return _SET
         if tag in _CODES:
             return _CODE
-        if kind_of(tag, vr) is not None:
-            return _MOMENT if vr == "DT" else _TELL
+        told = kind_of(tag, vr)
+        if told is not None:
+            return _MOMENT if told is Kind.DATE and vr == "DT" else _TELL
         return _UNKNOWN if encoded == "UN" else _PASS
 
     def _are_telling(self, sequence: int) -> bool:
@@ -308,13 +332,13 @@ class FactWalker:
         if kind == _MOMENT and b"\\" not in raw:
             raw = raw[:8]
         element = key + raw
-        known = None if kind == _CODE or self._item_set else self._told.get(element)
+        known = None if kind == _CODE or self._item_sets else self._told.get(element)
         if known is None:
             tag, encoded = self._encoding.parse_key(key)
             vr = meant(tag, encoded)
             texts = {charset.decode(raw, terms, is_person_name=vr == "PN") for terms in self._sets()}
             known = tuple(told for told in (tell(tag, vr, text, sequence) for text in texts) if told)
-            if kind != _CODE and not self._item_set and len(raw) <= MEMO_BYTES:
+            if kind != _CODE and not self._item_sets and len(raw) <= MEMO_BYTES:
                 if len(self._told) >= MAX_KEYS:
                     self._told.clear()
                 self._told[element] = known
@@ -322,4 +346,4 @@ class FactWalker:
 
     def _sets(self) -> tuple[tuple[str, ...], ...]:
         """The character sets a value may be in: once an item has its own, those after it may have it too."""
-        return (self._character_set, self._item_set) if self._item_set else (self._character_set,)
+        return (self._character_set, *self._item_sets)

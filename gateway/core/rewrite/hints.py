@@ -37,8 +37,8 @@ PSEUDONYM: Final = re.compile(r"DV[A-Z2-7]{13}")
 _SAFE: Final = re.compile(r"[A-Za-z0-9.*?_^-]")
 _DAY, _TIME = r"\d{8}", r"\d{2}(?:\d{2}(?:\d{2}(?:\.\d{1,6})?)?)?"
 _BOUNDS: Final = {
-    "DA": re.compile(rf"{_DAY}(?:-(?:{_DAY})?)?|-{_DAY}"),
-    "TM": re.compile(rf"{_TIME}(?:-(?:{_TIME})?)?|-{_TIME}"),
+    "DA": re.compile(rf"{_DAY}(?:-(?:{_DAY})?)?|-{_DAY}", re.ASCII),
+    "TM": re.compile(rf"{_TIME}(?:-(?:{_TIME})?)?|-{_TIME}", re.ASCII),
     "DT": re.compile(r"(?!)"),
 }
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gateway.core.clean.subject import Kind, Subject
+from gateway.core.clean.subject import Kind, Subject, kind_of
 from gateway.core.errors import LimitExceeded
 from gateway.core.rewrite.factwalk import FactWalker
 from gateway.core.rewrite.tables import MAX_MEMO
@@ -78,7 +78,7 @@ class JsonFactReader:
             value = inline_bytes(element, tag)
             if is_item(value[:4]):
                 found: list[Told] = []
-                FactWalker(IMPLICIT_LE, terms).unknown(value, found)
+                FactWalker(IMPLICIT_LE, terms).unknown(tag, value, found)
                 return found
             values = [charset.decode(value, terms)]
         else:
@@ -93,4 +93,5 @@ def _texts(element: Element, tag: int) -> list[str]:
     if element.Value is None or vr is None or not vr.is_text:
         return []
     values = [value_text(value, tag) for value in element.Value]
-    return [value[:MOMENT_CHARACTERS] for value in values] if element.vr == "DT" else values
+    is_moment = element.vr == "DT" and kind_of(tag, "DT") is Kind.DATE
+    return [value[:MOMENT_CHARACTERS] for value in values] if is_moment else values

@@ -146,9 +146,9 @@ def _test(vr: str, value: str, rules: Rules) -> Callable[[Values], bool]:
         return _moment(vr, value)
     one = _name if vr == "PN" else _number if vr in NUMBER_VRS else _age if vr == "AS" else _text
     if rules.every_value and vr not in SINGLE_VALUE_VRS and "\\" in value:
-        each_of = [one(part) for part in value.split("\\")]
+        each_of = [one(part) for part in dict.fromkeys(value.split("\\"))]
         return lambda found: all(any(test(each) for each in found) for test in each_of)
-    tests = [one(part) for part in split_list(vr, value)]
+    tests = [one(part) for part in dict.fromkeys(split_list(vr, value))]
     return lambda found: any(test(each) for each in found for test in tests)
 
 

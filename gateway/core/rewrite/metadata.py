@@ -7,7 +7,7 @@ change and sequences are decoded. Sequences that do not name the patient are rem
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Plan
 from gateway.core.rewrite import jsonvalues, marks
@@ -19,6 +19,7 @@ from gateway.core.rewrite.jsonactions import Actions, Bulk, Found, Whole
 from gateway.core.rewrite.jsonfacts import JsonFactReader
 from gateway.core.rewrite.jsonspots import Creators, Spot, Spots
 from gateway.core.rewrite.tables import Table
+from gateway.core.rewrite.told import Facts
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS
@@ -106,6 +107,21 @@ class MetadataRewriter:
         It does not say who all its subject is, so text that is to be cleaned does not leave.
         """
         return self._root(elements, plan, bulk, None)
+
+    def passes(self, source: Elements, study: Elements, released: Elements, plan: Plan) -> bool:
+        """Say whether what is released of a search result passes the final check; ``study``: what is known above it.
+
+        What can't be read doesn't: a fault in what is hidden must not end the search.
+        """
+        if self._final_check is None:
+            return True
+        try:
+            result, above = (self._facts.read(one) for one in (source, study))
+            facts = Facts(result.said | above.said, result.uids + above.uids)
+            self._final_check.of(facts, plan, ()).elements(released)
+        except (LimitExceeded, MalformedInput, RefusedByProfile):
+            return False
+        return True
 
     def _root(self, elements: Elements, plan: Plan, bulk: Bulk, root: Elements | None) -> dict[str, bytes]:
         patient = self._identity.patient(

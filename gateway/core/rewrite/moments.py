@@ -34,10 +34,10 @@ _PARTS: Final = {
     "TM": rf"\d{{2}}(?:{_POINTS}\d{{2}}(?:{_POINTS}\d{{2}}(?:\.\d{{1,6}})?)?)?",
     "DT": r"\d{4}(?:\d{2}){0,5}(?:(?<=\d{14})\.\d{1,6})?(?:[+-](?:0\d|1[0-4])[0-5]\d)?",
 }
-_RANGES: Final = {vr: re.compile(rf"({part})?(?:(-)({part})?)?") for vr, part in _PARTS.items()}
-_VALUES: Final = {vr: re.compile(part) for vr, part in _PARTS.items()}
+_RANGES: Final = {vr: re.compile(rf"({part})?(?:(-)({part})?)?", re.ASCII) for vr, part in _PARTS.items()}
+_VALUES: Final = {vr: re.compile(part, re.ASCII) for vr, part in _PARTS.items()}
 _WIDTHS: Final = {"DA": 8, "TM": 12, "DT": 20}
-_OFFSET: Final = re.compile(r"([+-])(\d{2})(\d{2})$")
+_OFFSET: Final = re.compile(r"([+-])(\d{2})(\d{2})$", re.ASCII)
 _MINUTE: Final = 12
 """Digits of a date and time that can be moved to UTC: down to the minute."""
 

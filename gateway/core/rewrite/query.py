@@ -23,7 +23,7 @@ from gateway.core.rewrite.keys import (
     Key,
     is_universal,
 )
-from gateway.core.rewrite.matching import ANY_VALUE, Criterion, Rules, criteria
+from gateway.core.rewrite.matching import ANY_VALUE, Criterion, Rules, criteria, split_list
 from gateway.core.rewrite.moments import MOMENT_VRS, require_moment
 from gateway.core.standard import dictionary
 from gateway.core.standard.levels import Level, level_of
@@ -47,6 +47,8 @@ __all__ = [
 
 MAX_OFFSET: Final = 1_000_000
 MAX_PARAMETERS: Final = 200
+MAX_LISTED, MAX_LISTED_IN_ALL = 200, 400
+"""Values of one key, and of all keys together: every result is compared with each of them."""
 _FLAGS: Final = ("fuzzymatching", "emptyvaluematching", "multiplevaluematching")
 _NEGOTIATED: Final = frozenset({"accept", "charset"})
 """Query parameters of every transaction (PS3.18 Section 8.3.3), read elsewhere."""
@@ -180,6 +182,7 @@ def _tag(name: str) -> int | None:
 
 
 def _keys(asked: Mapping[tuple[int, ...], tuple[str, str]], level: Level, rules: Rules) -> Iterable[Key]:
+    listed = 0
     for path, (name, value) in asked.items():
         *within, tag = path
         if path[0] in _NOT_MATCHED:
@@ -194,6 +197,12 @@ def _keys(asked: Mapping[tuple[int, ...], tuple[str, str]], level: Level, rules:
             raise BadRequest(f"{name} is a sequence; its keys are written {name}.Attribute")
         if vr in MOMENT_VRS and not (rules.empty_values and value == EMPTY):
             require_moment(vr, name, value)
+        values = len(set(split_list(vr, value)))
+        if values > MAX_LISTED:
+            raise BadRequest(f"{name} lists more than {MAX_LISTED} values")
+        listed += values if values > 1 else 0
+        if listed > MAX_LISTED_IN_ALL:
+            raise BadRequest(f"the keys list more than {MAX_LISTED_IN_ALL} values")
         yield Key(tag, vr, value, tuple(within), creator)
 
 

@@ -58,6 +58,11 @@ def tag_of(keyword: str) -> int | None:
     return _MISSING_TAGS.get(keyword) if tag is None else int(tag)
 
 
+def keywords() -> list[str]:
+    """List all keywords, those of repeating groups too."""
+    return [keyword for keyword in (*keyword_dict, *_MISSING_TAGS, *_repeaters()) if keyword]
+
+
 def mask_of(keyword: str) -> TagMask | None:
     """Find the tags of a repeating group's keyword, such as ``OverlayData``; None for unknown keywords."""
     return _repeaters().get(keyword)

@@ -172,6 +172,11 @@ def skip_value(buf: bytes, header: Header, encoding: Encoding, depth: int = 0) -
 def skip_item(buf: bytes, pos: int, encoding: Encoding, depth: int = 0) -> int:
     """Return the position after an item of undefined length whose elements begin at ``pos``."""
     while True:
+        if buf[pos : pos + 2] not in (b"\xfe\xff", b"\xff\xfe"):  # most elements: no item, no delimiter
+            start, length = element_value(buf, pos, encoding)
+            if length != UNDEFINED:
+                pos = start + length
+                continue
         header = read_header(buf, pos, encoding)
         if header.tag == ITEM_DELIMITER:
             return header.start

@@ -7,6 +7,9 @@ export function commandsFor(base, worklist, studyUid = 'STUDY_INSTANCE_UID', pat
 `curl -s '${base}/studies?limit=10'
 curl -s '${base}/studies?PatientID=${encodeURIComponent(patientId)}&includefield=StudyDescription'` },
       { title: 'Metadata of a study as DICOM JSON', lines: `curl -s '${base}/studies/${studyUid}/metadata' | python3 -m json.tool` },
+      { title: 'A picture of a study, and the study as a zip with a DICOMDIR', lines:
+`curl -s -o study.jpg '${base}/studies/${studyUid}/thumbnail'
+curl -s -o study.zip -H 'Accept: application/zip' '${base}/studies/${studyUid}'` },
       { title: 'Retrieve a study: Part 10 files in multipart/related', lines:
 `curl -s -o study.multipart \\
   -H 'Accept: multipart/related; type="application/dicom"; transfer-syntax=*' \\

@@ -107,6 +107,7 @@ async function open(index) {
     row.querySelector('button').setAttribute('aria-pressed', String(n === index));
   });
   $('pair').setAttribute('aria-busy', 'true');
+  showLinks();
   showCommands();
   const turn = (state.turn += 1);
   try {
@@ -148,6 +149,7 @@ async function show(at) {
     if (turn !== state.turn) return;
     sides.forEach((draw) => draw());
     const [left, right] = await Promise.all([position.before, position.after].map((one) => (one ? metadata(one) : {})));
+    $('picture').hidden = !hasPixels(right);
     if (turn === state.turn && !state.playing) await showDifferences(left, right);
     if (turn === state.turn) $('pair').setAttribute('aria-busy', 'false');
   } catch (error) { failed(error, turn); }
@@ -247,7 +249,15 @@ function chooser(element, choices, chosen, choose) {
   }));
 }
 
-// Commands
+// Links and commands
+
+function showLinks() {
+  const study = state.pairs[state.open]?.after;
+  const url = `${after}/studies/${study && first(study, '0020000D')}`;
+  $('links').hidden = !study;
+  $('picture').href = `${url}/rendered?accept=image/jpeg`;
+  $('download').href = `${url}?accept=application/zip`;
+}
 
 function showCommands() {
   const study = state.pairs[state.open]?.after;

@@ -530,8 +530,9 @@ async def test_frames_of_single_bits_are_cut_between_bytes(tmp_path: Path) -> No
 
 
 async def test_progress_is_told_and_what_is_no_instance_is_passed_over(
-    serve: Callable[..., Client], tmp_path: Path
+    serve: Callable[..., Client], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "dicomveil.origin")
     client = serve("CT_small.dcm", "MR_truncated.dcm")
     (tmp_path / "notes.txt").write_text("not DICOM")
     (tmp_path / "copy").mkdir()
@@ -540,6 +541,7 @@ async def test_progress_is_told_and_what_is_no_instance_is_passed_over(
     await client.origin.open(lambda done, total: seen.append((done, total)))
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert client.origin.counts == (2, 2, 2)
+    assert [record.getMessage() for record in caplog.records] == ["origin samples: 2 objects; files passed over: 2"]
     await client.origin.open(lambda done, total: seen.append((done, total)))
     assert len(seen) == 4
 

@@ -172,4 +172,5 @@ def test_a_part_of_a_document_can_be_checked_alone() -> None:
 
 def test_the_nearest_word_is_suggested_and_nothing_when_none_is_near() -> None:
     assert nearest("nominl", ["nominal", "strict"]) == ' (did you mean "nominal"?)'
+    assert nearest("studydate", ["StudyDate", "StudyTime"]) == ' (did you mean "StudyDate"?)'
     assert nearest("zebra", ["nominal", "strict"]) == ""

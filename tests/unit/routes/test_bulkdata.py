@@ -1,6 +1,7 @@
 """Bulk data, pixel data and frames: which there are, where they say they are, and what an origin may not do."""
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +175,49 @@ async def test_octets_of_an_object_are_its_bulk_data(gateway: InProcess, path: s
     assert located(old) == located(await gateway["research"].get(released(f"{path}/bulkdata"), OCTETS))
 
 
+@pytest.mark.parametrize("syntax", ["1.2.3.4", "1.2.840.113619.5.2", "1.2.840.10008.1.2.4.94"])
+async def test_octets_in_a_transfer_syntax_that_nobody_knows_leave_at_no_door(tmp_path: Path, syntax: str) -> None:
+    named = b"\xff\xd8\xff\xfe\0\x0fSMITH^JOHN000\xff\xd9"
+    found = bulk("7FE00010") | {"00280010": {"vr": "US", "Value": [8]}}
+    replies = {f"{ONE.path}/metadata": json_reply([found])}
+    for path in ("bulk/7fe00010", "frames/1"):
+        replies[f"{ONE.path}/{path}"] = multipart_reply([named], f"{OCTET}; transfer-syntax={syntax}")
+    archive = Archive([ONE], replies)
+    async with over(archive, tmp_path) as gateway:
+        service = gateway["research"]
+        (uri,) = links((await service.get(released(f"{ONE.path}/metadata"))).json)
+        for door in ("frames/1", "pixeldata", "bulkdata", "bulkdata/" + uri.rpartition("/")[2]):
+            answer = await service.get(released(ONE.path) + f"/{door}", f"{OCTETS}; transfer-syntax=*")
+            assert b"SMITH" not in answer.said
+            assert answer.status == 502 or not answer.whole
+        assert archive.open() <= 1  # the idle one
+
+
+async def test_as_many_frames_as_there_are_said_to_be_are_asked_for_as_they_leave(tmp_path: Path) -> None:
+    """Nothing is made of a number before the first frames are there."""
+    found = ONE.json(_00280010={"vr": "US", "Value": [8]}, _00280008={"vr": "IS", "Value": ["16777216"]})
+    archive = Archive([ONE], {f"{ONE.path}/metadata": json_reply([found])})
+    async with over(archive, tmp_path) as gateway:
+        tracemalloc.start()
+        try:
+            answer = await gateway["research"].get(released(f"{ONE.path}/pixeldata"), OCTETS)
+            assert tracemalloc.get_traced_memory()[1] < 16 << 20
+        finally:
+            tracemalloc.stop()
+    assert answer.status == 502
+    assert sum("/frames/" in asked.path for asked in archive.asked) <= 4
+
+
+@pytest.mark.parametrize("door", ["pixeldata", "bulkdata", "rendered"])
+@pytest.mark.parametrize("count", ["9" * 5_000, "99999999", "0", "-1"])
+async def test_a_number_of_frames_that_is_none_is_the_origins_failure(tmp_path: Path, door: str, count: str) -> None:
+    image = {tag: {"vr": "US", "Value": [8]} for tag in ("00280010", "00280011", "00280100")}
+    found = ONE.json() | image | {"00280008": {"vr": "IS", "Value": [count]}}
+    async with over(Archive([ONE], {f"{ONE.path}/metadata": json_reply([found])}), tmp_path) as gateway:
+        answer = await gateway["research"].get(released(f"{ONE.path}/{door}"))
+    assert answer.status == 502
+
+
 # One value
 
 
@@ -199,6 +243,19 @@ async def test_a_token_of_an_element_that_the_profile_changes_does_not_exist(tmp
             answer = await gateway.ask(made_up, OCTETS)
             assert answer.status == (200 if "?" in made_up else 404)
     assert archive.count(f"{ONE.path}/bulk/60003000") == 0
+
+
+async def test_a_token_is_written_in_one_way(tmp_path: Path) -> None:
+    archive = Archive([ONE], {f"{ONE.path}/metadata": json_reply([bulk("7FE00010")]), **values("7FE00010")})
+    async with over(archive, tmp_path) as gateway:
+        (uri,) = links((await gateway["research"].get(released(f"{ONE.path}/metadata"))).json)
+        url, _, token = uri.rpartition("/")
+        assert (await gateway.ask(uri, OCTETS)).status == 200
+        for junk in ("....", "%22%3Cscript%3E", "%0d%0aX-Evil:%201", "%00", "====", "!!!!", "%C3%A9"):
+            assert (await gateway.ask(f"{url}/{token[:9]}{junk}{token[9:]}", OCTETS)).status == 404, junk
+        letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+        others = [token[:-1] + letter for letter in letters if letter != token[-1]]
+        assert {(await gateway.ask(f"{url}/{other}", OCTETS)).status for other in others} == {404}
 
 
 # Frames

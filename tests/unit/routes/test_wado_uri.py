@@ -182,6 +182,12 @@ async def test_a_bad_parameter_is_refused_by_its_name(gateway: InProcess, more: 
     assert answer.json["detail"].startswith(named)
 
 
+async def test_who_gives_a_wrong_word_is_told_the_right_one(gateway: InProcess) -> None:
+    answer = await ask(gateway, requestType="wado")
+    assert answer.json["detail"] == "requestType must be WADO, in capital letters"
+    assert (await ask(gateway, anonymize="no")).json["detail"] == "anonymize can only be yes"
+
+
 async def test_a_parameter_that_is_given_twice_is_refused(gateway: InProcess) -> None:
     for name in ("studyUID", "contentType", "rows", "annotation"):
         answer = await gateway.ask(f"/worklists/research/wado?{query(rows='9')}&{name}=image/png&{name}=image/png")

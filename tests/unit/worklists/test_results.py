@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from gateway.core.errors import SearchTooBroad
+from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite.keys import Key
 from gateway.core.rewrite.query import Search
 from gateway.core.standard.levels import Level
@@ -117,6 +118,61 @@ async def test_a_key_of_the_study_is_matched_below_it() -> None:
         assert results(await client.get(f"/studies/{study}/series?ModalitiesInStudy=MR")) == []
         (one, *_) = results(await client.get(f"/studies/{study}/series"))
     assert one["00100020"]["Value"] == [RINGS.current.patient("", "P1", "")]
+
+
+SMITH = {"vr": "CS", "Value": ["SMITH ANN"]}
+OF_THE_PATIENT = ("00100010", "00100020")
+
+
+class Divided(ListingOrigin):
+    """Gives attributes of the patient only where studies are searched, as archives may."""
+
+    def _search(self, path: str, pairs: Any) -> list[Json]:
+        found = super()._search(path, pairs)
+        if path == "/studies":
+            return found
+        return [{key: raw for key, raw in one.items() if key not in OF_THE_PATIENT} for one in found]
+
+
+@pytest.mark.parametrize("path", ["/series", "/instances", "/instances?BodyPartExamined=SMITH*", "/series?limit=9"])
+async def test_a_result_that_names_its_patient_is_not_there_under_the_final_check(path: str) -> None:
+    name = {"vr": "PN", "Value": [{"Alphabetic": "SMITH^ANN"}]}
+    archive = [instance("1", "1", "1", _00180015=SMITH, _00100010=name), instance("3", "1", "1", _00180015=SMITH)]
+    archive[1]["00100010"] = {"vr": "PN", "Value": [{"Alphabetic": "MILLER^BO"}]}
+    for origin in (ListingOrigin(archive), Divided(archive)):
+        async with searching(worklist_over(origin, profile("strict"))) as client:
+            found = results(await client.get(path))
+        assert [one["0020000D"]["Value"] for one in found] == [[RINGS.current.uid("1.2.3")]]
+        assert found[0]["00180015"] == SMITH  # nobody's name here
+    assert len(await ask(path, "nominal", archive)) == 2
+
+
+async def test_a_study_that_names_its_patient_is_not_there_under_the_final_check() -> None:
+    text = "name: told\nbased_on: nominal\nfinal_check: true\nattributes:\n  StudyDescription: {action: keep}\n"
+    told = parse_profile(text, "told.yaml", profile)
+    archive = [instance(study, "1", "1", _00081030={"vr": "LO", "Value": ["CT of SMITH"]}) for study in "123"]
+    archive[1]["00100010"] = {"vr": "PN", "Value": [{"Alphabetic": "MILLER"}]}
+    async with searching(worklist_over(ListingOrigin(archive), told)) as client:
+        (one,) = results(await client.get("/studies"))
+    assert one["0020000D"]["Value"] == [RINGS.current.uid("1.2.2")]
+
+
+async def test_what_cannot_be_checked_is_not_there() -> None:
+    class Forgetful(ListingOrigin):
+        """Says nothing of single studies."""
+
+        def _search(self, path: str, pairs: Any) -> list[Json]:
+            return [] if path == "/studies" and "0020000D" in dict(pairs) else super()._search(path, pairs)
+
+    async with searching(worklist_over(Forgetful(ARCHIVE), profile("strict"))) as client:
+        assert (await client.get("/instances")).status_code == 204
+
+
+async def test_who_a_study_is_about_is_asked_once_for_all_of_its_results() -> None:
+    origin = ListingOrigin([instance("1", "1", str(number)) for number in range(250)])
+    async with searching(worklist_over(origin, profile("strict"))) as client:
+        assert len(results(await client.get("/instances"))) == 250
+    assert [path for path, _ in origin.asked].count("/studies") == 1
 
 
 async def test_private_attributes_are_matched_with_their_creator_in_any_block() -> None:

@@ -50,6 +50,10 @@ def test_what_many_people_share_is_not_listed() -> None:
         (0x00080104, "LO", 0x00080082, Kind.PLACE),
         (0x00080104, "LO", 0x00401101, Kind.NAME),
         (0x00080104, "LO", 0x00082218, None),  # Anatomic Region Sequence
+        (0x00100010, "DA", 0, Kind.NAME),  # what an attribute means counts before how it was written
+        (0x00100010, "UI", 0, Kind.NAME),
+        (0x00080020, "UI", 0, Kind.DATE),
+        (0x0020000D, "PN", 0, Kind.NAME),
         (0x00081030, "LO", 0, None),
         (0x00080030, "TM", 0, None),
     ],

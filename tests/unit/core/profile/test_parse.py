@@ -337,6 +337,12 @@ def test_a_condition_that_cannot_be_asked_is_a_fault(written: str, why: str) -> 
     assert fault(f"PatientSex: {{action: keep, when: {{{written}}}}}").startswith(f"PatientSex: when: {why}")
 
 
+def test_a_bare_action_is_answered_with_how_to_write_it() -> None:
+    assert faults("name: x\nattributes:\n  PatientID: keep\n") == [
+        "p.yaml:3: attributes.PatientID: give {action: keep}, not keep"
+    ]
+
+
 def test_a_condition_of_another_form_is_refused() -> None:
     head = "name: p\nattributes:\n  PatientSex:\n    - {action: empty, when: {Modality: CT}}\n"
     assert faults(head) == ["p.yaml:4: attributes.PatientSex[0].when.Modality: should be keys and values"]

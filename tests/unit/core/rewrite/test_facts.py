@@ -97,8 +97,22 @@ def test_an_unknown_value_that_only_begins_like_an_item_tells_nothing() -> None:
     assert read(data + EXPLICIT_LE.make(0x00100020, "LO", b"4711")).identifiers == {"4711"}
 
 
+def test_what_is_no_element_of_the_root_is_stepped_over() -> None:
+    stray = EXPLICIT_LE.tag(0xFFFEE0DD) + bytes(4)
+    unknown = EXPLICIT_LE.make(0x00091001, "UN", b"Smith^John")
+    assert read(unknown + stray + EXPLICIT_LE.make(0x00100020, "LO", b"4711")) == Subject(
+        identifiers=frozenset({"4711"})
+    )
+
+
 def test_a_known_attribute_in_vr_unknown_tells_what_it_means() -> None:
     assert read(EXPLICIT_LE.make(0x00100010, "UN", b"Smith^John")).names == {"Smith^John"}
+
+
+@pytest.mark.parametrize("vr", ["DA", "DT", "UI", "TM", "IS"])
+def test_a_name_or_identifier_tells_in_whatever_vr_it_was_written(vr: str) -> None:
+    data = EXPLICIT_LE.make(0x00100010, vr, b"Smith^John") + EXPLICIT_LE.make(0x00100020, vr, b"PID77731-9")
+    assert read(data) == Subject(names=frozenset({"Smith^John"}), identifiers=frozenset({"PID77731-9"}))
 
 
 def test_private_elements_tell_by_their_vr() -> None:
@@ -190,6 +204,16 @@ def test_alike_heads_share_what_they_say_but_for_their_uids() -> None:
     assert other is not None
     assert one.said == other.said
     assert one.uids != other.uids
+
+
+def test_a_long_value_is_not_remembered_where_too_many_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts, "MAX_VARYING", 0)
+    reader = FactReader(EXPLICIT_LE, LATIN)
+    for number in range(3):
+        data = head() + EXPLICIT_LE.make(0x00204000, "UT", b"%d" % number * RUN_BYTES * 4)
+        assert reader.read(data, 0, whole=True)
+    remembered = [run for runs in reader._runs.values() for run, _ in runs.known.values()]
+    assert max(map(len, remembered), default=0) < 2 * RUN_BYTES
 
 
 @pytest.mark.parametrize(

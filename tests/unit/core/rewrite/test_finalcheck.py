@@ -217,9 +217,7 @@ def test_a_long_piece_is_searched_in_all_its_items() -> None:
 
 
 def test_what_was_cleared_where_it_stands_is_searched_elsewhere() -> None:
-    value = (
-        b"abcd" + EXPLICIT_LE.tag(0xFFFEE000) + b"Smith made this " + b"x" * 5_000
-    )  # as if an item began in it
+    value = b"abcd" + EXPLICIT_LE.tag(0xFFFEE000) + b"Smith made this " + b"x" * 5_000  # as if an item began in it
     checked = Checked()
     assert checked.passes([element(0x00080070, value)])  # makers may have anybody's name
     assert not checked.passes([element(SERIAL, value)])

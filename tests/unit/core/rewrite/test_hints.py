@@ -269,3 +269,10 @@ def test_whole_pseudonyms_are_found_in_a_key(value: str, named: list[str]) -> No
 
 def test_an_identifier_is_written_without_what_origins_decode_differently() -> None:
     assert identifier("PAT-1 é&x_2^.") == "PAT-1***x_2^."
+
+
+@pytest.mark.parametrize("vr", ["DA", "TM"])
+def test_digits_of_other_scripts_reach_no_origin(vr: str) -> None:
+    assert (
+        widen(Key(0x00080020, vr, "\u0662\u0660\u0662\u0660\u0660\u0661\u0660\u0661"[: 8 if vr == "DA" else 2])) is None
+    )

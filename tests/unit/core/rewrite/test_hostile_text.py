@@ -4,7 +4,7 @@ import pytest
 
 from gateway.core.clean.subject import Kind, gather, kind_of
 from gateway.core.clean.text import TextCleaner
-from gateway.core.errors import GatewayError, MalformedInput
+from gateway.core.errors import GatewayError, MalformedInput, RefusedByProfile
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Place
 from gateway.core.rewrite.factwalk import BULK_BYTES
@@ -37,7 +37,17 @@ def test_a_long_private_value_before_the_patient_does_not_hide_the_name() -> Non
     assert b"Smith" not in rewritten(object_of(blob))
 
 
-@pytest.mark.parametrize("vr", ["LO", "SH", "UT", "ST", "LT", "UC", "UN"])
+@pytest.mark.parametrize("value", [b"abcd", b"\xfe\xff\x00\xe0", b"\xfe\xff\x00\xe0\x04\x00\x00\x00abcd"])
+@pytest.mark.parametrize("tag", [0x00081111, 0x00091010])
+def test_a_removed_sequence_that_is_none_does_not_hide_who_the_subject_is(tag: int, value: bytes) -> None:
+    data_set = object_of(EXPLICIT_LE.make(tag, "SQ", value)) + EXPLICIT_LE.make(0x00181210, "SH", b"SMITH 1 ")
+    assert b"SMITH 1" in rewritten(data_set, "")
+    assert b"Smith" not in rewritten(data_set)
+    with pytest.raises(RefusedByProfile):
+        rewritten(data_set, "final_check: true")
+
+
+@pytest.mark.parametrize("vr", ["LO", "SH", "UT", "ST", "LT", "UC", "UN", "DA", "DT", "UI"])
 def test_a_name_is_one_in_whatever_vr_it_comes(vr: str) -> None:
     assert kind_of(0x00100010, vr) is Kind.NAME
     assert b"Smith" not in rewritten(object_of(vr=vr))

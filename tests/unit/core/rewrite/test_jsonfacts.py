@@ -55,6 +55,21 @@ def test_a_value_in_vr_unknown_tells_what_it_means() -> None:
     ) == Subject(names=frozenset({"Müller^J"}), identifiers=frozenset({"4711"}))
 
 
+@pytest.mark.parametrize("vr", ["DA", "DT", "UI"])
+def test_a_name_or_identifier_tells_in_whatever_vr_it_was_written(vr: str) -> None:
+    name, number = {"vr": vr, "Value": ["Smith^John"]}, {"vr": vr, "Value": ["PID77731-9"]}
+    expected = Subject(names=frozenset({"Smith^John"}), identifiers=frozenset({"PID77731-9"}))
+    assert read(T00100010=name, T00100020=number) == expected
+
+
+def test_codes_tell_also_where_their_sequence_is_in_vr_unknown() -> None:
+    code = IMPLICIT_LE.make(0x00080104, "LO", b"Kilgore Trout ")
+    items = IMPLICIT_LE.tag(0xFFFEE000) + IMPLICIT_LE.u32.pack(len(code)) + code
+    unknown = {"vr": "UN", "InlineBinary": base64.b64encode(items).decode()}
+    assert read(T00401101=unknown).names == {"Kilgore Trout"}
+    assert read(T0040A730={"vr": "SQ", "Value": [{"00401101": unknown}]}).names == {"Kilgore Trout"}
+
+
 @pytest.mark.parametrize("limit", ["MAX_MEMO", "MAX_SUBJECTS", "MEMO_BYTES"])
 def test_what_is_remembered_is_bounded(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jsonfacts, limit, 1)

@@ -17,6 +17,7 @@ from gateway.core.rewrite.moments import combined, parse_range, require_moment
         ("DA", "-20200713", "19000101", True),
         ("DA", "20200713-", "2020.07.13", True),
         ("DA", "20200713-", "July", False),
+        ("DA", "20200713-", "\u0662\u0660\u0662\u0661\u0660\u0661\u0660\u0661", False),
         ("TM", "11", "115959.5", True),
         ("TM", "1100-1159", "115959.999999", True),
         ("TM", "115959.5-", "115959.4", False),
@@ -42,7 +43,8 @@ def test_values_lie_in_ranges(vr: str, wanted: str, value: str, holds: bool) -> 
 
 
 @pytest.mark.parametrize(
-    ("vr", "text"), [("DA", ""), ("DA", "-"), ("DA", "a"), ("TM", "1"), ("DT", "20"), ("TM", "1-")]
+    ("vr", "text"),
+    [("DA", ""), ("DA", "-"), ("DA", "a"), ("TM", "1"), ("DT", "20"), ("TM", "1-"), ("DA", "\u0662\u0660\u0662\u0660")],
 )
 def test_what_is_no_range_is_none(vr: str, text: str) -> None:
     assert parse_range(vr, text) is None

@@ -149,6 +149,12 @@ def test_fields_are_named_by_keyword_tag_and_path(value: str, include: tuple[int
         ([("SOPInstanceUID", "1.2")], "SOPInstanceUID does not belong to the study level"),
         ([("00400275.00401001", "")], "00400275.00401001 does not belong to the study level"),
         ([("PatientID", "")] * (MAX_PARAMETERS + 1), f"more than {MAX_PARAMETERS} parameters"),
+        ([("StudyDate", "\u0662\u0660\u0662\u0660")], "StudyDate is not a date or time, or a range of them"),
+        ([("StudyID", ",".join(map(str, range(201))))], "StudyID lists more than 200 values"),
+        (
+            [(f"001000{number:02X}", "\\".join(map(str, range(150)))) for number in (0x20, 0x21, 0x22)],
+            "the keys list more than 400 values",
+        ),
         ([(".".join(["00081115"] * 70), "")], "a key in more than 64 sequences"),
     ],
 )  # fmt: skip
@@ -156,6 +162,11 @@ def test_a_bad_parameter_is_named_and_its_value_is_not(parameters: list[tuple[st
     with pytest.raises(BadRequest) as caught:
         parse(*parameters)
     assert str(caught.value) == message
+
+
+def test_values_that_a_key_repeats_count_once() -> None:
+    search = parse(("StudyID", "\\".join(["A"] * 10_000 + ["B"])))
+    assert search.accepts({"00200010": b'{"vr":"SH","Value":["B"]}'})
 
 
 @pytest.mark.parametrize(("name", "value"), [("", "x"), ("includefield", ""), ("includefield", "StudyDescription,")])

@@ -24,6 +24,7 @@ from tests.kit.codestreams import (
     jpeg2000,
     jxl,
     mp4,
+    packet,
     program,
     rle,
     segment,
@@ -144,18 +145,31 @@ def test_octets_that_are_compressed_without_saying_so_are_cleaned_too(place: str
 
 
 @pytest.mark.parametrize("syntax", ["", *sorted(UNCOMPRESSED)])
-@pytest.mark.parametrize("place", ["MPEG-2 user data", "H.264 user data", "H.265 user data"])
-def test_clips_that_do_not_say_what_they_are_are_cleaned_too(place: str, syntax: str) -> None:
-    start = {
-        "MPEG-2 user data": b"\0\0\1\xb3\x14\0\xf0\x14\xff\xff\xe0\x18",
-        "H.264 user data": b"\0\0\0\1\x67\x42\xc0\x1e\xd9\0",
-        "H.265 user data": b"\0\0\0\1\x40\1\x0c\1\xff\xff\1\x60",
-    }
+@pytest.mark.parametrize(
+    ("start", "place"),
+    [
+        (b"\0\0\1\xb3\x14\0\xf0\x14\xff\xff\xe0\x18", "MPEG-2 user data"),
+        (b"\0\0\0\1\x67\x42\xc0\x1e\xd9\0", "H.264 user data"),
+        (b"\0\0\0\1\x09\xf0", "H.264 user data"),
+        (b"\0\0\0\1\x40\1\x0c\1\xff\xff\1\x60", "H.265 user data"),
+        (b"\0\0\0\1\x46\1\x10", "H.265 user data"),
+    ],
+)
+def test_clips_that_do_not_say_what_they_are_are_cleaned_too(start: bytes, place: str, syntax: str) -> None:
     one = of_type("application/octet-stream", syntax)
     assert one
-    released = fed(one, [start[place] + PLACES[place].data])
+    released = fed(one, [start + PLACES[place].data])
     assert TEXT not in released
-    assert released.startswith(start[place])
+    assert released.startswith(start)
+
+
+@pytest.mark.parametrize("lead", [b"", bytes(4)])
+def test_transport_streams_that_do_not_say_what_they_are_are_cleaned_too(lead: bytes) -> None:
+    clip = transport(packet(256, TEXT), packet(0x11, TEXT), packet(0x12, TEXT), lead=lead)
+    assert TEXT in clip
+    one = of_type("application/octet-stream")
+    assert one
+    assert TEXT not in fed(one, [clip])
 
 
 @pytest.mark.parametrize(
@@ -182,8 +196,8 @@ def test_other_octets_pass(octets: bytes, syntax: str) -> None:
 
 
 @pytest.mark.parametrize("syntax", ["", EXPLICIT])
-@pytest.mark.parametrize("item", [b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00"])
-def test_octets_in_items_are_refused(item: bytes, syntax: str) -> None:
+@pytest.mark.parametrize("item", [b"\xfe\xff\x00\xe0", b"\xff\xfe\xe0\x00", b"\0\0\1\xba"])
+def test_octets_in_items_or_packs_are_refused(item: bytes, syntax: str) -> None:
     one = of_type("application/octet-stream", syntax)
     assert one
     with pytest.raises(MalformedInput):

@@ -1,0 +1,153 @@
+"""What a client may not do to its connection, tried over real sockets: a head without an end, an answer not taken."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import uvicorn
+from starlette.types import Receive, Scope, Send
+
+from gateway.connection import MAX_HEAD_BYTES, ClientConnection
+from gateway.routes.exchange import Streamed, WhileClientStays
+
+CHUNK = bytes(1 << 16)
+ASK = b"GET / HTTP/1.1\r\nHost: x\r\n"
+WHOLE = b"HTTP/1.1 200 OK"
+
+
+class Impatient(ClientConnection):
+    """Waits for a client for a moment only."""
+
+    send_timeout_s = 0.05
+
+
+class Endless:
+    """Answers every request with a body that does not end, and knows when one was given up."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await Streamed(self._body(), "application/x")(scope, receive, send)
+
+    async def _body(self) -> AsyncIterator[bytes]:
+        try:
+            while True:
+                yield CHUNK
+                await asyncio.sleep(0)
+        finally:
+            self.closed.set()
+
+
+async def small(scope: Scope, receive: Receive, send: Send) -> None:
+    async def body() -> AsyncIterator[bytes]:
+        yield b"all of it"
+
+    await Streamed(body(), "application/x")(scope, receive, send)
+
+
+@asynccontextmanager
+async def serving(
+    application: object, connection: type[ClientConnection] = ClientConnection
+) -> AsyncIterator[tuple[uvicorn.Server, asyncio.StreamReader, asyncio.StreamWriter]]:
+    """Serve an application; give the server and one client's connection to it."""
+    app = WhileClientStays(application)  # type: ignore[arg-type]
+    config = uvicorn.Config(app, port=0, ws="none", http=connection, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not task.done()
+        await asyncio.sleep(0.01)
+    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname()[:2])
+    try:
+        yield server, reader, writer
+    finally:
+        writer.transport.abort()
+        server.should_exit = True
+        await task
+
+
+async def answer_to(*pieces: bytes) -> bytes:
+    """Send pieces one by one until something comes back, and return its status line."""
+    async with serving(small) as (_, reader, writer):
+        answer = asyncio.create_task(reader.readline())
+        for piece in pieces:
+            if not answer.done():
+                writer.write(piece)
+                await asyncio.sleep(0.01)
+        return (await asyncio.wait_for(answer, 20)).rstrip()
+
+
+async def test_a_client_that_takes_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    application = Endless()
+    with caplog.at_level(logging.WARNING, logger="dicomveil.connection"):
+        async with serving(application, Impatient) as (server, _, writer):
+            writer.write(ASK + b"\r\n")
+            await asyncio.wait_for(application.closed.wait(), 20)
+            while server.server_state.connections:  # noqa: ASYNC110 - uvicorn says it by no event
+                await asyncio.sleep(0.01)
+    assert caplog.messages == ["aborted: the client took nothing for 0.05 s"]
+
+
+async def test_a_client_that_takes_something_is_kept() -> None:
+    application = Endless()
+    async with serving(application) as (server, reader, writer):
+        writer.write(ASK + b"\r\n")
+        (connection,) = server.server_state.connections
+        assert isinstance(connection, ClientConnection)
+        for _ in range(3):
+            await reader.readexactly(16 << 20)
+            connection.look_after_client()
+            assert not connection.transport.is_closing()
+        while not connection.flow.write_paused:  # noqa: ASYNC110 - uvicorn says it by no event
+            await asyncio.sleep(0.01)
+        assert not application.closed.is_set()
+
+
+async def test_an_answer_that_fits_needs_no_watch() -> None:
+    async with serving(small, Impatient) as (server, reader, writer):
+        for _ in range(2):
+            writer.write(ASK + b"\r\n")
+            await reader.readuntil(b"\r\n0\r\n\r\n")
+            await asyncio.sleep(3 * Impatient.send_timeout_s)
+        assert len(server.server_state.connections) == 1
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [ASK, b"X: ", *[b"a" * 4096] * 20],  # never ends
+        [ASK, *[b"X: a\r\n" * 1000] * 12],
+        [b"GET /", *[b"a" * 4096] * 20],
+        [ASK + b"X: a\r\n" * (MAX_HEAD_BYTES // 6) + b"\r\n"],  # ends where it is refused
+        [ASK + b"X: " + b"a" * MAX_HEAD_BYTES + b"\r\n\r\n"],
+    ],
+)
+async def test_a_request_head_that_is_too_large_is_refused(pieces: list[bytes]) -> None:
+    assert await answer_to(*pieces) == b"HTTP/1.1 400 Bad Request"
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [ASK + b"\r\n"],
+        [ASK, b"X: ", b"a" * (MAX_HEAD_BYTES - 100), b"\r\n\r\n"],
+        [b"GET /?" + b"a" * (MAX_HEAD_BYTES // 2) + b" HTTP/1.1\r\nHost: x\r\n\r\n"],
+        [ASK + b"Content-Length: 200000\r\n\r\n" + bytes(50_000), *[bytes(50_000)] * 3],  # a body is no head
+    ],
+)
+async def test_a_request_head_up_to_the_limit_is_answered(pieces: list[bytes]) -> None:
+    assert await answer_to(*pieces) == WHOLE
+
+
+async def test_the_limit_counts_anew_for_each_request() -> None:
+    async with serving(small) as (_, reader, writer):
+        for _ in range(4):
+            writer.write(ASK + b"X: " + b"a" * (MAX_HEAD_BYTES // 2))
+            await writer.drain()
+            await asyncio.sleep(0.01)
+            writer.write(b"\r\n\r\n")
+            assert (await reader.readline()).rstrip() == WHOLE
+            await reader.readuntil(b"\r\n0\r\n\r\n")
