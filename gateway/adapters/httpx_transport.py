@@ -8,6 +8,7 @@ httpx's, and received buffers are handed on without being joined. Held in memory
 """
 
 import asyncio
+import os
 import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -56,7 +57,9 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
             async with wait.deadline:
                 answer = await _ask(self._session, request, wait)
         except (aiohttp.ClientError, OSError) as error:
-            failure = httpx.PoolTimeout("no free connection in time") if wait.is_queued else _translate(error)
+            failure = (
+                httpx.PoolTimeout("no free connection in time") if wait.is_queued else _unasked(error, request.url)
+            )
         else:
             return httpx.Response(answer.status, headers=list(answer.raw_headers), stream=_Body(answer))
         raise failure  # outside of the handler: aiohttp's own exception names the URL and must not travel along
@@ -228,13 +231,30 @@ def _url(request: httpx.Request) -> yarl.URL:
     )
 
 
-def _translate(error: aiohttp.ClientError | OSError) -> httpx.TransportError:
+def _unasked(error: aiohttp.ClientError | OSError, url: httpx.URL) -> httpx.TransportError:
+    """Translate what came before an answer, with the address of the settings where there was no connection."""
+    address = url.netloc.decode("ascii")
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        return httpx.ConnectTimeout("no connection in time")
+        return httpx.ConnectTimeout(f"no connection to {address} in time")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return httpx.ConnectError(f"no connection to {address} ({_reason(error)})")
+    return _translate(error)
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Say why there is no connection, in the words of the system, not of the exception."""
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return "its certificate is not trusted"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return "no TLS"
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return "unknown host name"
+    return os.strerror(error.errno).lower() if error.errno else "not reachable"
+
+
+def _translate(error: aiohttp.ClientError | OSError) -> httpx.TransportError:
     if isinstance(error, TimeoutError):
         return httpx.ReadTimeout("nothing received in time")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return httpx.ConnectError("no connection")
     if isinstance(error, (aiohttp.ClientPayloadError, aiohttp.ClientResponseError, aiohttp.ServerDisconnectedError)):
         return httpx.RemoteProtocolError("the answer breaks off or is not HTTP")
     return httpx.ReadError("the connection broke")

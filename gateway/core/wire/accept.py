@@ -13,9 +13,11 @@ from gateway.core.errors import BadRequest, MalformedInput, NotAcceptable
 from gateway.core.wire.multipart import parse_content_type
 
 MAX_RANGES: Final = 64
+MAX_CHARACTERS: Final = 8 << 10
 ANY: Final = "*/*"
 
 _SYNTAX: Final = re.compile(r"\*|[0-9.]{1,64}")
+_SYNTAX_ASKED: Final = re.compile(r"transfer-syntax=\"?([^\",;\s]*)", re.IGNORECASE)
 _LOST_PLUS: Final = re.compile(r"(?<=[A-Za-z0-9]) (?=[A-Za-z])")
 _DICOM: Final = frozenset({"application/dicom", "application/dicom+json", "application/dicom+xml"})
 _RENDERED: Final = frozenset(
@@ -101,12 +103,15 @@ def ranked(offers: Sequence[Offer], header: str, query: Sequence[str] = ()) -> l
     first = [choice for choice in _wanted(offers, named) if _quality(choice, ranges, any_syntax=True) > 0]
     found = dict.fromkeys([*first, *_wanted(offers, ranges)])
     if not found:
-        raise NotAcceptable("this resource is answered as " + ", ".join(offer.label for offer in offers))
+        raise NotAcceptable(_refusal(offers, ",".join((header, *query))))
     return list(found)
 
 
 def parse_accept(header: str) -> list[Accepted]:
-    """Parse an Accept header, most wanted first; a missing one is ``*/*``. What is not wanted (``q=0``) is left out."""
+    """Parse an Accept header, most wanted first; a missing one is ``*/*``. What is not wanted (``q=0``) is left out.
+
+    Raises BadRequest.
+    """
     return sorted((one for one in _ranges(header or ANY) if one.quality > 0), key=lambda one: -one.quality)
 
 
@@ -115,7 +120,16 @@ def current_name(media_type: str) -> str:
     return _RETIRED.get(media_type, media_type)
 
 
+def _refusal(offers: Sequence[Offer], asked: str) -> str:
+    """Say why nothing is left, without repeating what was asked for."""
+    if not all(_SYNTAX.fullmatch(syntax) for syntax in _SYNTAX_ASKED.findall(asked)):
+        return "transfer-syntax is not a UID"
+    return "this resource is answered as " + ", ".join(offer.label for offer in offers)
+
+
 def _ranges(header: str) -> list[Accepted]:
+    if len(header) > MAX_CHARACTERS:
+        raise BadRequest(f"Accept is longer than {MAX_CHARACTERS} characters")
     return [one for part in _split(header)[:MAX_RANGES] for one in _range(part)]
 
 

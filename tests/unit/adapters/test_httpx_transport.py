@@ -159,7 +159,15 @@ async def test_an_origin_that_is_not_there_fails_by_its_name() -> None:
     with pytest.raises(OriginFailed) as failure:
         await read(origin)
     await origin.aclose()
-    assert str(failure.value) == "origin archive: no connection"
+    address = base.split("/")[2]
+    assert str(failure.value) == f"origin archive: no connection to {address} (connection refused)"
+
+
+async def test_an_origin_whose_name_is_unknown_fails_with_that_reason() -> None:
+    origin = HttpOrigin("archive", "http://archive.invalid:8042/dicom-web")
+    with pytest.raises(OriginFailed, match=r"no connection to archive\.invalid:8042 \(unknown host name\)$"):
+        await read(origin)
+    await origin.aclose()
 
 
 async def test_silence_before_the_answer_ends_in_a_timeout() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.core.errors import BadRequest, NotAcceptable
-from gateway.core.wire.accept import MAX_RANGES, Accepted, Choice, Offer, choose, parse_accept, ranked
+from gateway.core.wire.accept import MAX_CHARACTERS, MAX_RANGES, Accepted, Choice, Offer, choose, parse_accept, ranked
 
 DICOM = "application/dicom"
 
@@ -87,6 +87,22 @@ def test_a_header_without_any_acceptable_range_accepts_nothing(header: str) -> N
 
 def test_only_so_many_ranges_are_looked_at() -> None:
     assert len(parse_accept(", ".join(f"a/b{number}" for number in range(1000)))) == MAX_RANGES
+
+
+def test_a_header_or_parameter_that_is_too_long_is_a_bad_request() -> None:
+    longest = "image/png" + "," * (MAX_CHARACTERS - len("image/png"))
+    assert choose([PNG], longest) == Choice(PNG)
+    with pytest.raises(BadRequest, match="8192"):
+        choose([PNG], longest + ",")
+    with pytest.raises(BadRequest, match="8192"):
+        choose([PNG], "", [longest, "image/png"])
+
+
+@pytest.mark.parametrize("asked", [f"{DICOM}; transfer-syntax=SMITH", f'{DICOM}; Transfer-Syntax="1.2x"'])
+def test_a_transfer_syntax_that_is_no_uid_is_said_and_not_repeated(asked: str) -> None:
+    with pytest.raises(NotAcceptable, match=r"^transfer-syntax is not a UID$"):
+        choose([ALONE], asked)
+    assert choose([ALONE], asked + ", */*") == Choice(ALONE)
 
 
 def test_a_quote_that_never_ends_takes_the_rest_with_it() -> None:
