@@ -379,7 +379,7 @@ class DataSetWalker:
         except MalformedInput as fault:
             raise self.malformed(fault.what, pos) from None
         self._told = after or start
-        return table.content_item(concept, value_type, buf[start:after])
+        return table.content_item(concept, value_type, buf[start : self._told])
 
     def _after_item(self, buf: bytes, start: int, length: int, table: Table) -> int:
         """Return the position after an item that goes; ``start`` is where its elements begin."""
