@@ -7,7 +7,7 @@ from gateway.core.errors import LimitExceeded
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.standard.uids import MAX_UID_LENGTH, is_registered
 
-MAX_REMEMBERED = 65_536
+MAX_REMEMBERED = 32_768
 MAX_VALUES = 4_096
 _LIKE_A_UID = re.compile(r"[0-9.]{1,64}")
 
@@ -26,15 +26,24 @@ class Identity:
     def __init__(self, keys: KeyRing, *, retains_uids: bool) -> None:
         self.keys = keys
         self.retains_uids = retains_uids
+        self._released: dict[str, str] = {}
         self._uids: dict[bytes, bytes | None] = {}
         self._definitions: set[bytes] = set()
         self._patients: dict[tuple[str, str, str], Patient] = {}
 
     def uid(self, source: str) -> str:
         """Return the released UID; registered UIDs (PS3.6 Annex A) and empty values stay."""
+        found = self._released.get(source)
+        if found is not None:
+            return found
         if self.retains_uids or not source or is_registered(source):
             return source
-        return self.keys.uid(source)
+        found = self.keys.uid(source)
+        if len(source) <= MAX_UID_LENGTH:
+            if len(self._released) >= MAX_REMEMBERED:
+                self._released.clear()
+            self._released[source] = found
+        return found
 
     def pseudonym(self, tag: int, value: str) -> str:
         """Return the pseudonym of one value of an attribute that does not name the patient; empty stays empty.
