@@ -42,6 +42,7 @@ check_test() {
   need nginx nginx
   need curl curl
   need openssl openssl
+  need unzip unzip
   need ffmpeg ffmpeg
   need valgrind valgrind
   compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
