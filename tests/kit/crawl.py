@@ -25,6 +25,8 @@ ACCEPTS: Final = (
     "image/jpeg",
     "text/html, application/json;q=0.5",
 )
+URI_TYPES: Final = (None, "application/dicom", "image/jpeg", "image/png", "image/gif", "text/html")
+"""What the URI Service is asked for."""
 WHOLE: Final = (*ACCEPTS[:4], "application/zip")
 """What studies and series are asked for as."""
 METHODS: Final = ("HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE")
@@ -131,6 +133,7 @@ class Crawler:
                 self.json(f"/studies/{study}/instances")
                 for instance in uids(self.json(f"/studies/{study}/series/{series}/instances"), "00080018"):
                     self.instance(f"/studies/{study}/series/{series}/instances/{instance}")
+                    self.uri_service(study, series, instance)
                     found.append((study, series, instance))
         return found
 
@@ -163,6 +166,13 @@ class Crawler:
             self.ask(path, method=method)
         self.ask(path, ACCEPTS[2], headers=FORWARDED)
         self.ask(path, ACCEPTS[2], headers=FORWARDED | {"If-None-Match": "*"})
+
+    def uri_service(self, study: str, series: str, instance: str) -> None:
+        """Ask the URI Service beside the service base for an instance."""
+        named = f"requestType=WADO&studyUID={study}&seriesUID={series}&objectUID={instance}"
+        for content_type in URI_TYPES:
+            asked = f"&contentType={content_type}" if content_type else ""
+            self.ask(f"{self.base.removesuffix('/dicom-web')}/wado?{named}{asked}")
 
     def search(self, fields: Iterable[str], keys: Iterable[tuple[str, str]], paths: Iterable[str]) -> None:
         """Search with include fields and match keys."""

@@ -123,7 +123,17 @@ def ask_wrongly(crawler: Crawler, planted: Planted, released: tuple[str, str, st
 def test_the_whole_worklist_was_crawled(stage: Stage) -> None:
     assert len(stage.released) == len(stage.planted)
     paths = [exchange.url for exchange in stage.exchanges if exchange.status == 200]
-    for part in ("/metadata", "/frames/1", "/bulkdata/", "/series?", "/instances?", "/studies?"):
+    for part in (
+        "/metadata",
+        "/frames/1",
+        "/bulkdata/",
+        "/series?",
+        "/instances?",
+        "/studies?",
+        "/rendered",
+        "/thumbnail",
+        "/wado?",
+    ):
         assert any(part in path for path in paths), part
 
 
