@@ -17,6 +17,9 @@ RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
  && pip --python /opt/dicomveil install --no-deps --no-index /wheels/*.whl
 
 FROM ${PYTHON_IMAGE}
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends ffmpeg \
+ && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/dicomveil /opt/dicomveil
 RUN install --directory --owner 65532 --group 65532 --mode 0700 /var/lib/dicomveil
 ENV PATH=/opt/dicomveil/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1

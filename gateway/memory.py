@@ -1,8 +1,9 @@
-"""What a process that streams large bodies tells its allocator and its garbage collector, once, at the start."""
+"""What a process that streams large bodies tells its allocator and its garbage collector, and what it may take."""
 
 import ctypes
 import gc
 import os
+from pathlib import Path
 
 # <malloc.h> of glibc.
 _M_TRIM_THRESHOLD = -1
@@ -12,6 +13,8 @@ _M_MMAP_THRESHOLD = -3
 # page and unmapped again, which costs more than copying the bytes. 32 MiB is the largest value glibc takes.
 MMAP_THRESHOLD_BYTES = 32 << 20
 TRIM_THRESHOLD_BYTES = 256 << 20
+
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 # Parsed JSON makes many containers and no cycles; the default (700) walks them again and again.
 GC_YOUNG_THRESHOLD = 50_000
@@ -37,6 +40,12 @@ def tune_gc() -> None:
     gc.freeze()
     _, *older = gc.get_threshold()
     gc.set_threshold(GC_YOUNG_THRESHOLD, *older)
+
+
+def container_bytes(limit: Path = CGROUP_LIMIT) -> int | None:
+    """Return the memory limit of the container that this runs in (cgroup v2); None where there is none."""
+    text = limit.read_text().strip() if limit.exists() else "max"
+    return None if text == "max" else int(text)
 
 
 def _is_glibc() -> bool:

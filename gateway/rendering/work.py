@@ -11,6 +11,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from gateway.core.errors import GatewayError, NotAcceptable
+from gateway.memory import container_bytes
 from gateway.rendering import encoders
 from gateway.rendering.colour import colours, in_srgb, srgb_profile
 from gateway.rendering.description import Json
@@ -22,6 +23,8 @@ from gateway.rendering.view import viewed
 UNREADABLE: Final = "the pixel data of this object cannot be shown"
 MAX_MEMORY: Final = 4 << 30
 """Bytes that a process may take: a compressed frame can pretend to be any size."""
+CONTAINER_SHARE: Final = 4
+"""In a container with a limit, two processes and the gateway have room: past the limit all of them would be ended."""
 _GREYS: Final = ("MONOCHROME1", "MONOCHROME2")
 _T = TypeVar("_T")
 
@@ -51,8 +54,13 @@ def animation(frames: Sequence[Frame], look: Look, media_type: str, interval_ms:
 def limit_memory() -> None:
     """Bound what this process may take."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    least = MAX_MEMORY if most == resource.RLIM_INFINITY else min(most, MAX_MEMORY)
-    resource.setrlimit(resource.RLIMIT_DATA, (least, most))
+    bound = memory_bound(container_bytes())
+    resource.setrlimit(resource.RLIMIT_DATA, (bound if most == resource.RLIM_INFINITY else min(most, bound), most))
+
+
+def memory_bound(container: int | None) -> int:
+    """Return the bytes that a process may take in a container with this limit."""
+    return MAX_MEMORY if container is None else min(MAX_MEMORY, container // CONTAINER_SHARE)
 
 
 def _guarded(work: Callable[[], _T]) -> _T:

@@ -12,8 +12,9 @@ import pytest
 
 from gateway import server
 from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
+from gateway.memory import container_bytes
 from gateway.rendering.pool import AHEAD, Renderers
-from gateway.rendering.work import MAX_MEMORY
+from gateway.rendering.work import MAX_MEMORY, memory_bound
 
 
 async def test_work_is_done_in_another_process() -> None:
@@ -64,8 +65,20 @@ async def test_what_the_work_raises_is_raised() -> None:
 
 async def test_a_process_may_not_take_all_memory() -> None:
     soft, _ = await Renderers(1).run(resource.getrlimit, resource.RLIMIT_DATA)
-    assert soft == MAX_MEMORY
-    assert resource.getrlimit(resource.RLIMIT_DATA)[0] != MAX_MEMORY
+    assert soft == memory_bound(container_bytes())
+    assert resource.getrlimit(resource.RLIMIT_DATA)[0] != soft
+
+
+@pytest.mark.parametrize(
+    ("limit", "bound"), [("max", MAX_MEMORY), (str(2 << 30), 512 << 20), (str(1 << 40), MAX_MEMORY)]
+)
+def test_in_a_container_a_process_takes_a_part_of_what_there_is(limit: str, bound: int, tmp_path: Path) -> None:
+    (tmp_path / "memory.max").write_text(limit + "\n")
+    assert memory_bound(container_bytes(tmp_path / "memory.max")) == bound
+
+
+def test_without_a_container_there_is_no_limit_of_one(tmp_path: Path) -> None:
+    assert container_bytes(tmp_path / "memory.max") is None
 
 
 async def test_work_that_nobody_waits_for_is_ended() -> None:
