@@ -33,7 +33,11 @@ async def forward(request: Request) -> StreamingResponse:
     client: httpx.AsyncClient = request.state.client
     headers = {"Accept": request.headers.get("accept", "*/*"), "Accept-Encoding": "identity"}
     url = httpx.URL(path=request.url.path, query=request.url.query.encode("ascii"))
-    answer = await client.send(client.build_request("GET", url, headers=headers), stream=True)
+    body = None
+    if request.method == "POST":
+        headers["Content-Type"] = request.headers.get("content-type", "")
+        body = request.stream()
+    answer = await client.send(client.build_request(request.method, url, headers=headers, content=body), stream=True)
     return StreamingResponse(
         answer.aiter_raw(),
         status_code=answer.status_code,
@@ -42,4 +46,4 @@ async def forward(request: Request) -> StreamingResponse:
     )
 
 
-app = Starlette(routes=[Route("/{path:path}", forward)], lifespan=lifespan)
+app = Starlette(routes=[Route("/{path:path}", forward, methods=["GET", "POST"])], lifespan=lifespan)

@@ -12,7 +12,7 @@ from benchmarks.processes import Running, cores, free_port, python_module, runni
 from gateway.core.pseudonym.keys import KeyRing
 
 SECRET = b"a secret that only benchmarks use"
-WORKLIST = "bench"
+WORKLIST, STORING = "bench", "storing"
 NGINX, PLAIN, GATEWAY = "nginx", "plain Starlette + httpx", "dicomveil"
 REPOSITORY = Path(__file__).parent.parent
 
@@ -41,6 +41,7 @@ origins:
   archive: {{dicomweb: "http://127.0.0.1:{origin}/dicom-web"}}
 worklists:
   {worklist}: {{origin: archive, profile: nominal}}
+  {storing}: {{origin: archive, profile: nominal, services: [store]}}
 """
 
 
@@ -120,7 +121,9 @@ def dicomveil(origin: int, folder: Path) -> Iterator[Stack]:
     port = free_port()
     (folder / "secret").write_bytes(SECRET)
     settings = folder / "settings.yaml"
-    text = _SETTINGS.format(folder=folder, origin=origin, worklist=WORKLIST, profiles=REPOSITORY / "profiles")
+    text = _SETTINGS.format(
+        folder=folder, origin=origin, worklist=WORKLIST, storing=STORING, profiles=REPOSITORY / "profiles"
+    )
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
     with running(program, port, measured, folder / "gateway.log") as process:

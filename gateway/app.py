@@ -1,7 +1,6 @@
 """Put a gateway together: settings -> origins, store and worklists -> routes. The only place that knows every part."""
 
 import os
-from base64 import b64encode
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -14,13 +13,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
-from gateway.adapters.httpx_transport import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
-from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
+from gateway.assembly import Uplinks, open_origin, secrets_of
 from gateway.config import model
 from gateway.core.errors import GatewayError
-from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
+from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Key
@@ -31,8 +29,11 @@ from gateway.routes.admin import admin_routes
 from gateway.routes.exchange import WhileClientStays
 from gateway.routes.headers import OURS
 from gateway.routes.links import Links
+from gateway.routes.openapi import openapi_routes
 from gateway.routes.problems import problem, problem_of_status
 from gateway.routes.service import worklist_routes
+from gateway.routes.shares import share_routes
+from gateway.routes.uplinks import uplink_routes
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
 
@@ -43,20 +44,23 @@ PREFLIGHT_TTL_S = 600
 
 def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
     """Build the application. ``extra_routes`` come last: pages of the demo."""
-    secrets = _secrets(settings)
-    origins = {name: _origin(origin) for name, origin in settings.origins.items()}
+    secrets = secrets_of(settings)
+    origins = {name: open_origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
     # Of three processors or more the loop that streams has one; of two processes one is kept free of animations.
     renderers = Renderers(max(2, (os.cpu_count() or 1) - 1))
-    routes: list[BaseRoute] = [*admin_routes(origins, store)]
+    routes: list[BaseRoute] = [*admin_routes(origins, store), *openapi_routes(with_uplinks=bool(settings.uplinks))]
     for listed in settings.worklists.values():
         routes += worklist_routes(_worklist(listed, origins, store, secrets), links, renderers)
+    uplinks = Uplinks(settings, origins, store, secrets) if settings.uplinks else None
+    if uplinks is not None:
+        routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, renderers)]
     application = Starlette(
         routes=[*routes, *extra_routes],
         middleware=[_cors(settings.cors_origins), Middleware(WhileClientStays)],
         exception_handlers={GatewayError: _gateway_error, HTTPException: _http_error, Exception: _bug},
-        lifespan=_lifespan(origins, store),
+        lifespan=_lifespan(origins, store, uplinks),
     )
     application.router.redirect_slashes = False
     return application
@@ -65,14 +69,16 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
 @asynccontextmanager
 async def open_worklist(settings: model.Settings, name: str) -> AsyncIterator[Worklist]:
     """Open one worklist of the settings without serving it."""
-    listed, secrets = settings.worklists[name], _secrets(settings)
-    origin = _origin(settings.origins[listed.origin])
+    listed, secrets = settings.worklists[name], secrets_of(settings)
+    origin = open_origin(settings.origins[listed.origin])
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     async with _lifespan({listed.origin: origin}, store)(Starlette()):
         yield _worklist(listed, {listed.origin: origin}, store, secrets)
 
 
-def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Lifespan[Starlette]:
+def _lifespan(
+    origins: Mapping[str, OriginServer], store: SqlReleaseStore, uplinks: Uplinks | None = None
+) -> Lifespan[Starlette]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         try:
@@ -80,40 +86,17 @@ def _lifespan(origins: Mapping[str, OriginServer], store: SqlReleaseStore) -> Li
             for origin in origins.values():
                 if isinstance(origin, FolderOrigin):
                     await origin.open()
+            if uplinks is not None:
+                await uplinks.start()
             yield
         finally:
+            if uplinks is not None:
+                await uplinks.aclose()
             for origin in origins.values():
                 await origin.aclose()
             await store.aclose()
 
     return lifespan
-
-
-def _secrets(settings: model.Settings) -> list[bytes]:
-    """Return today's secret and those before it; without any, one for this run: it seals links of identified data."""
-    if settings.secret is None:
-        return [os.urandom(MIN_SECRET_BYTES)]
-    return [secret.reveal() for secret in (settings.secret, *settings.previous_secrets)]
-
-
-def _origin(settings: model.Origin) -> OriginServer:
-    if isinstance(settings, model.FolderOrigin):
-        return FolderOrigin(settings.folder, settings.name)
-    policy = ConnectionPolicy(
-        limit=settings.connections,
-        connect_s=settings.connect_timeout_s,
-        read_s=settings.read_timeout_s,
-        queue_s=settings.queue_timeout_s,
-    )
-    return HttpOrigin(settings.name, settings.url, _authorization(settings.auth), policy)
-
-
-def _authorization(auth: model.BasicAuth | model.BearerAuth | None) -> str | None:
-    if auth is None:
-        return None
-    if isinstance(auth, model.BearerAuth):
-        return f"Bearer {auth.token.text()}"
-    return "Basic " + b64encode(f"{auth.username}:{auth.password.text()}".encode()).decode()
 
 
 def _worklist(
@@ -139,7 +122,7 @@ def _cors(origins: tuple[str, ...]) -> Middleware:
     return Middleware(
         CORSMiddleware,
         allow_origins=origins,
-        allow_methods=["GET", "HEAD", "OPTIONS"],
+        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
         allow_headers=ALLOWED_HEADERS,
         expose_headers=EXPOSED_HEADERS,
         max_age=PREFLIGHT_TTL_S,

@@ -9,8 +9,8 @@ __all__ = ["LEVELS", "ValueFreeFormatter", "describe", "log_config"]
 LEVELS = ("critical", "error", "warning", "info", "debug")
 """Without uvicorn's ``trace``, which prints headers and paths."""
 
-# Libraries that log URLs, statements or headers below WARNING.
-_QUIET = ("aiohttp", "aiosqlite", "asyncio", "asyncpg", "httpcore", "httpx", "multipart", "pydicom", "sqlalchemy")
+# All others may log URLs, statements or what they send below WARNING, and each new version differently.
+_VERBOSE = ("dicomveil", "uvicorn")
 
 
 class ValueFreeFormatter(logging.Formatter):
@@ -41,6 +41,6 @@ def log_config(level: str) -> dict[str, Any]:
             "plain": {"()": ValueFreeFormatter, "format": "%(asctime)s %(levelname)s %(name)s: %(message)s"},
         },
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "plain"}},
-        "root": {"level": level.upper(), "handlers": ["stderr"]},
-        "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+        "root": {"level": level.upper() if level in ("critical", "error") else "WARNING", "handlers": ["stderr"]},
+        "loggers": {name: {"level": level.upper()} for name in _VERBOSE},
     }

@@ -16,7 +16,7 @@ class OriginAnswer:
 
 
 class OriginServer(Protocol):
-    """A DICOMweb service that is only ever read with GET."""
+    """A DICOMweb service. Only GET is ever sent to one that is read; ``post`` is for what stores."""
 
     def get(self, path: str, query: str = "", accept: str = "*/*") -> AbstractAsyncContextManager[OriginAnswer]:
         """Open ``{service base}{path}?{query}``; path and query go out byte for byte as given (ASCII, already encoded).
@@ -24,6 +24,17 @@ class OriginServer(Protocol):
         Any status is an answer but 429 and 503, which raise OriginBusy. Raises OriginFailed when there is none, also
         out of ``body`` when it breaks off. The message names the origin's configured name, never a URL: URLs hold
         source UIDs.
+        """
+
+    def post(
+        self, path: str, content_type: str, body: AsyncIterator[bytes | memoryview], accept: str = "*/*"
+    ) -> AbstractAsyncContextManager[OriginAnswer]:
+        """Send ``body`` to ``{service base}{path}`` as it comes, and open the answer, which may come before its end.
+
+        Sent once: never again on another connection, and no redirect is followed. The body is pulled as the origin
+        takes it, from another task, and no longer once the answer is closed; what it raises breaks the request off.
+        Raises as ``get`` does; OriginTimedOut also when the origin takes nothing for its read timeout. The time that
+        the body's maker takes does not count.
         """
 
     async def aclose(self) -> None:

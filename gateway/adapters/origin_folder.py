@@ -1,12 +1,11 @@
-"""The embedded origin: a read-only DICOMweb service, in this process, over a folder of DICOM files.
+"""The embedded origin: a DICOMweb service, in this process, over a folder of DICOM files.
 
-It answers like a plain archive: Search on every resource of PS3.18 Section 10.6, and Retrieve of Studies, Series,
-Instances, metadata, Frames and bulk values. URLs in its answers are relative to the URL that was asked (RFC 3986).
-pydicom reads the files, in threads; the index is built once, and a file that is added later is not seen.
+It answers like a plain archive: Search on every resource of PS3.18 Section 10.6, Retrieve of Studies, Series,
+Instances, metadata, Frames and bulk values, and Store where the folder is writable. URLs in its answers are relative to
+the URL that was asked (RFC 3986). pydicom reads the files, in threads; the index is built once: what is stored here is
+seen, a file that others add later is not.
 """
 
-import hashlib
-import io
 import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
@@ -35,7 +34,8 @@ from gateway.adapters.folder.retrieve import (
     whole,
 )
 from gateway.adapters.folder.search import Found, Level, Target, search
-from gateway.core.errors import MalformedInput, OriginFailed
+from gateway.adapters.folder.storing import Storing
+from gateway.core.errors import OriginFailed
 from gateway.ports import OriginAnswer
 
 log = logging.getLogger("dicomveil.origin")
@@ -48,6 +48,7 @@ _SEARCH = re.compile(
     r"|/studies/(?P<study>[^/]+)/(?P<below>series|instances)"
     r"|/studies/(?P<of_study>[^/]+)/series/(?P<series>[^/]+)/instances"
 )
+_STORE = re.compile(r"/studies(?:/(?P<study>[^/]+))?")
 _RETRIEVE = re.compile(
     r"/studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+)(?:/instances/(?P<instance>[^/]+))?)?(?P<metadata>/metadata)?"
     r"|/studies/(?P<study_>[^/]+)/series/(?P<series_>[^/]+)/instances/(?P<instance_>[^/]+)"
@@ -56,13 +57,15 @@ _RETRIEVE = re.compile(
 
 
 class FolderOrigin:
-    """Fills the OriginServer port; ``name`` is how messages call it."""
+    """Fills the OriginServer port; ``name`` is how messages call it. Only a ``writable`` folder stores."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, writable: bool = False) -> None:
         self._folder = folder
         self._name = name
         self._index: Index | None = None
         self._opening = Lock()
+        self._writable = writable
+        self._storing: Storing | None = None
         self._headers = lru_cache(CACHED_HEADERS)(_header_json)
         silence_pydicom()
 
@@ -89,17 +92,37 @@ class FolderOrigin:
             if isinstance(answer.body, AsyncGenerator):
                 await answer.body.aclose()
 
+    @asynccontextmanager
+    async def post(
+        self,
+        path: str,
+        content_type: str,
+        body: AsyncIterator[bytes | memoryview],
+        accept: str = "*/*",  # noqa: ARG002 - the response has one form
+    ) -> AsyncIterator[OriginAnswer]:
+        """Store the parts of a request (PS3.18 Section 10.5). Raises OriginFailed where the folder is only read."""
+        if not self._writable:
+            raise OriginFailed(f"origin {self._name}: a folder that is not writable stores nothing")
+        found = _STORE.fullmatch(path)
+        if found is None:
+            yield problem(NOT_FOUND, "no such resource")
+            return
+        storing = await self._open_to_store()
+        yield await storing.receive(content_type, body, _uid(found["study"]), _up(path))
+
     async def aclose(self) -> None:
         """Forget cached headers; files are only open while a body is read."""
         self._headers.cache_clear()
 
     async def store(self, data: bytes) -> None:
-        """Write a Part 10 file into the folder and take it into the index; an Instance already here stays as it is.
+        """Take one Part 10 file in, whether the folder is writable or not; for tests. Raises MalformedInput."""
+        await (await self._open_to_store()).store(data)
 
-        For tests: the gateway never writes to an origin it reads. Raises MalformedInput.
-        """
+    async def _open_to_store(self) -> Storing:
         index = await self._opened()
-        await run_sync(self._store, index, data)
+        if self._storing is None:
+            self._storing = Storing(self._folder, index)
+        return self._storing
 
     async def _opened(self, progress: Callable[[int, int], None] | None = None) -> Index:
         if self._index is None:
@@ -148,21 +171,6 @@ class FolderOrigin:
         if found["bulk"]:
             return await retrieval.bulk(found["bulk"])
         return await run_sync(retrieval.part10)
-
-    def _store(self, index: Index, data: bytes) -> None:
-        try:
-            uid = str(read_header(io.BytesIO(data), [0x00080018])[0x00080018].value)
-        except UNREADABLE:
-            raise MalformedInput("not a DICOM Instance") from None
-        path = self._folder / "stored" / f"{hashlib.sha256(uid.encode()).hexdigest()[:32]}.dcm"
-        if path.exists():
-            return
-        path.parent.mkdir(exist_ok=True)
-        beside = path.with_suffix(".part")
-        beside.write_bytes(data)
-        beside.replace(path)
-        index.add(path.resolve())
-        index.sort()
 
 
 def _header_json(path: Path) -> Json:

@@ -5,23 +5,17 @@ the database nor a row moved within it tells anything. A row that does not open 
 of the pair mends it. A row that only an earlier secret opens is sealed anew under today's when it is read.
 """
 
-import os
-import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from cachetools import TTLCache
-from sqlalchemy import Column, LargeBinary, MetaData, String, Table, event, select, text
+from sqlalchemy import Column, LargeBinary, MetaData, String, Table, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.schema import CreateTable
+from sqlalchemy.exc import ArgumentError
 
-from gateway.core.errors import StateFailed
+from gateway.adapters.sql import begin, make_tables, open_engine
 from gateway.core.pseudonym.keys import KeyRing, KeyRings
 from gateway.ports import Release
 
@@ -31,10 +25,6 @@ CACHED_RELEASES = 20_000
 """About 8 MB; what was released last is what is asked for next."""
 CACHE_TTL_S = 3600.0
 BATCH_ROWS = 500
-BUSY_TIMEOUT_MS = 10_000
-POOL_SIZE = 4
-SCHEMA_LOCK = 0x6469636F6D
-"""Key of PostgreSQL's advisory lock: replicas that start together would collide in making the table."""
 
 _SEAL = "release"
 _TABLES = MetaData()
@@ -83,7 +73,7 @@ class SqlReleaseStore:
 
     def __init__(self, url: URL, rings: Callable[[str], KeyRings]) -> None:
         self._rings = rings
-        self._engine = _engine(url)
+        self._engine = open_engine(url, _TABLES)
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
         insert = dialect.insert(_RELEASES)
         different = _RELEASES.c.sealed != insert.excluded.sealed
@@ -94,10 +84,7 @@ class SqlReleaseStore:
 
     async def start(self) -> None:
         """Make the table where there is none."""
-        async with self._begin() as connection:
-            if connection.dialect.name == "postgresql":
-                await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
-            await connection.run_sync(_TABLES.create_all)
+        await make_tables(self._engine, _TABLES)
 
     async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
         """Remember pairs; those that the cache knows cost no database access."""
@@ -111,7 +98,7 @@ class SqlReleaseStore:
             for released, source in sorted(new.items())
         ]
         for start in range(0, len(rows), BATCH_ROWS):
-            async with self._begin() as connection:
+            async with begin(self._engine) as connection:
                 await connection.execute(self._insert, rows[start : start + BATCH_ROWS])
         for released, source in new.items():
             self._cache[domain, kind, released] = source
@@ -124,7 +111,7 @@ class SqlReleaseStore:
         wanted = select(_RELEASES.c.sealed).where(
             _RELEASES.c.domain == domain, _RELEASES.c.kind == kind, _RELEASES.c.released == released
         )
-        async with self._begin() as connection:
+        async with begin(self._engine) as connection:
             sealed = (await connection.execute(wanted)).scalar_one_or_none()
         if sealed is None:
             return None
@@ -145,15 +132,6 @@ class SqlReleaseStore:
     def _knows(self, domain: str, kind: str, pair: Release) -> bool:
         return self._cache.get((domain, kind, pair.released)) == pair.source
 
-    @asynccontextmanager
-    async def _begin(self) -> AsyncIterator[AsyncConnection]:
-        try:
-            async with self._engine.begin() as connection:
-                yield connection
-        except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-            # The class says what is wrong (refused, locked, full); the text may repeat the statement's values.
-            raise StateFailed(f"the state store failed ({type(error).__name__})") from None
-
 
 def _seal(ring: KeyRing, kind: str, released: str, source: str) -> bytes:
     return ring.seal(_SEAL, source.encode(), _binding(ring, kind, released))
@@ -166,30 +144,3 @@ def _open(ring: KeyRing, kind: str, released: str, sealed: bytes) -> str | None:
 
 def _binding(ring: KeyRing, kind: str, released: str) -> bytes:
     return f"{ring.domain}\0{kind}\0{released}".encode()
-
-
-def _engine(url: URL) -> AsyncEngine:
-    engine = create_async_engine(
-        url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=url.get_backend_name() != "sqlite"
-    )
-    if url.get_backend_name() == "sqlite":
-        event.listen(engine.sync_engine, "do_connect", _make_private_file)
-        event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _make_private_file(_dialect: Any, _record: Any, arguments: list[Any], _options: dict[str, Any]) -> None:
-    """Make the file readable by its owner alone; SQLite gives its journal files the same mode."""
-    with suppress(FileExistsError):
-        os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-
-
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    """Set a connection up. It makes the table too: the file may have been deleted under a running gateway."""
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")  # safe under WAL; a lost last write is rebuilt from the origin
-    cursor.execute(str(CreateTable(_RELEASES, if_not_exists=True).compile(dialect=sqlite.dialect())))
-    cursor.close()
-    connection.commit()

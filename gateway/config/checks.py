@@ -5,21 +5,33 @@ report, and a rule passes over it. No message holds a secret or a URL, which may
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from shlex import quote
 from stat import S_IROTH, S_IWOTH
 from typing import Any
-from urllib.parse import urlsplit
 
 from gateway.adapters.profile_files import ProfileFiles
 from gateway.adapters.state_sql import state_url
-from gateway.config.sources import SecretReader
+from gateway.config import uplinks
+from gateway.config.draft import (
+    Draft,
+    Place,
+    Rule,
+    domain_problem,
+    is_true,
+    mapping,
+    name_problem,
+    origin_problem,
+    profile_problem,
+    sequence,
+    stores_nothing,
+    text,
+    url_problem,
+)
 from gateway.core.errors import ConfigFault
-from gateway.core.marked_yaml import Document, nearest
-from gateway.core.marked_yaml import Path as Place
+from gateway.core.marked_yaml import nearest
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
 from gateway.core.rewrite.keys import has_wildcard
 from gateway.core.rewrite.moments import parse_range
@@ -27,7 +39,7 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import parse_tag
 from gateway.core.standard.uids import MAX_UID_LENGTH
 
-__all__ = ["RULES", "Draft", "base_path", "exposed_secrets", "match_tag"]
+__all__ = ["RULES", "base_path", "exposed_secrets", "match_tag"]
 
 STUDY_KEYS = frozenset(
     {
@@ -44,39 +56,12 @@ STUDY_KEYS = frozenset(
 Origins ignore a key they do not know and then answer with every study; hence no other key is let through.
 """
 
-RESERVED_PATHS = ("/healthz", "/readyz", "/metrics")
+RESERVED_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/uplinks", "/shares")
 
-_NAME = re.compile(r"[a-z0-9-]{1,64}")
-_DOMAIN = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _DATES = re.compile(r"[0-9]{8}(-([0-9]{8})?)?|-[0-9]{8}")
-_TRUE = frozenset({"true", "yes", "on", "y", "t", "1"})
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """The file as written, and what is needed to judge it."""
-
-    document: Document
-    folder: Path
-    secrets: SecretReader
-    profiles: ProfileFiles
-
-    @property
-    def data(self) -> Mapping[str, Any]:
-        """Return the whole file."""
-        return self.document.data
-
-    def entries(self, key: str) -> Iterator[tuple[Place, str, Mapping[str, Any]]]:
-        """Yield path, name and content of each entry of ``origins`` or ``worklists``."""
-        for name, entry in _mapping(self.data, key).items():
-            if isinstance(entry, Mapping):
-                yield (key, name), name, entry
-
-
-Rule = Callable[[Draft], Iterator[ConfigFault]]
 
 
 def base_path(name: str, path: str | None) -> str:
@@ -101,6 +86,8 @@ def _secret(draft: Draft) -> Iterator[ConfigFault]:
     if source is None:
         if any(entry.get("profile") for _, _, entry in draft.entries("worklists")):
             yield draft.document.fault(place, "missing; worklists with a profile need it")
+        elif mapping(draft.data, "uplinks"):
+            yield draft.document.fault(place, "missing; uplinks need it")
         return
     if not isinstance(source, Mapping):
         return
@@ -111,7 +98,7 @@ def _secret(draft: Draft) -> Iterator[ConfigFault]:
 
 
 def _previous_secrets(draft: Draft) -> Iterator[ConfigFault]:
-    sources = _list(draft.data, "previous_secrets")
+    sources = sequence(draft.data, "previous_secrets")
     if sources and "secret" not in draft.data:
         yield draft.document.fault(("previous_secrets",), "needs a secret that follows them")
     seen = {_readable(draft, draft.data.get("secret"))}
@@ -132,9 +119,11 @@ def _previous_secrets(draft: Draft) -> Iterator[ConfigFault]:
 def exposed_secrets(draft: Draft) -> Iterator[ConfigFault]:
     """Say which files of secrets everyone can read or write: no fault, since mounted ones may have to be so."""
     sources: list[tuple[Place, Any]] = [(("secret",), draft.data.get("secret"))]
-    sources += [(("previous_secrets", index), one) for index, one in enumerate(_list(draft.data, "previous_secrets"))]
+    previous = sequence(draft.data, "previous_secrets")
+    sources += [(("previous_secrets", index), one) for index, one in enumerate(previous)]
+    sources += uplinks.secret_sources(draft)
     for place, source in sources:
-        name = _text(source, "file") if isinstance(source, Mapping) else None
+        name = text(source, "file") if isinstance(source, Mapping) else None
         if name and (draft.folder / name).stat().st_mode & (S_IROTH | S_IWOTH):
             what = f"other users of this machine can read or change {name}; chmod 600 it"
             yield draft.document.fault(place, what)
@@ -154,7 +143,7 @@ def _state(draft: Draft) -> Iterator[ConfigFault]:
 
 
 def _profile_folder(draft: Draft) -> Iterator[ConfigFault]:
-    name = _text(draft.data, "profiles")
+    name = text(draft.data, "profiles")
     if name is None:
         return
     folder = draft.folder / name
@@ -166,12 +155,14 @@ def _profile_folder(draft: Draft) -> Iterator[ConfigFault]:
 
 def _origin_kind(draft: Draft) -> Iterator[ConfigFault]:
     for place, name, entry in draft.entries("origins"):
-        if not _NAME.fullmatch(name):
-            yield draft.document.fault(place, "a name holds a-z, 0-9 and - only")
+        if problem := name_problem(name):
+            yield draft.document.fault(place, problem)
         given = [key for key in ("dicomweb", "folder") if key in entry]
         if len(given) != 1:
             yield draft.document.fault(place, "give dicomweb or folder" + (", not both" if given else ""))
-        elif given == ["folder"]:
+        if "writable" in entry and given != ["folder"]:
+            yield draft.document.fault((*place, "writable"), "only for an origin with folder")
+        if given == ["folder"]:
             for key in ("auth", "connect_timeout_s", "read_timeout_s", "connections", "queue_timeout_s"):
                 if key in entry:
                     yield draft.document.fault((*place, key), "only for an origin with dicomweb")
@@ -179,10 +170,10 @@ def _origin_kind(draft: Draft) -> Iterator[ConfigFault]:
 
 def _origin_target(draft: Draft) -> Iterator[ConfigFault]:
     for place, _, entry in draft.entries("origins"):
-        url = _text(entry, "dicomweb")
-        if url is not None and (problem := _url_problem(url)):
+        url = text(entry, "dicomweb")
+        if url is not None and (problem := url_problem(url)):
             yield draft.document.fault((*place, "dicomweb"), problem)
-        folder = _text(entry, "folder")
+        folder = text(entry, "folder")
         if folder is not None and not (folder and (draft.folder / folder).is_dir()):
             yield draft.document.fault((*place, "folder"), f"no folder {folder}")
 
@@ -194,8 +185,8 @@ def _origin_auth(draft: Draft) -> Iterator[ConfigFault]:
         place = (*origin, "auth")
         if len([key for key in ("basic", "bearer") if key in auth]) != 1:
             yield draft.document.fault(place, "give basic or bearer")
-        basic = _mapping(auth, "basic")
-        if ":" in (_text(basic, "username") or ""):
+        basic = mapping(auth, "basic")
+        if ":" in (text(basic, "username") or ""):
             yield draft.document.fault((*place, "basic", "username"), "cannot hold a colon (RFC 7617)")
         for step, source in ((("basic", "password"), basic.get("password")), (("bearer",), auth.get("bearer"))):
             if not isinstance(source, Mapping):
@@ -213,48 +204,42 @@ def _counts(draft: Draft) -> Iterator[ConfigFault]:
     for key in ("origins", "worklists"):
         if draft.data.get(key) == {}:
             yield draft.document.fault((key,), "there is none")
+    if "worklists" not in draft.data and not mapping(draft.data, "uplinks"):
+        yield draft.document.fault(("worklists",), "missing")
 
 
 def _worklist_name(draft: Draft) -> Iterator[ConfigFault]:
     for place, name, entry in draft.entries("worklists"):
-        if not _NAME.fullmatch(name):
-            yield draft.document.fault(place, "a name holds a-z, 0-9 and - only")
-        domain = _text(entry, "domain")
-        if domain is not None and not _DOMAIN.fullmatch(domain):
-            yield draft.document.fault((*place, "domain"), "a domain holds A-Z, a-z, 0-9, dot, - and _ only")
+        if problem := name_problem(name):
+            yield draft.document.fault(place, problem)
+        domain = text(entry, "domain")
+        if domain is not None and (problem := domain_problem(domain)):
+            yield draft.document.fault((*place, "domain"), problem)
 
 
 def _worklist_origin(draft: Draft) -> Iterator[ConfigFault]:
-    origins = _mapping(draft.data, "origins")
     for place, _, entry in draft.entries("worklists"):
-        name = _text(entry, "origin")
-        if name is not None and name not in origins:
-            what = f'no origin named "{name}"' + nearest(name, list(origins))
-            yield draft.document.fault((*place, "origin"), what)
+        name = text(entry, "origin")
+        if name is not None and (problem := origin_problem(draft, name)):
+            yield draft.document.fault((*place, "origin"), problem)
 
 
 def _worklist_profile(draft: Draft) -> Iterator[ConfigFault]:
     for worklist, _, entry in draft.entries("worklists"):
-        identified = (_text(entry, "identified") or "").strip().lower() in _TRUE
+        identified = is_true(entry, "identified")
         if identified and "profile" in entry:
             yield draft.document.fault(worklist, "give a profile or identified: true, not both")
         elif not identified and "profile" not in entry:
             yield draft.document.fault(worklist, "give a profile, or identified: true to pass identified data")
-        name = _text(entry, "profile")
-        if name is None:
-            continue
-        place = (*worklist, "profile")
-        profile = draft.profiles.get(name)
-        if name not in draft.profiles.names:
-            yield draft.document.fault(place, f'no profile named "{name}"' + nearest(name, draft.profiles.names))
-        elif profile is not None and not profile.enabled:
-            yield draft.document.fault(place, f'profile "{name}" says enabled: false')
+        name = text(entry, "profile")
+        if name is not None and (problem := profile_problem(draft, name)):
+            yield draft.document.fault((*worklist, "profile"), problem)
 
 
 def _worklist_match(draft: Draft) -> Iterator[ConfigFault]:
     for worklist, _, entry in draft.entries("worklists"):
         seen: dict[int, str] = {}
-        for key, value in _mapping(entry, "match").items():
+        for key, value in mapping(entry, "match").items():
             place = (*worklist, "match", key)
             try:
                 tag = match_tag(key)
@@ -284,17 +269,19 @@ def _worklist_services(draft: Draft) -> Iterator[ConfigFault]:
     for worklist, _, entry in draft.entries("worklists"):
         services = entry.get("services")
         if services == []:
-            yield draft.document.fault((*worklist, "services"), "list search, retrieve or both")
+            yield draft.document.fault((*worklist, "services"), "list search, retrieve or store")
+        is_read = stores_nothing(draft, text(entry, "origin") or "")
         for index, service in enumerate(services if isinstance(services, list) else ()):
-            if service == "store":
-                yield draft.document.fault((*worklist, "services", index), "store is not available yet")
+            if service == "store" and is_read:
+                what = "its origin is a folder that stores nothing; writable: true there lets it"
+                yield draft.document.fault((*worklist, "services", index), what)
 
 
 def _worklist_path(draft: Draft) -> Iterator[ConfigFault]:
     taken: list[tuple[str, str]] = [(path, "the gateway's own pages") for path in RESERVED_PATHS]
     for worklist, name, entry in draft.entries("worklists"):
         place = (*worklist, "path") if "path" in entry else worklist
-        path = _text(entry, "path")
+        path = text(entry, "path")
         if path is not None and not _PATH.fullmatch(path):
             yield draft.document.fault(place, "should start with / and not end with it, of letters, digits and -._~")
             continue
@@ -307,13 +294,13 @@ def _worklist_path(draft: Draft) -> Iterator[ConfigFault]:
 
 
 def _public_url(draft: Draft) -> Iterator[ConfigFault]:
-    url = _text(draft.data, "public_url")
-    if url is not None and (problem := _url_problem(url)):
+    url = text(draft.data, "public_url")
+    if url is not None and (problem := url_problem(url)):
         yield draft.document.fault(("public_url",), problem)
 
 
 def _cors(draft: Draft) -> Iterator[ConfigFault]:
-    for index, origin in enumerate(_list(_mapping(draft.data, "cors"), "origins")):
+    for index, origin in enumerate(sequence(mapping(draft.data, "cors"), "origins")):
         if isinstance(origin, str) and origin != "*" and not _ORIGIN.fullmatch(origin):
             yield draft.document.fault(
                 ("cors", "origins", index), "should be * or scheme://host, with a port if needed"
@@ -321,7 +308,7 @@ def _cors(draft: Draft) -> Iterator[ConfigFault]:
 
 
 def _proxies(draft: Draft) -> Iterator[ConfigFault]:
-    for index, proxy in enumerate(_list(draft.data, "trusted_proxies")):
+    for index, proxy in enumerate(sequence(draft.data, "trusted_proxies")):
         try:
             ip_network(str(proxy))
         except ValueError:
@@ -347,6 +334,7 @@ RULES: tuple[Rule, ...] = (
     _public_url,
     _cors,
     _proxies,
+    *uplinks.RULES,
 )
 
 
@@ -372,21 +360,6 @@ def _readable(draft: Draft, source: object) -> bytes | None:
         return None
 
 
-def _mapping(data: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    value = data.get(key)
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(data: Mapping[str, Any], key: str) -> Sequence[Any]:
-    value = data.get(key)
-    return value if isinstance(value, list) else ()
-
-
-def _text(data: Mapping[str, Any], key: str) -> str | None:
-    value = data.get(key)
-    return value if isinstance(value, str) else None
-
-
 def _overlap(one: str, other: str) -> bool:
     """Say whether one path lies under the other: its routes would answer for the other's."""
     return (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/")
@@ -399,21 +372,4 @@ def _value_problem(tag: int, value: str) -> str | None:
         return "should be a date or a range: 20200101, 20200101-, -20201231, 20200101-20201231"
     if dictionary.vr_of(tag) == "TM" and not (has_wildcard(value) or parse_range("TM", value)):
         return "should be a time or a range: 0800, 0800-, -1200, 0800-1200"
-    return None
-
-
-def _url_problem(url: str) -> str | None:
-    if not url.isascii() or not url.isprintable() or " " in url:
-        return "should be a URL in ASCII"
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        valid = False
-    if not valid:
-        return "should be an http or https URL"
-    if parts.username is not None or parts.password is not None:
-        return "cannot hold a user name or password"
-    if parts.query or parts.fragment:
-        return "cannot hold a query or fragment"
     return None

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
 from gateway.adapters.state_sql import state_url
-from gateway.config import schema
-from gateway.config.checks import RULES, Draft, base_path, exposed_secrets, match_tag
+from gateway.config import schema, uplinks
+from gateway.config.checks import RULES, base_path, exposed_secrets, match_tag
+from gateway.config.draft import Draft
 from gateway.config.model import (
     BasicAuth,
     BearerAuth,
@@ -77,17 +78,19 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
         profile_folders=draft.profiles.folders,
         origins={name: _origin(name, origin, draft) for name, origin in file.origins.items()},
         worklists={name: _worklist(name, worklist, draft) for name, worklist in file.worklists.items()},
+        uplinks={name: uplinks.make_uplink(name, uplink, draft) for name, uplink in file.uplinks.items()},
+        notify=uplinks.make_notify(file.notify, draft),
         public_url=file.public_url.rstrip("/") if file.public_url else None,
         cors_origins=tuple(file.cors.origins),
         trusted_proxies=tuple(ip_network(proxy) for proxy in file.trusted_proxies),
-        warnings=tuple(str(warning) for warning in exposed_secrets(draft)),
+        warnings=tuple(str(warning) for warning in (*exposed_secrets(draft), *uplinks.warnings(draft))),
         secret_variables=draft.secrets.variables(),  # last: all of them are read by now
     )
 
 
 def _origin(name: str, origin: schema.Origin, draft: Draft) -> Origin:
     if origin.dicomweb is None:
-        return FolderOrigin(name, draft.folder / (origin.folder or ""))
+        return FolderOrigin(name, draft.folder / (origin.folder or ""), origin.writable)
     return DicomwebOrigin(
         name=name,
         url=origin.dicomweb.rstrip("/"),

@@ -78,10 +78,11 @@ class DicomwebOrigin:
 
 @dataclass(frozen=True, slots=True)
 class FolderOrigin:
-    """The embedded origin: a folder of DICOM files."""
+    """The embedded origin: a folder of DICOM files. Only a ``writable`` one stores."""
 
     name: str
     folder: Path
+    writable: bool = False
 
 
 Origin = DicomwebOrigin | FolderOrigin
@@ -112,8 +113,61 @@ class Worklist:
 
 
 @dataclass(frozen=True, slots=True)
+class SharePolicy:
+    """How long, and how often (None: no limit), a shared study can be looked at."""
+
+    days: int
+    views: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Uplink:
+    """Where studies go up: read at ``origin``, de-identified, stored at ``destination``.
+
+    Without ``share`` nothing of it can be shared.
+    """
+
+    name: str
+    origin: str
+    destination: str
+    profile: Profile
+    domain: str
+    share: SharePolicy | None
+
+
+@dataclass(frozen=True, slots=True)
+class Smtp:
+    """A mail server; ``security`` is ``starttls``, ``tls`` or ``none``."""
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    username: str | None
+    password: Secret | None
+    subject: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A service that is handed messages, signed with ``secret``."""
+
+    name: str
+    url: str
+    secret: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """How patients are told of what is shared with them."""
+
+    smtp: Smtp | None
+    webhooks: Mapping[str, Webhook]
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything one gateway is told. ``secret`` is None only where no worklist has a profile.
+    """Everything one gateway is told. ``secret`` is None only where no worklist has a profile and nothing goes up.
 
     ``profiles`` are those of the profile folder and those that worklists name. ``state`` hides its
     password when printed; ``secret_variables`` are the environment variables that secrets came from.
@@ -128,6 +182,8 @@ class Settings:
     profile_folders: tuple[Path, ...]
     origins: Mapping[str, Origin]
     worklists: Mapping[str, Worklist]
+    uplinks: Mapping[str, Uplink]
+    notify: Notify
     public_url: str | None
     cors_origins: tuple[str, ...]
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]

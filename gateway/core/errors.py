@@ -32,8 +32,16 @@ class LimitExceeded(GatewayError):
         super().__init__(f"{what} exceeds the limit of {limit}" + _where(self.path, offset))
 
 
+class NotDicom(MalformedInput):
+    """What came is not a DICOM object at all, whatever it was said to be."""
+
+
 class RefusedByProfile(GatewayError):
     """The profile does not let this object through."""
+
+
+class RefusedSopClass(RefusedByProfile):
+    """The profile lets no object of this SOP Class through."""
 
 
 class OriginFailed(GatewayError):
@@ -52,6 +60,10 @@ class OriginBusy(OriginFailed):
         super().__init__(what)
 
 
+class NotTaken(OriginFailed):
+    """The destination answered, but did not take an object, or does not say so."""
+
+
 class RenderingFailed(GatewayError):
     """No process that could render was started."""
 
@@ -68,12 +80,32 @@ class StateFailed(GatewayError):
     """The state store cannot be reached or does not work; the message names no value."""
 
 
+class NotifyFailed(GatewayError):
+    """A message could not be handed over; ``is_final`` when it is no use to try again. It does not name the contact."""
+
+    def __init__(self, what: str, *, is_final: bool = False) -> None:
+        self.is_final = is_final
+        super().__init__(what)
+
+
 class NotReleased(GatewayError):
     """No such resource on the released side: outside, unknown and never seen are all alike."""
 
 
+class ClientLeft(GatewayError):
+    """The client went away in the middle of its request."""
+
+
+class UnsupportedMediaType(GatewayError):
+    """The client sent a form that this resource does not take (PS3.18 Section 8.5)."""
+
+
 class BadRequest(GatewayError):
     """The client's request cannot be understood or must not be answered as asked."""
+
+
+class KeyReused(GatewayError):
+    """An idempotency key came again with another request."""
 
 
 class SearchTooBroad(GatewayError):

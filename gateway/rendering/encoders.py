@@ -2,12 +2,12 @@
 
 import io
 import itertools
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from subprocess import DEVNULL, PIPE
-from typing import Final
+from typing import IO, Final, cast
 
 from PIL import Image
 
@@ -17,6 +17,8 @@ from gateway.core.rewrite.codestream import cleaner_of_media_type
 JPEG, PNG, GIF, JP2, MP4 = "image/jpeg", "image/png", "image/gif", "image/jp2", "video/mp4"
 STILLS: Final = (JPEG, PNG, GIF, JP2)
 ENCODER: Final = "ffmpeg"
+_BT_709: Final = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
+"""What is said of the colours: players guess otherwise, each by a rule of its own."""
 
 
 def encoded(picture: Image.Image, media_type: str, quality: int, profile: bytes | None) -> bytes:
@@ -54,22 +56,21 @@ def video(pictures: Iterator[Image.Image], interval_ms: float) -> bytes:
     if program is None:
         raise NotAcceptable("clips are not encoded here")
     first = next(pictures)
-    with (
-        subprocess.Popen(_command(program, first, interval_ms), stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as running,  # noqa: S603 - no shell, fixed words
-        ThreadPoolExecutor(1) as reading,
-    ):
-        if running.stdin is None or running.stdout is None:
-            raise NotAcceptable("clips are not encoded here")
-        found = reading.submit(running.stdout.read)
-        try:
+    # A file in memory and not a pipe: the index is written last and has to come first, or phones wait for the end.
+    with os.fdopen(os.memfd_create("clip"), "rb") as clip:
+        command = _command(program, first, interval_ms, f"/proc/self/fd/{clip.fileno()}")
+        with (
+            subprocess.Popen(  # noqa: S603 - no shell, fixed words
+                command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, pass_fds=[clip.fileno()]
+            ) as running,
+            cast("IO[bytes]", running.stdin) as raw,
+        ):
             for picture in itertools.chain([first], pictures):
-                running.stdin.write(picture.tobytes())
-        finally:
-            running.stdin.close()
-        clip = found.result()
-    if running.returncode or not clip:
+                raw.write(picture.tobytes())
+        found = clip.read()
+    if running.returncode or not found:
         raise NotAcceptable("clips are not encoded here")
-    return _cleaned(clip, MP4)
+    return _cleaned(found, MP4)
 
 
 def _cleaned(encoding: bytes, media_type: str) -> bytes:
@@ -80,13 +81,13 @@ def _cleaned(encoding: bytes, media_type: str) -> bytes:
     return bytes(cleaner.feed(encoding)) + bytes(cleaner.end())
 
 
-def _command(program: str, first: Image.Image, interval_ms: float) -> list[str]:
+def _command(program: str, first: Image.Image, interval_ms: float, target: str) -> list[str]:
     layout = "gray" if first.mode == "L" else "rgb24"
     return [
         program, "-nostdin", "-loglevel", "quiet", "-f", "rawvideo", "-pixel_format", layout,
         "-video_size", f"{first.width}x{first.height}", "-framerate", f"{1000 / interval_ms:.4f}", "-i", "pipe:0",
-        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-c:v", "libx264", "-preset", "veryfast", "-crf", "18",
-        "-pix_fmt", "yuv420p",
-        "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
-        "-movflags", "frag_keyframe+empty_moov+default_base_moof", "-f", "mp4", "pipe:1",
+        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
+        "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-profile:v", "main", "-pix_fmt", "yuv420p",
+        *_BT_709, "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
+        "-movflags", "+faststart", "-f", "mp4", "-y", target,
     ]  # fmt: skip

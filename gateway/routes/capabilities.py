@@ -24,12 +24,21 @@ _NAMESPACE: Final = "http://wadl.dev.java.net/2009/02"
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """One kind of resource of a service: its path template, what retrieves or searches it, and in which media types."""
+    """One kind of resource of a service: its path template, what retrieves or searches it, and in which media types.
+
+    ``takes`` are the media types of what is stored there; a resource that takes something is asked with POST.
+    """
 
     path: str
     transaction: str
     media_types: tuple[str, ...]
     parameters: tuple[str, ...] = ()
+    takes: tuple[str, ...] = ()
+
+    @property
+    def method(self) -> str:
+        """The method that the transaction uses."""
+        return "POST" if self.takes else "GET"
 
 
 class CapabilitiesService:
@@ -53,10 +62,11 @@ class CapabilitiesService:
             {
                 "path": one.path,
                 "transaction": one.transaction,
-                "methods": ["GET", "HEAD"],
+                "methods": [one.method] if one.takes else [one.method, "HEAD"],
                 "mediaTypes": list(one.media_types),
                 "parameters": list(one.parameters),
             }
+            | ({"takes": list(one.takes)} if one.takes else {})
             for one in self._resources
         ]
         return json.dumps({"base": base, "services": sorted(self._worklist.services), "resources": resources})
@@ -73,9 +83,13 @@ def _wadl_resource(one: Resource) -> str:
     names = [part[1:-1] for part in one.path.split("/") if part.startswith("{")]
     templates = "".join(f'<param name={quoteattr(name)} style="template" required="true"/>' for name in names)
     queries = "".join(f'<param name={quoteattr(name)} style="query"/>' for name in one.parameters)
-    representations = "".join(f"<representation mediaType={quoteattr(each)}/>" for each in one.media_types)
+    taken, representations = map(_representations, (one.takes, one.media_types))
     return (
         f"<resource path={quoteattr(one.path.lstrip('/'))}>{templates}"
-        f'<method name="GET" id={quoteattr(one.transaction)}><request>{queries}</request>'
+        f'<method name="{one.method}" id={quoteattr(one.transaction)}><request>{queries}{taken}</request>'
         f'<response status="200">{representations}</response></method></resource>'
     )
+
+
+def _representations(media_types: Sequence[str]) -> str:
+    return "".join(f"<representation mediaType={quoteattr(each)}/>" for each in media_types)

@@ -25,10 +25,22 @@ class Links:
         """Return the absolute service base of a worklist."""
         return self._base(request) + worklist.base_path
 
+    def root(self, request: Request) -> str:
+        """Return the absolute address that every path of ours is below."""
+        return self._base(request)
+
+    def client(self, request: Request) -> str:
+        """Return the address of who asks: of a trusted proxy's hops the last that is no trusted proxy."""
+        own = request.client.host if request.client else ""
+        if not self._trusts(own):
+            return own
+        hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
+        return next((hop for hop in reversed(hops) if hop and not self._trusts(hop)), own)
+
     def _base(self, request: Request) -> str:
         if self._public_url:
             return self._public_url
-        scheme, host = request.url.scheme, request.headers.get("host", "")
+        scheme, host = request.scope["scheme"], request.headers.get("host", "")
         if self._is_trusted(request):
             scheme = request.headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
             host = request.headers.get("x-forwarded-host", host).split(",")[0].strip()
@@ -42,10 +54,13 @@ class Links:
         return f"{scheme}://{host}"
 
     def _is_trusted(self, request: Request) -> bool:
-        if request.client is None or not self._trusted:
+        return request.client is not None and self._trusts(request.client.host)
+
+    def _trusts(self, host: str) -> bool:
+        if not self._trusted:
             return False
         try:
-            address = ipaddress.ip_address(request.client.host)
+            address = ipaddress.ip_address(host)
         except ValueError:
             return False
         return any(address in network for network in self._trusted)

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from gateway.core.errors import (
     BadRequest,
+    ClientLeft,
     GatewayError,
+    KeyReused,
     LimitExceeded,
     MalformedInput,
     NotAcceptable,
@@ -20,6 +22,7 @@ from gateway.core.errors import (
     RenderingBusy,
     SearchTooBroad,
     StateFailed,
+    UnsupportedMediaType,
 )
 from gateway.routes.headers import OURS
 
@@ -43,12 +46,16 @@ class Kind:
 NOT_FOUND = Kind(404, "not-found", "Not found", "There is no such resource here.")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "Method not allowed", "This resource does not have this method.")
 PRECONDITION_FAILED = Kind(412, "precondition-failed", "Precondition failed", "Resources here have no entity tags.")
+UNSUPPORTED = Kind(415, "unsupported-media-type", "Unsupported media type", "This resource takes no such media type.")
 FAILED = Kind(500, "gateway-failed", "The gateway failed", "See the gateway's log.")
 
 KINDS: dict[type[GatewayError], Kind] = {
     NotReleased: NOT_FOUND,
     RefusedByProfile: NOT_FOUND,
     BadRequest: Kind(400, "bad-request", "Bad request"),
+    ClientLeft: Kind(400, "bad-request", "Bad request", "The request ended early."),
+    UnsupportedMediaType: UNSUPPORTED,
+    KeyReused: Kind(422, "key-reused", "The idempotency key was used for another request"),
     SearchTooBroad: Kind(413, "search-too-broad", "The search is too broad"),
     NotAcceptable: Kind(406, "not-acceptable", "Not acceptable"),
     MalformedInput: Kind(502, "not-deidentifiable", "The origin's data cannot be de-identified"),
@@ -66,7 +73,7 @@ _REFUSED = {
     404: NOT_FOUND,
     405: METHOD_NOT_ALLOWED,
     413: Kind(413, "too-large", "Too large", "The request is larger than the gateway takes."),
-    415: Kind(415, "unsupported-media-type", "Unsupported media type", "This resource takes no such media type."),
+    415: UNSUPPORTED,
 }
 
 

@@ -4,18 +4,19 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.routing import Route
-from starlette.types import ASGIApp
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp, Scope
 
 from gateway.core.wire.accept import Offer
 from gateway.rendering.pool import Renderers
-from gateway.routes import bulkdata, download, frames, instances, metadata, rendered
+from gateway.routes import bulkdata, download, frames, instances, metadata, rendered, store
 from gateway.routes.capabilities import CapabilitiesService, Resource
 from gateway.routes.links import Links
 from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, OCTETS
 from gateway.routes.qido import OFFERS as FOUND
 from gateway.routes.qido import SearchService
 from gateway.routes.wado_uri import UriService
+from gateway.storing.bulkparts import HeldBytes
 from gateway.worklists.worklist import Worklist
 
 STUDY = "/studies/{study}"
@@ -44,11 +45,13 @@ def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> l
         served += _search(SearchService(worklist, links))
     if "retrieve" in worklist.services:
         served += [*_retrieve(worklist, links), *_render(worklist, links, renderers)]
+    if "store" in worklist.services:
+        served += _store(store.StoreService(worklist, links, HeldBytes()))
     base = worklist.base_path
     capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
     methods = ["GET", "OPTIONS"]
     return [
-        *(Route(base + one.resource.path, one.endpoint) for one in served),
+        *_routes(base, served),
         *(Route(base + path, capabilities.describe, methods=methods) for path in ("", "/")),
         *_uri_service(worklist, renderers),
     ]
@@ -103,6 +106,39 @@ def _render(worklist: Worklist, links: Links, renderers: Renderers) -> Iterator[
         types = tuple(offer.label for offer in rendered.THUMBNAILS)
         resource = Resource(f"{path}/thumbnail", f"Retrieve{level}Thumbnail", types, rendered.THUMBNAIL_PARAMETERS)
         yield Served(resource, service.thumbnail)
+
+
+def _store(service: store.StoreService) -> Iterator[Served]:
+    for path, transaction in (("/studies", "StoreInstances"), (STUDY, "StoreStudyInstances")):
+        yield Served(Resource(path, transaction, store.GIVEN, ("accept",), store.TAKEN), service.store)
+
+
+class _OnlyPost(Route):
+    """A resource that something is only stored to: to who would read it, it is not there."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope.get("method") in ("GET", "HEAD"):
+            return Match.NONE, {}
+        return super().matches(scope)
+
+
+def _routes(base: str, served: list[Served]) -> Iterator[Route]:
+    """Yield one route for each path, whatever its methods."""
+    paths: dict[str, dict[str, Endpoint]] = {}
+    for one in served:
+        paths.setdefault(one.resource.path, {})[one.resource.method] = one.endpoint
+    for path, endpoints in paths.items():
+        if len(endpoints) > 1:
+            yield Route(base + path, _by_method(endpoints), methods=list(endpoints))
+        for method, endpoint in endpoints.items() if len(endpoints) == 1 else ():
+            yield (_OnlyPost if method == "POST" else Route)(base + path, endpoint, methods=[method])
+
+
+def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
+    async def answer(request: Request) -> ASGIApp:
+        return await endpoints["POST" if request.method == "POST" else "GET"](request)
+
+    return answer
 
 
 def _uri_service(worklist: Worklist, renderers: Renderers) -> Iterator[Route]:

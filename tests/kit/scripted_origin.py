@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from gateway.adapters.httpx_transport import ConnectionPolicy
+from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
 from tests.kit.scripted_server import Connection, Script, ScriptedServer, scripted_server
 

@@ -31,6 +31,20 @@ class Connection:
         self.server.heads.append(head)
         return head
 
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Yield the chunks of a request's body; raise ConnectionError when it breaks off."""
+        try:
+            while size := int(await self._reader.readuntil(b"\r\n"), 16):
+                yield await self._reader.readexactly(size)
+                await self._reader.readexactly(2)
+            await self._reader.readexactly(2)
+        except asyncio.IncompleteReadError as gone:
+            raise ConnectionResetError from gone
+
+    async def body(self) -> bytes:
+        """Read the body of a request to its end; raise ConnectionError when it breaks off."""
+        return b"".join([chunk async for chunk in self.chunks()])
+
     async def send(self, data: bytes) -> None:
         """Write and wait until the kernel has room again; raise ConnectionError when the client has gone."""
         self._writer.write(data)

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +90,8 @@ class Gateway:
     folder: Path
     base: str = ""
     process: subprocess.Popen[bytes] | None = None
+    module: str = "gateway"
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def config(self) -> Path:
@@ -115,9 +117,9 @@ class Gateway:
         before = len(self.log) if (self.folder / "log").exists() else 0
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "gateway", "serve", "--config", str(self.config), "--port", "0"],
+                [sys.executable, "-m", self.module, "serve", "--config", str(self.config), "--port", "0"],
                 cwd=ROOT,
-                env={**os.environ, "DICOMVEIL_LOG_LEVEL": "debug"},
+                env={**os.environ, "DICOMVEIL_LOG_LEVEL": "debug", **self.environment},
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
@@ -142,11 +144,14 @@ class Gateway:
 
 @contextmanager
 def gateway(
-    folder: Path, settings: Mapping[str, object], profiles: Mapping[str, str] | None = None
+    folder: Path, settings: Mapping[str, object], profiles: Mapping[str, str] | None = None, **more: Any
 ) -> Iterator[Gateway]:
-    """Run a gateway; ``settings`` lack only secret and state, ``profiles`` are the text of more profiles by name."""
+    """Run a gateway; ``settings`` lack only secret and state, ``profiles`` are the text of more profiles by name.
+
+    ``more`` are the module that is run and its environment.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    server = Gateway(folder)
+    server = Gateway(folder, **more)
     (folder / "secret").write_bytes(bytes(range(32)))
     (folder / "profiles").mkdir(exist_ok=True)
     for name, text in (profiles or {}).items():

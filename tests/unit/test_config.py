@@ -264,12 +264,13 @@ def test_profiles_of_the_folder_count_even_where_no_worklist_names_them(folder: 
          ["5: worklists.w: give a profile, or identified: true to pass identified data"]),
         (WORKLIST + "{origin: a, profile: mine, identified: true}\n",
          ["5: worklists.w: give a profile or identified: true, not both"]),
-        (WORKLIST + "{origin: a, profile: mine, services: [search, store]}\n",
-         ["5: worklists.w.services[1]: store is not available yet"]),
+        (WORKLIST.replace(ORIGINS, "origins: {a: {folder: profiles}}\n")
+         + "{origin: a, profile: mine, services: [search, store]}\n",
+         ["5: worklists.w.services[1]: its origin is a folder that stores nothing; writable: true there lets it"]),
         (WORKLIST + "{origin: a, profile: mine, services: [find]}\n",
          ["5: worklists.w.services[0]: should be search, retrieve or store"]),
         (WORKLIST + "{origin: a, profile: mine, services: []}\n",
-         ["5: worklists.w.services: list search, retrieve or both"]),
+         ["5: worklists.w.services: list search, retrieve or store"]),
         (WORKLIST + "{origin: a, profile: mine, domain: a b}\n",
          ["5: worklists.w.domain: a domain holds A-Z, a-z, 0-9, dot, - and _ only"]),
         (WORKLIST + "{origin: a, profile: mine, studies: []}\n",
@@ -325,7 +326,7 @@ def test_faults_in_one_entry_hide_no_others(folder: Path) -> None:
         "  w: {origin: b, profil: mine, services: [store], match: {X: 1}, path: /readyz}\n"
         "  v: {origin: a, profile: off, studies: [x]}\n",
     )
-    assert [line.split(":")[0] for line in found] == ["2", "3", "5", "5", "5", "7", "7", "7", "7", "7", "7", "8", "8"]
+    assert [line.split(":")[0] for line in found] == ["2", "3", "5", "5", "5", "7", "7", "7", "7", "7", "8", "8"]
 
 
 def test_faults_of_profiles_are_told_together_with_those_of_the_settings(folder: Path) -> None:

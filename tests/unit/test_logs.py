@@ -3,6 +3,8 @@
 import io
 import logging
 import logging.config
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -56,11 +58,21 @@ def test_a_described_exception_says_where_it_arose() -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
-def test_libraries_that_log_urls_stay_quiet_at_every_level(level: str) -> None:
+def test_no_level_lets_a_library_print_what_it_sends_or_is_sent(level: str) -> None:
+    program = "import logging, logging.config, sys; from gateway.logs import log_config\n"
+    program += "logging.config.dictConfig(log_config(sys.argv[1]))\n"
+    program += "for name in sys.argv[2:]: print(name, logging.getLogger(name).isEnabledFor(logging.INFO))"
+    names = ("aiohttp.client", "aiosqlite", "asyncio", "dbos", "sqlalchemy.engine", "sse_starlette.sse", "any.other")
+    done = subprocess.run([sys.executable, "-c", program, level, *names], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [word for name in names for word in (name, "False")]
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_our_own_messages_follow_the_level(level: str) -> None:
     config = log_config(level)
-    assert config["root"]["level"] == level.upper()
-    for name in ("httpx", "aiohttp", "sqlalchemy", "aiosqlite", "asyncio"):
-        assert config["loggers"][name]["level"] == "WARNING"
+    assert {logger["level"] for logger in config["loggers"].values()} == {level.upper()}
+    assert set(config["loggers"]) == {"dicomveil", "uvicorn"}
+    assert logging.getLevelName(config["root"]["level"]) >= logging.getLevelName(level.upper())
     logging.config.DictConfigurator(config)
 
 

@@ -17,24 +17,32 @@ from gateway.logs import LEVELS
 DOCS = Path(__file__).parents[2] / "docs" / "settings.md"
 TEXT = DOCS.read_text(encoding="utf-8")
 ROWS = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", TEXT, re.MULTILINE))
+ENVIRONMENT = {"ARCHIVE_PASSWORD": "p", "SECRET_OF_2024": "o" * 32, "MAIL_PASSWORD": "p", "SMS_SECRET": "s" * 32}
 EXAMPLES = re.findall(r"```yaml\n(.*?)```", TEXT, re.DOTALL)
 MODELS = [model for model in vars(schema).values() if isinstance(model, type) and issubclass(model, schema._Strict)]
 FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
+SECTIONS = {
+    "File": "Top level", "SecretSource": "Secrets", "Worklist": "Worklists", "Cors": "CORS",
+    "Uplink": "Uplinks", "SharePolicy": "Uplinks", "Notify": "Notify", "Smtp": "Notify", "Webhook": "Notify",
+}  # fmt: skip
 
 
 def section(model: type[BaseModel]) -> str:
-    title = {"File": "Top level", "SecretSource": "Secrets", "Worklist": "Worklists", "Cors": "CORS"}
-    return TEXT.split(f"## {title.get(model.__name__, 'Origins')}\n")[1].split("\n## ")[0]
+    return TEXT.split(f"## {SECTIONS.get(model.__name__, 'Origins')}\n")[1].split("\n## ")[0]
+
+
+def written(model: type[BaseModel], name: str) -> str:
+    return model.model_fields[name].alias or name
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS, ids=[f"{model.__name__}.{name}" for model, name in FIELDS])
 def test_every_key_has_its_row_in_its_section(model: type[BaseModel], name: str) -> None:
-    assert f"\n| `{name}` |" in section(model)
+    assert f"\n| `{written(model, name)}` |" in section(model)
 
 
 @pytest.mark.parametrize(("model", "name"), FIELDS, ids=[f"{model.__name__}.{name}" for model, name in FIELDS])
 def test_every_default_is_the_real_one(model: type[BaseModel], name: str) -> None:
-    row = next(line for line in section(model).splitlines() if line.startswith(f"| `{name}` |"))
+    row = next(line for line in section(model).splitlines() if line.startswith(f"| `{written(model, name)}` |"))
     stated = row.split("|")[2].strip()
     default = model.model_fields[name].default
     if default is PydanticUndefined:
@@ -44,7 +52,7 @@ def test_every_default_is_the_real_one(model: type[BaseModel], name: str) -> Non
 
 
 def test_no_row_is_about_a_key_that_is_gone() -> None:
-    known = {name for _, name in FIELDS} | {cli.LEVEL_VARIABLE, cli.SECRET_VARIABLE}
+    known = {written(model, name) for model, name in FIELDS} | {cli.LEVEL_VARIABLE, cli.SECRET_VARIABLE}
     assert set(ROWS) == known
 
 
@@ -70,4 +78,4 @@ def test_every_example_is_a_sound_file(example: str, tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"s" * 32)
     text = example.replace("/run/secrets/", "./").replace("/var/lib/dicomveil/", f"{tmp_path}/")
     (tmp_path / "settings.yaml").write_text(text)
-    assert load_settings(tmp_path / "settings.yaml", {"ARCHIVE_PASSWORD": "p", "SECRET_OF_2024": "o" * 32}).worklists
+    assert load_settings(tmp_path / "settings.yaml", ENVIRONMENT).worklists

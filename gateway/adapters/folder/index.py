@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import quote
 
 from pydicom.dataset import FileDataset
@@ -17,6 +18,7 @@ from gateway.adapters.folder.files import UNREADABLE, read_header, transfer_synt
 
 STUDY_UID, SERIES_UID, INSTANCE_UID = "0020000D", "0020000E", "00080018"
 MODALITY = "00080060"
+_SERIES_NUMBER, _INSTANCE_NUMBER = "00200011", "00200013"
 
 # Attributes of the Patient and Study modules, and of the Series and Equipment modules (PS3.3 Section C.7.1 to C.7.5);
 # whatever is in neither list belongs to the Instance. The first of each are those that a search must return.
@@ -80,6 +82,9 @@ class Study:
         return sorted(found)
 
 
+_Numbered = TypeVar("_Numbered", Series, Instance)
+
+
 @dataclass(slots=True)
 class Index:
     """Studies by Study Instance UID, in the order of their first files; ``skipped`` counts what is not usable DICOM."""
@@ -96,6 +101,23 @@ class Index:
         known = self.studies.setdefault(instance.study_uid, study).series.setdefault(instance.series_uid, one)
         return known.instances.setdefault(instance.uid, instance) is instance
 
+    def insert(self, path: Path) -> None:
+        """Take in one file while others read the index: what they walk through is replaced, never changed.
+
+        An Instance whose UID is already in its Series stays as it is. Raises one of UNREADABLE.
+        """
+        instance, study, one = _records(path, read_header(path, _READ))
+        one.instances[instance.uid] = instance
+        study.series[one.uid] = one
+        known = self.studies.get(study.uid)
+        series = known.series.get(one.uid) if known else None
+        if known is None:
+            self.studies = self.studies | {study.uid: study}
+        elif series is None:
+            known.series = _sorted(known.series | study.series, _SERIES_NUMBER)
+        else:
+            series.instances = _sorted(one.instances | series.instances, _INSTANCE_NUMBER)
+
     def instances(self, study_uid: str, series_uid: str | None = None, uid: str | None = None) -> Iterator[Instance]:
         """Walk the Instances of a Study or Series, or find the one; nothing where any of the UIDs is not there."""
         study = self.studies.get(study_uid)
@@ -106,9 +128,9 @@ class Index:
     def sort(self) -> None:
         """Put Series and Instances in the order of their numbers."""
         for study in self.studies.values():
-            study.series = dict(sorted(study.series.items(), key=lambda item: _order(item[1], "00200011")))
+            study.series = _sorted(study.series, _SERIES_NUMBER)
             for one in study.series.values():
-                one.instances = dict(sorted(one.instances.items(), key=lambda item: _order(item[1], "00200013")))
+                one.instances = _sorted(one.instances, _INSTANCE_NUMBER)
 
 
 def build_index(folder: Path, progress: Callable[[int, int], None] | None = None) -> Index:
@@ -157,6 +179,10 @@ def _uid(values: Json, tag: str) -> str:
     if not isinstance(found, str):
         raise ValueError("UID is not text")  # noqa: TRY004
     return found
+
+
+def _sorted(found: dict[str, _Numbered], number: str) -> dict[str, _Numbered]:
+    return dict(sorted(found.items(), key=lambda item: _order(item[1], number)))
 
 
 def _order(of: Series | Instance, number: str) -> tuple[int, str]:

@@ -13,6 +13,7 @@ from gateway.core.errors import MalformedInput
 from gateway.core.pseudonym.values import cap_age, shift, truncate
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.runs import Runs
 from gateway.core.rewrite.tables import (
     AGE,
     CHARSET,
@@ -56,6 +57,7 @@ class Shared:
 
     sequences: dict[tuple[Table, bytes], Outcome] = field(default_factory=dict)
     elements: dict[tuple[Table, bytes, bytes], bytes | None] = field(default_factory=dict)
+    runs: dict[Table, Runs] = field(default_factory=dict)
 
 
 class ElementChanger:

@@ -75,10 +75,10 @@ class DataSetWalker:
         cleaner: Cleaner | None = None,
         shared: Shared | None = None,
     ) -> None:
-        self._shared = shared or Shared()
-        self.changer = ElementChanger(identity, patient, patient_id, character_set, cleaner, self._shared)
+        self.shared = shared or Shared()
+        self.changer = ElementChanger(identity, patient, patient_id, character_set, cleaner, self.shared)
         self._character_set = self.changer.character_set
-        self._creators: dict[int, Table] = {}
+        self.creators: dict[int, Table] = {}
         self.path: list[int] = []
         self.base = 0
         self.run = self.pos = self.stop = 0
@@ -103,7 +103,7 @@ class DataSetWalker:
         width, unpack = encoding.width, encoding.u32.unpack_from
         low, high = (6, 7) if encoding.little else (7, 6)
         pos = run = start
-        creators: dict[int, Table] = {} if table.stage is None else self._creators
+        creators: dict[int, Table] = {} if table.stage is None else self.creators
         removed = replaced = 0
         self.stop = 0
         try:
@@ -232,6 +232,16 @@ class DataSetWalker:
                 counts[REMOVE] += removed
                 counts[CONSTANT] += replaced
 
+    def look_ahead(self, buf: bytes, pos: int, table: Table, *, closed: bool) -> None:
+        """Find out who reserves what in the private group whose creator is at ``pos``, before a walk that ends earlier.
+
+        Raises what ``walk`` does.
+        """
+        try:
+            self._reserved(buf, pos, len(buf), table, self.creators, closed=closed)
+        except Short as short:
+            raise self._short(short, pos, pos, closed=closed) from None
+
     def malformed(self, what: str, pos: int, key: bytes = b"", encoding: Encoding | None = None) -> MalformedInput:
         """Make the error for an element at ``pos`` of the buffer."""
         own = (encoding.parse_key(key)[0],) if encoding else ()
@@ -271,7 +281,7 @@ class DataSetWalker:
         known = table.memo.get(raw)
         if known is None:
             if self.changer.character_set is self._character_set:
-                known = self._shared.sequences.get((table, raw))
+                known = self.shared.sequences.get((table, raw))
             if known is None:
                 return limit, self._remembered(buf, pos, limit, table, raw)
             self.changer.touched += 1  # what holds it is not the same for all objects either
@@ -302,7 +312,7 @@ class DataSetWalker:
                 table.memo.clear()
             table.memo[raw] = outcome
         elif changer.character_set is self._character_set:
-            sequences = self._shared.sequences
+            sequences = self.shared.sequences
             if len(sequences) >= MAX_MEMO:
                 sequences.clear()
             sequences[table, raw] = outcome
@@ -441,12 +451,20 @@ class DataSetWalker:
         closed: bool,
     ) -> bool:
         """Say whether a private creator still reserves something."""
-        group, element = table.encoding.tags.unpack_from(buf, pos)
-        number = group << 8 | element & 0xFF
-        if number not in creators:
-            creators.update(reserved(buf, pos, end, table, closed=closed))
+        number = self._reserved(buf, pos, end, table, creators, closed=closed)
         owner = creators.get(number)
         if owner is not None and owner.creator and owner.creator == creator_name(buf[value:after]):
             return True
         creators[number] = table.block(number, "")  # of two creators that claim one block none is believed
         return False
+
+    @staticmethod
+    def _reserved(
+        buf: bytes, pos: int, end: int, table: Table, creators: dict[int, Table], *, closed: bool
+    ) -> int:
+        """Return group and block of a private creator; who reserves what in its group is known from now on."""
+        group, element = table.encoding.tags.unpack_from(buf, pos)
+        number = group << 8 | element & 0xFF
+        if number not in creators:
+            creators.update(reserved(buf, pos, end, table, closed=closed))
+        return number

@@ -115,9 +115,9 @@ class Engine:
         """Return the released UID."""
         return self.identity.uid(source)
 
-    def part10(self, study: str = "") -> Part10Rewriter:
+    def part10(self, study: str = "", limits: Limits | None = None) -> Part10Rewriter:
         """Start a Part 10 object, which must belong to a study (source UID) if one is given."""
-        return Part10Rewriter(self, self.identity, self._limits, study)
+        return Part10Rewriter(self, self.identity, limits or self._limits, study)
 
     def metadata(self, data_set: bytes, bulk: Bulk) -> bytes | None:
         """Rewrite one data set of the DICOM JSON Model; None when the profile refuses the object.

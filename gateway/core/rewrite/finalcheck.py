@@ -21,7 +21,7 @@ from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.forms import decoded, folded, unescaped
 from gateway.core.rewrite.jsonfacts import JsonFactReader
 from gateway.core.rewrite.needles import Needles
-from gateway.core.rewrite.search import UidSearch
+from gateway.core.rewrite.search import UidSearch, like_uids
 from gateway.core.rewrite.told import Facts, Told
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
@@ -47,15 +47,14 @@ Plain = Callable[[bytes], bytes]
 class _Known:
     """How to find one subject under one plan, and the pieces that do not name it.
 
-    ``others`` are what some of these hold in other forms: the next object has other UIDs, and they may be there.
+    With each piece stands what of it, in any form, may be a UID: the next object has other UIDs, and they may be there.
     """
 
-    __slots__ = ("_bytes", "clean", "needles", "others")
+    __slots__ = ("_bytes", "clean", "needles")
 
     def __init__(self, found: Needles) -> None:
         self.needles = found
-        self.clean: set[bytes] = set()
-        self.others: dict[bytes, bytes] = {}
+        self.clean: dict[bytes, bytes] = {}
         self._bytes = 0
 
     def remember(self, pieces: Iterable[bytes], plain: Plain, *, has_forms: bool = True) -> None:
@@ -63,14 +62,13 @@ class _Known:
         if self._bytes > MAX_KNOWN_BYTES:
             self._bytes = 0
             self.clean.clear()
-            self.others.clear()
         for piece in pieces:
             if len(piece) <= MAX_PIECE_BYTES:
                 forms = decoded(plain(piece)) if has_forms else [piece]
                 if len(forms) > 1 or any(begin in piece for begin in _WIDE_UIDS):
-                    self.others[piece] = folded(b"\n".join(forms))
-                self.clean.add(piece)
-                self._bytes += sum(map(len, forms))
+                    forms.append(folded(b"\n".join(forms)))
+                self.clean[piece] = like_uids(b"\n".join(forms), MIN_UID)
+                self._bytes += len(piece) + len(self.clean[piece])
 
 
 class FinalCheck:
@@ -156,36 +154,39 @@ class ObjectCheck:
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
         cleared = self._known.clean
-        cut = [part for piece in searched if piece not in cleared for part in _cut(piece, encoding)]
-        if found and self._is_suspicious(searched, cut, _as_it_is, encoding.tag(ITEM)):
+        parts = [part for piece in searched for part in ([piece] if piece in cleared else _cut(piece, encoding))]
+        if found and self._is_suspicious(parts, _as_it_is, encoding.tag(ITEM)):
             self._judge(self._verdict().data_set(b"".join(found), encoding), searched, _as_it_is)
 
     def elements(self, elements: Elements) -> None:
         """Search a data set of the JSON Model."""
         found = [b"%b:%b" % (key.encode(), value) for key, value in elements.items()]
-        if self._is_suspicious(found, found, unescaped):
+        if self._is_suspicious(found, unescaped):
             self._judge(self._verdict().json(elements), found, unescaped)
 
-    def _is_suspicious(
-        self, pieces: Collection[bytes], parts: Collection[bytes], plain: Plain, tag: bytes = b""
-    ) -> bool:
-        """Search bytes for bytes; False means that nothing is there. ``parts`` are of pieces that were not cleared yet.
+    def _is_suspicious(self, parts: Iterable[bytes], plain: Plain, tag: bytes = b"") -> bool:
+        """Search bytes for bytes; False means that nothing is there.
 
-        ``tag``: what may have stood between two of them. It is searched with them: UTF-16 text with its mark may begin
+        ``tag``: what may have stood between two parts. It is searched with them: UTF-16 text with its mark may begin
         or end with these bytes.
         """
         known = self._known
-        if self._search.finds(b"\n".join(pieces)):
+        fresh: dict[bytes, None] = {}
+        others: list[bytes] = []
+        for part in parts:
+            uids = known.clean.get(part)
+            if uids is None:
+                fresh[part] = None
+            elif uids:
+                others.append(uids)
+        if self._search.finds(b"\n".join(others)):
             return True
-        here = {*pieces, *parts}
-        if known.others and any(self._search.finds(known.others[piece]) for piece in known.others.keys() & here):
-            return True
-        fresh = set(parts) - known.clean
         if not fresh:
             return False
+        whole = b"\n".join(fresh)
         forms = decoded(plain((tag[:2] + b"\n" + tag[2:]).join([b"", *fresh, b""])))
         found = folded(b"\n".join(forms))
-        if known.needles.may_be_in(found) or self._search.finds(found):
+        if self._search.finds(whole) or known.needles.may_be_in(found) or self._search.finds(found):
             return True
         known.remember(fresh, plain, has_forms=len(forms) > 1)
         return False

@@ -21,9 +21,10 @@ from gateway.core.wire.jsonelement import (
     text,
     value_text,
 )
+from gateway.core.wire.jsonruns import Run, SharedDataSet
 
 MEMO_BYTES = 2048
-MAX_SUBJECTS = 64
+MAX_SUBJECTS, MAX_RUNS = 64, 512
 _KEY = re.compile(r"[0-9A-F]{8}")
 MOMENT_CHARACTERS = 8
 """Of a date and time the date is enough."""
@@ -34,12 +35,18 @@ class JsonFactReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], tuple[Told, ...]] = {}
+        self._runs: dict[tuple[bytes, tuple[str, ...]], list[Told]] = {}
         self._subjects: dict[frozenset[Told], Subject] = {}
 
     def read(self, elements: Elements) -> Facts:
         """Read one whole object. Raises MalformedInput, LimitExceeded."""
         terms = charset.split_terms(text(elements, "00080005").encode("latin-1", "replace"))
-        found = self._data_set(elements, terms, 0, 0)
+        if isinstance(elements, SharedDataSet):
+            found = self._data_set(elements.rest, terms, 0, 0)
+            for run in elements.runs:
+                found += self._run(run, tuple(terms))
+        else:
+            found = self._data_set(elements, terms, 0, 0)
         uids = [told for told in found if told.kind is Kind.UID]
         return Facts(frozenset(found).difference(uids), tuple(uids))
 
@@ -51,6 +58,15 @@ class JsonFactReader:
                 self._subjects.clear()
             known = self._subjects[facts.said] = Facts(facts.said, ()).subject()
         return replace(known, uids=frozenset(value for told in facts.uids for value in told.values))
+
+    def _run(self, run: Run, terms: tuple[str, ...]) -> list[Told]:
+        """Read what an object shares with others; that is remembered."""
+        told = self._runs.get((run.text, terms))
+        if told is None:
+            if len(self._runs) >= MAX_RUNS:
+                self._runs.clear()
+            told = self._runs[run.text, terms] = self._data_set(run.members, terms, 0, 0)
+        return told
 
     def _data_set(self, elements: Elements, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
         if depth > MAX_DEPTH:

@@ -6,6 +6,8 @@ from gateway.core.rewrite.identity import Patient
 from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO
 
 MEMO_BYTES = 2048
+MAX_RUNS = 256
+"""Runs of elements that data sets share."""
 MAX_SPOTS = 512
 """Objects choose the conditions that hold for them, and so the plan, and their private creators."""
 
@@ -15,6 +17,8 @@ Person = tuple[Patient, Cleaner | None]
 """All that makes one object's values something else than the same values of another."""
 Memo = dict[tuple[str, bytes], bytes | None]
 """What became of an element by its key and bytes; None: it went."""
+Runs = dict[bytes, dict[str, bytes]]
+"""What became of elements that follow each other, by their bytes."""
 
 
 class Spot:
@@ -24,7 +28,18 @@ class Spot:
     creators share nothing: what a private element is depends on them.
     """
 
-    __slots__ = ("_person", "children", "decisions", "known", "personal", "place", "plan", "removed")
+    __slots__ = (
+        "_person",
+        "children",
+        "decisions",
+        "known",
+        "personal",
+        "personal_runs",
+        "place",
+        "plan",
+        "removed",
+        "runs",
+    )
 
     def __init__(self, plan: Plan, place: Place) -> None:
         self.plan = plan
@@ -34,6 +49,8 @@ class Spot:
         self.children: dict[tuple[int, bool], Spot] = {}
         self.known: Memo = {}
         self.personal: Memo = {}
+        self.runs: Runs = {}
+        self.personal_runs: Runs = {}
         self._person: Person | None = None
 
     def turn_to(self, person: Person) -> None:
@@ -41,6 +58,7 @@ class Spot:
         if person != self._person:
             self._person = person
             self.personal.clear()
+            self.personal_runs.clear()
 
     def decide(self, key: str, vr: bytes, decision: Decision, *, always_removed: bool) -> None:
         """Remember a decision; ``always_removed``: whatever VR the attribute comes in."""
@@ -59,6 +77,13 @@ class Spot:
         if len(memo) >= MAX_MEMO:
             memo.clear()
         memo[key, raw] = new
+
+    def remember_run(self, text: bytes, new: dict[str, bytes], *, is_personal: bool) -> None:
+        """Remember what became of a run of elements."""
+        runs = self.personal_runs if is_personal else self.runs
+        if len(runs) >= MAX_RUNS:
+            runs.clear()
+        runs[text] = new
 
 
 class Spots:

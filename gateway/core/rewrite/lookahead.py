@@ -29,6 +29,10 @@ TWO_NAMES = "a content item with two concept names"
 RUN_ELEMENTS, RUN_BYTES = 16, 1024
 """How much of a run of elements is remembered as one: a value that differs costs the walk of so many."""
 
+MAX_GROUPS, MAX_GROUP_BYTES, LOOKED_BYTES = 64, 1 << 15, 16
+"""How many private groups are remembered, up to which length, and how much of the last element is looked at: its header
+and how its value begins."""
+
 
 class Short(Exception):
     """The bytes end inside an element; ``upto`` is the position that is needed, 0 if that is not known."""
@@ -126,21 +130,33 @@ def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) ->
     """Return the table of each block that the private group at ``start`` reserves, by group and block number.
 
     It has no creator where nothing of the block is kept, or two creators claim it. Raises Short while that cannot be
-    said yet; ``closed``: no more bytes can come. What is malformed is left to the walk.
+    said yet; ``closed``: no more bytes can come. What is malformed is left to the walk. What was looked at is
+    remembered by its bytes: the instances of a series repeat most of their private groups.
     """
+    first = buf[start : start + table.encoding.width]
+    known = table.groups.get(first)
+    if known is not None and start + len(known[0]) <= end and buf.startswith(known[0], start):
+        return known[1]
     group = _Group(table, table.encoding.tags.unpack_from(buf, start)[0])
-    pos: int | None = start
+    pos, last = start, 0
     try:
-        while pos is not None and pos < end:
-            pos = group.step(buf, pos, end)
-        if pos is not None and not closed:
+        while pos < end and not last:
+            after = group.step(buf, pos, end)
+            pos, last = (pos, pos) if after is None else (after, 0)
+        if not last and not closed:
             raise Short(pos + 8 if pos - start > 2 * (end - start) else 0)
     except (IndexError, struct.error):
         if not closed:
             raise Short from None
     except (MalformedInput, LimitExceeded):
         pass
-    return group.blocks | {number: table.block(number, "") for number in group.undecided}
+    found = group.blocks | {number: table.block(number, "") for number in group.undecided}
+    looked = last + LOOKED_BYTES
+    if last and looked <= end and looked - start <= MAX_GROUP_BYTES:
+        if len(table.groups) >= MAX_GROUPS:
+            table.groups.clear()
+        table.groups[first] = buf[start:looked], found
+    return found
 
 
 class _Group:

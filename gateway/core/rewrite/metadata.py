@@ -34,6 +34,7 @@ from gateway.core.wire.jsonelement import (
     inline_bytes,
     text,
 )
+from gateway.core.wire.jsonruns import Run, SharedDataSet
 from gateway.core.wire.numbers import NUMBER_VRS
 
 __all__ = ["Bulk", "Elements", "MetadataRewriter", "encode", "text"]
@@ -46,6 +47,7 @@ CONTENT_SEQUENCE = 0x0040A730
 _ODD = frozenset("13579BDF")
 _UNKNOWN = b""
 _REMOVE = Decision(Action.REMOVE, "")
+_TEMPORAL = json_key(TEMPORAL)
 _KEY = re.compile(r"[0-9A-F]{8}")
 _VALUES = rb'"Value":\[(?:[^"{}\[\]\\]++|"[^"\\\x00-\x1f]*+")*+\]'
 _PLAIN = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
@@ -77,6 +79,8 @@ class MetadataRewriter:
         self._condition_keys = [(tag, json_key(tag)) for tag in condition_tags]
         self._spots = Spots()
         self._actions = Actions(identity)
+        self._marked: tuple[Plan, tuple[str, ...], str] | None = None
+        self._last_marks: dict[str, bytes] = {}
 
     def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
         """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
@@ -89,17 +93,26 @@ class MetadataRewriter:
         out = self._root(elements, plan, bulk, elements)
         if self._final_check and not self._final_check.passes(elements, plan, out):
             return None
-        out[json_key(IDENTITY_REMOVED)] = jsonvalues.IDENTITY_REMOVED
-        out[json_key(METHOD)] = jsonvalues.written("LO", [plan.method])
-        out[json_key(METHOD_CODES)] = jsonvalues.method_codes(
-            marks.codes(plan.codes, jsonvalues.earlier_codes(elements))
-        )
-        temporal = marks.temporal(plan.longitudinal, text(elements, json_key(TEMPORAL)))
-        out[json_key(TEMPORAL)] = jsonvalues.written("CS", [temporal])
+        out |= self._marks(plan, jsonvalues.earlier_codes(elements), text(elements, _TEMPORAL))
         released = encode(out)
         if CHARACTER_SET in out or released.isascii():
             return released
         return encode(out | {CHARACTER_SET: jsonvalues.CHARACTER_SET})  # a value of the profile, which may be anything
+
+    def _marks(self, plan: Plan, earlier_codes: list[str], earlier_temporal: str) -> dict[str, bytes]:
+        """Return what a finished object says about its de-identification; the objects of a series say the same."""
+        asked = plan, tuple(earlier_codes), earlier_temporal
+        if asked != self._marked:
+            codes = marks.codes(plan.codes, earlier_codes)
+            temporal = marks.temporal(plan.longitudinal, earlier_temporal)
+            self._marked = asked
+            self._last_marks = {
+                json_key(IDENTITY_REMOVED): jsonvalues.IDENTITY_REMOVED,
+                json_key(METHOD): jsonvalues.written("LO", [plan.method]),
+                json_key(METHOD_CODES): jsonvalues.method_codes(codes),
+                _TEMPORAL: jsonvalues.written("CS", [temporal]),
+            }
+        return self._last_marks
 
     def match(self, elements: Elements, plan: Plan, bulk: Bulk) -> dict[str, bytes]:
         """Rewrite one data set that is not a whole instance (a search result), without the marks of an instance.
@@ -140,9 +153,37 @@ class MetadataRewriter:
         if creators:
             spot = self._spots.at(spot.plan, spot.place, creators)
         spot.turn_to((whole.patient, whole.cleaner))
+        if isinstance(elements, SharedDataSet):
+            out = self._members(elements, elements.rest, whole, spot, depth)
+            for run in elements.runs:
+                out |= self._run(elements, run, whole, spot)
+        else:
+            out = self._members(elements, elements, whole, spot, depth)
+        if CHARACTER_SET in out:
+            out[CHARACTER_SET] = jsonvalues.CHARACTER_SET
+        if creators:
+            _drop_idle_creators(out)
+        return out
+
+    def _run(self, elements: Elements, run: Run, whole: Whole, spot: Spot) -> dict[str, bytes]:
+        """Rewrite what an object shares with others; it is remembered unless some of it differs from object to object."""
+        known = spot.runs.get(run.text)
+        if known is None:
+            known = spot.personal_runs.get(run.text)
+        if known is None:
+            before, single = whole.personal, whole.single
+            known = self._members(elements, run.members, whole, spot, 0)
+            if whole.single == single:
+                spot.remember_run(run.text, known, is_personal=whole.personal != before)
+        return known
+
+    def _members(
+        self, elements: Elements, members: Elements, whole: Whole, spot: Spot, depth: int
+    ) -> dict[str, bytes]:
+        """Rewrite members of a data set one by one."""
         out = {}
         removed, known, personal = spot.removed, spot.known, spot.personal
-        for key, value in elements.items():
+        for key, value in members.items():
             if key in removed:
                 continue
             raw = bytes(value)
@@ -155,10 +196,6 @@ class MetadataRewriter:
                     whole.personal += 1
             if new is not None:
                 out[key] = new
-        if CHARACTER_SET in out:
-            out[CHARACTER_SET] = jsonvalues.CHARACTER_SET
-        if creators:
-            _drop_idle_creators(out)
         return out
 
     def _element(self, elements: Elements, key: str, raw: bytes, whole: Whole, spot: Spot, depth: int) -> bytes | None:

@@ -82,9 +82,9 @@ class Passing:
         """Return the UID itself."""
         return source
 
-    def part10(self, study: str = "") -> PassingPart10:
+    def part10(self, study: str = "", limits: Limits | None = None) -> PassingPart10:
         """Start a Part 10 object, which must belong to a study if one is given."""
-        return PassingPart10(study)
+        return PassingPart10(study, limits)
 
     def metadata_elements(self, elements: Elements, bulk: Bulk) -> bytes | None:
         """Point every BulkDataURI at the gateway, at any depth; a Retrieve URL is not the object's and goes."""

@@ -60,6 +60,11 @@ class UidSearch:
         return any(run[at : at + length] in self._uids for at in stems for length in self._lengths)
 
 
+def like_uids(data: bytes, least: int) -> bytes:
+    """Return what a search for UIDs of ``least`` characters or more looks at, a line each."""
+    return b"\n".join(run for run in set(_RUNS.findall(data)) if len(run) >= least)
+
+
 def _grams(data: bytes) -> Grams:
     """Return the rows of GRAM bytes."""
     return frozenset(zip(data, data[1:], data[2:], data[3:], strict=False))

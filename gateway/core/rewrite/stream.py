@@ -19,6 +19,7 @@ from gateway.core.rewrite.finalcheck import ObjectCheck
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
+from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
 from gateway.core.standard.uids import TransferSyntax
@@ -255,7 +256,7 @@ class DataSetRewriter:
         walker, tables = self._walker, self._layout.tables if self._layout else ()
         walker.begin(self._base)
         try:
-            after = walker.walk(buf, pos, len(buf), tables[self._stage], out, closed=whole)
+            after = walk_root(walker, buf, pos, tables[self._stage], out, closed=whole)
         except Short as short:
             out.append(buf[walker.run : walker.pos])
             if short.upto:

@@ -98,7 +98,7 @@ class Table:
     empty when nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
     what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
     what the profile says about a value: the text that replaces it, or how far it is cut; ``deciding`` has tag and
-    operation of a DECIDING attribute.
+    operation of a DECIDING attribute; ``groups`` are private groups that were looked through, with their blocks.
     """
 
     __slots__ = (
@@ -116,6 +116,7 @@ class Table:
         "deciding",
         "encoding",
         "given",
+        "groups",
         "insertion",
         "item",
         "memo",
@@ -168,6 +169,7 @@ class Table:
         self.children: dict[bytes, Table] = {}
         self.runs: dict[bytes, tuple[bytes, int]] = {}
         self.numbers: dict[bytes, bytes] = {}
+        self.groups: dict[bytes, tuple[bytes, dict[int, Table]]] = {}
         self.memo: dict[bytes, Outcome] = {}
 
     def classify(self, key: bytes) -> int:

@@ -20,6 +20,7 @@ from typing import Final
 import msgspec
 
 from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.wire.jsonruns import Splitter
 
 DataSet = dict[str, msgspec.Raw]
 
@@ -127,6 +128,7 @@ class ArrayReader:
         self._offset = 0  # of the buffer in the document
         self._may_be_end = False
         self._between = b""  # what stood between the last object and here
+        self._splitter = Splitter(decode_object)
         self._scan = _Scan()
         self._seam: _Seam | None = None
         self._trusts_seams = True
@@ -196,15 +198,19 @@ class ArrayReader:
         return True
 
     def _cut_at_seam(self) -> DataSet | None:
-        end = -1 if self._seam is None else self._seam.find_end(self._buffer)
-        if end < 0:
-            return None
-        try:
-            members = decode_object(self._piece(end))
-        except MalformedInput:
-            self._give_up_seams()
-            return None
-        self._take(end)
+        seam, members, end = self._seam, None, -1
+        while seam is not None and members is None:
+            end = seam.find_end(self._buffer, self._splitter.last_text)
+            if end < 0:
+                return None
+            try:
+                members = self._splitter.split(self._piece(end))
+            except MalformedInput:
+                if not seam.stop_skipping():
+                    self._give_up_seams()
+                    return None
+        if members is not None:
+            self._take(end)
         return members
 
     def _cut_by_scan(self) -> DataSet | None:
@@ -215,7 +221,7 @@ class ArrayReader:
         if self._seam is not None:  # hidden by braces in strings, unless this is the last object
             self._give_up_seams()
         try:
-            members = decode_object(self._piece(end))
+            members = self._splitter.split(self._piece(end))
         except MalformedInput as error:
             raise self._malformed(error.what) from None
         self._take(end)
@@ -253,6 +259,7 @@ class _Seam:
 
     def __init__(self, between: bytes) -> None:
         self._needle = b"}" + between + b"{"
+        self._skips = True
         self.restart()
 
     def restart(self) -> None:
@@ -260,9 +267,25 @@ class _Seam:
         self._sought = 0
         self._counted = 0
         self._open = 0
+        self._skipped = 0
 
-    def find_end(self, buffer: bytearray) -> int:
-        """Return the next place with as many braces closed as opened before it, or -1; goes on where it stopped."""
+    def stop_skipping(self) -> bool:
+        """Begin with the object again and skip nothing from now on; False where nothing was skipped."""
+        if not self._skipped:
+            return False
+        self._skips = False
+        self.restart()
+        return True
+
+    def find_end(self, buffer: bytearray, skip: bytes) -> int:
+        """Return the next place with as many braces closed as opened before it, or -1; goes on where it stopped.
+
+        ``skip``: what may stand near the end of the object, between two of its members; before it, nothing is counted.
+        """
+        at = buffer.find(skip) if skip and self._skips and not self._sought else -1
+        if at >= 0:
+            self._sought = self._counted = self._skipped = at + len(skip)
+            self._open = 1
         found = buffer.find(self._needle, self._sought)
         while found >= 0:
             end = found + 1

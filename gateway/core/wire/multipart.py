@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Final
 
 from gateway.core.errors import LimitExceeded, MalformedInput
@@ -62,6 +63,7 @@ class PartEnd:
 Event = PartStart | PartChunk | PartEnd
 
 
+@lru_cache(maxsize=256)
 def parse_content_type(value: str) -> ContentType:
     """Read a Content-Type value, parameters quoted or bare (``type=application/dicom``).
 

@@ -11,7 +11,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gateway.adapters.httpx_transport import ConnectionPolicy
+from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import OriginBusy, OriginFailed, OriginTimedOut
 from tests.kit.scripted_origin import CLOSE_DELIMITED, STUDY, answer_all, origin_on, read, script_of

@@ -1,0 +1,123 @@
+"""The parts that a gateway and its commands are made of, from the settings."""
+
+import os
+from base64 import b64encode
+from collections.abc import Callable, Mapping, Sequence
+
+from gateway.adapters.leadership import leadership
+from gateway.adapters.origin_client import ConnectionPolicy
+from gateway.adapters.origin_folder import FolderOrigin
+from gateway.adapters.origin_http import HttpOrigin
+from gateway.adapters.smtp import MailServer, Security, SmtpNotifier
+from gateway.adapters.state_contacts import SqlContacts
+from gateway.adapters.state_jobs import SqlJobStore
+from gateway.adapters.state_shares import SqlShareStore
+from gateway.adapters.webhook import WebhookNotifier
+from gateway.config import model
+from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
+from gateway.core.rewrite.engine import Engine
+from gateway.notify.notifiers import Notifiers
+from gateway.ports import OriginServer, ReleaseStore
+from gateway.sharing.service import Sharing, destination
+from gateway.uplink.jobs import Jobs
+from gateway.uplink.leading import Leader, Runner
+from gateway.uplink.stages import FIRST, Stages, Uplink
+
+__all__ = ["Uplinks", "open_origin", "secrets_of"]
+
+
+def secrets_of(settings: model.Settings) -> list[bytes]:
+    """Return today's secret and those before it; without any, one for this run: it seals links of identified data."""
+    if settings.secret is None:
+        return [os.urandom(MIN_SECRET_BYTES)]
+    return [secret.reveal() for secret in (settings.secret, *settings.previous_secrets)]
+
+
+def open_origin(settings: model.Origin) -> OriginServer:
+    """Return an origin; nothing is sent to it yet."""
+    if isinstance(settings, model.FolderOrigin):
+        return FolderOrigin(settings.folder, settings.name, writable=settings.writable)
+    policy = ConnectionPolicy(
+        limit=settings.connections,
+        connect_s=settings.connect_timeout_s,
+        read_s=settings.read_timeout_s,
+        queue_s=settings.queue_timeout_s,
+    )
+    return HttpOrigin(settings.name, settings.url, _authorization(settings.auth), policy)
+
+
+class Uplinks:
+    """All uplinks of the settings: their jobs, whoever runs them, and what they share. ``start`` before use."""
+
+    def __init__(
+        self,
+        settings: model.Settings,
+        origins: Mapping[str, OriginServer],
+        releases: ReleaseStore,
+        secrets: Sequence[bytes],
+    ) -> None:
+        def rings(domain: str) -> KeyRings:
+            return KeyRings.derive(secrets, domain)
+
+        self._store = SqlJobStore(settings.state, rings)
+        self._contacts = SqlContacts(settings.state, rings)
+        self._shares = SqlShareStore(settings.state)
+        uplinks = {name: _uplink(one, origins, rings) for name, one in settings.uplinks.items()}
+        shown = {
+            one.name: destination(one.name, one.destination, rings(one.domain), one.domain, releases)
+            for one in uplinks.values()
+            if one.policy is not None
+        }
+        self.sharing = Sharing(self._shares, shown)
+        notifiers = _notifiers(settings.notify)
+        stages = Stages(uplinks, self._store, self._contacts, notifiers, self.sharing)
+        self._leader = Leader(self._store, stages, leadership(settings.state), lambda: _runner(settings, stages))
+        self.jobs = Jobs(uplinks, self._store, self._contacts, notifiers, self.sharing, self._leader.wake)
+
+    async def start(self) -> None:
+        """Open the stores and begin to run jobs, now or when it is this process's turn. Raises StateFailed."""
+        for store in (self._store, self._contacts, self._shares):
+            await store.start()
+        self._leader.open()
+
+    async def aclose(self) -> None:
+        """Break off what is under way, to be taken up by another process or at the next start."""
+        await self._leader.close()
+        for store in (self._store, self._contacts, self._shares):
+            await store.aclose()
+
+
+def _uplink(settings: model.Uplink, origins: Mapping[str, OriginServer], rings: Callable[[str], KeyRings]) -> Uplink:
+    return Uplink(
+        name=settings.name,
+        domain=settings.domain,
+        origin=origins[settings.origin],
+        destination=origins[settings.destination],
+        engine=Engine(settings.profile, rings(settings.domain).current),
+        policy=settings.share,
+    )
+
+
+def _runner(settings: model.Settings, stages: Stages) -> Runner:
+    from gateway.adapters.durable import Durable  # noqa: PLC0415 a second and 40 MB that only whoever leads needs
+
+    return Durable(settings.state, stages.run, FIRST)
+
+
+def _notifiers(notify: model.Notify) -> Notifiers:
+    webhooks = {name: WebhookNotifier(name, hook.url, hook.secret.reveal()) for name, hook in notify.webhooks.items()}
+    return Notifiers(_mail(notify.smtp) if notify.smtp else None, webhooks)
+
+
+def _mail(smtp: model.Smtp) -> SmtpNotifier:
+    password = smtp.password.text() if smtp.password else None
+    security = Security(smtp.security)
+    return SmtpNotifier(MailServer(smtp.host, smtp.port, smtp.sender, security, smtp.username, password, smtp.subject))
+
+
+def _authorization(auth: model.BasicAuth | model.BearerAuth | None) -> str | None:
+    if auth is None:
+        return None
+    if isinstance(auth, model.BearerAuth):
+        return f"Bearer {auth.token.text()}"
+    return "Basic " + b64encode(f"{auth.username}:{auth.password.text()}".encode()).decode()

@@ -1,0 +1,129 @@
+"""The uplink call: one request sends a study up and may share it; its job is polled, followed, cancelled, revoked."""
+
+import json
+import re
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing
+from typing import Final
+
+from sse_starlette import EventSourceResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from gateway.core.errors import BadRequest, GatewayError
+from gateway.notify.contact import read_contact
+from gateway.routes.bodies import read_json
+from gateway.routes.documents import JobDocument, NewShare, NewUplink, ShareDocument
+from gateway.routes.headers import OURS
+from gateway.routes.links import Links
+from gateway.uplink.jobs import Jobs, Sharer
+from gateway.uplink.model import Asked, Job
+
+__all__ = ["document", "uplink_routes"]
+
+PING_S: Final = 15
+"""What follows a job hears at least so often, so that proxies keep the connection."""
+_KEY: Final = re.compile(r"[ -~]{1,255}")
+
+
+def uplink_routes(jobs: Jobs, links: Links) -> list[Route]:
+    """Return the routes below ``/uplinks``."""
+    service = UplinkService(jobs, links)
+    job = "/uplinks/{name}/jobs/{job}"
+    return [
+        Route("/uplinks/{name}", service.begin, methods=["POST"]),
+        Route(job, service.show),
+        Route(f"{job}/events", service.follow),
+        Route(f"{job}/cancel", service.cancel, methods=["POST"]),
+        Route(f"{job}/share", service.revoke, methods=["DELETE"]),
+    ]
+
+
+class UplinkService:
+    """Answers for the uplinks of the settings; an uplink or a job that there is not is 404 like everything else."""
+
+    def __init__(self, jobs: Jobs, links: Links) -> None:
+        self._jobs = jobs
+        self._links = links
+
+    async def begin(self, request: Request) -> Response:
+        """Begin a job and answer at once."""
+        name = self._jobs.uplink(request.path_params["name"]).name
+        body = await read_json(request, NewUplink)
+        key = request.headers.get("idempotency-key")
+        if key is not None and not _KEY.fullmatch(key):
+            raise BadRequest("Idempotency-Key: should have 1 to 255 printable ASCII characters")
+        share = body.share
+        asked = Asked(body.study, tuple(body.series or ()), tuple(body.instances or ()), share.pin if share else None)
+        sharer = self._sharer(request, share) if share else None
+        job = await self._jobs.begin(name, asked, sharer, key)
+        return _answer(job, 202, {"location": f"/uplinks/{job.uplink}/jobs/{job.id}"})
+
+    async def show(self, request: Request) -> Response:
+        """Tell how far a job is."""
+        return _answer(await self._jobs.get(*_named(request)))
+
+    async def follow(self, request: Request) -> Response:
+        """Tell of each change, and end with the job."""
+        name, job = _named(request)
+        await self._jobs.get(name, job)
+        return EventSourceResponse(self._events(name, job), headers=OURS, ping=PING_S)
+
+    async def cancel(self, request: Request) -> Response:
+        """Ask for the end of a job."""
+        return _answer(await self._jobs.cancel(*_named(request)), 202)
+
+    async def revoke(self, request: Request) -> Response:
+        """Close what a job has shared."""
+        await self._jobs.revoke(*_named(request))
+        return Response(status_code=204, headers=OURS)
+
+    def _sharer(self, request: Request, share: NewShare) -> Sharer:
+        contact = read_contact(email=share.email, phone=share.phone, webhook=share.webhook, reference=share.reference)
+        return Sharer(self._links.root(request), contact)
+
+    async def _events(self, name: str, job: str) -> AsyncGenerator[dict[str, str], None]:
+        try:
+            async with aclosing(self._jobs.follow(name, job)) as states:
+                async for state in states:
+                    yield {"event": "job", "data": json.dumps(document(state))}
+        except GatewayError:
+            return  # the state store does not work: whoever follows asks again
+
+
+def document(job: Job) -> Mapping[str, object]:
+    """Return what a user of the interface is told of a job."""
+    told = JobDocument(
+        id=job.id,
+        state=job.state.value,
+        total=job.total,
+        stored=job.stored,
+        refused=job.refused,
+        discarded=job.discarded,
+        failed=job.failed,
+        reason=job.reason or None,
+        share=_share(job),
+    )
+    return told.model_dump(mode="json", exclude_none=True)
+
+
+def _share(job: Job) -> ShareDocument | None:
+    if job.expires is None:
+        return None
+    told = {
+        "id": job.id,
+        "url": f"{job.base}/shares/{job.link}/" if job.link else None,
+        "expires": job.expires,
+        "revoked": job.is_revoked,
+        "notified": job.notified.value or None,
+    }
+    return ShareDocument.model_validate(told)
+
+
+def _named(request: Request) -> tuple[str, str]:
+    return request.path_params["name"], request.path_params["job"]
+
+
+def _answer(job: Job, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    return JSONResponse(document(job), status, {**OURS, **(headers or {})})

@@ -1,0 +1,38 @@
+"""Who asks for links that lead nowhere: after some, nothing is looked up for that client for a while."""
+
+from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
+
+from cachetools import TTLCache
+
+MAX_MISSES: Final = 30
+"""More than a mail program that opens an old link with all its pictures, far less than a search."""
+PAUSE_S: Final = 60
+MAX_CLIENTS: Final = 10_000
+"""About 2 MB; when there are more, those that are longest there begin anew."""
+
+
+class Misses:
+    """Counts per address, an IPv6 network of a customer (/64) as one."""
+
+    def __init__(self) -> None:
+        self._counts: TTLCache[str, int] = TTLCache(MAX_CLIENTS, PAUSE_S)
+
+    def is_out(self, address: str) -> bool:
+        """Say whether a client has to pause."""
+        return self._counts.get(_client(address), 0) >= MAX_MISSES
+
+    def count(self, address: str) -> None:
+        """Count one more; the pause begins with the last."""
+        client = _client(address)
+        self._counts[client] = self._counts.get(client, 0) + 1
+
+
+def _client(address: str) -> str:
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(found, IPv6Address):
+        return str(found.ipv4_mapped or ip_network((int(found), 64), strict=False))
+    return address

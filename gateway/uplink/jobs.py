@@ -1,0 +1,130 @@
+"""What is done with jobs from outside: begun, looked at, followed, cancelled, and what they shared revoked."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, field
+from secrets import token_urlsafe
+from typing import Final
+
+from gateway.core.errors import BadRequest, NotReleased
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.notify.contact import Contact, Contacts
+from gateway.notify.notifiers import Notifiers
+from gateway.sharing.pins import checked_pin
+from gateway.sharing.service import Sharing
+from gateway.uplink.model import Asked, Job, JobStore, Notified, Told
+from gateway.uplink.stages import Uplink
+
+__all__ = ["Jobs", "Sharer"]
+
+ID_BYTES: Final = 16
+FOLLOW_EACH_S: Final = 0.25
+_PURPOSE: Final = "uplink request"
+
+
+@dataclass(frozen=True, slots=True)
+class Sharer:
+    """Whom a share is for, and the gateway's address in its link."""
+
+    base: str
+    contact: Contact | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
+class Jobs:
+    """The jobs of all uplinks; ``wake`` tells whoever runs them that there is something new."""
+
+    uplinks: Mapping[str, Uplink]
+    store: JobStore
+    contacts: Contacts
+    notifiers: Notifiers
+    sharing: Sharing
+    wake: Callable[[], None]
+
+    def uplink(self, name: str) -> Uplink:
+        """Return an uplink. Raises NotReleased."""
+        uplink = self.uplinks.get(name)
+        if uplink is None:
+            raise NotReleased
+        return uplink
+
+    async def begin(self, name: str, asked: Asked, sharer: Sharer | None = None, key: str | None = None) -> Job:
+        """Keep a new job, or return the one that the key and the same request had made.
+
+        Raises NotReleased when there is no such uplink; BadRequest for what the settings do not provide; KeyReused.
+        """
+        uplink = self.uplink(name)
+        contact = sharer.contact if sharer else None
+        if sharer is not None:
+            self._check(uplink, asked, contact)
+        job = Job(
+            id=token_urlsafe(ID_BYTES),
+            uplink=name,
+            shares=sharer is not None,
+            notified=Notified.PENDING if contact else Notified.NOBODY,
+            base=sharer.base if sharer else "",
+        )
+        if contact is not None:  # first: a job that runs must find it
+            await self.contacts.put(uplink.domain, job.id, contact)
+        kept = ""
+        try:
+            told = _told(uplink.engine.keys, name, key, asked, sharer) if key is not None else None
+            kept = await self.store.create(job, uplink.domain, asked, told)
+        finally:
+            if contact is not None and kept != job.id:
+                await self.contacts.wipe(job.id)
+        self.wake()
+        return await self.get(name, kept)
+
+    async def get(self, name: str, job_id: str) -> Job:
+        """Return a job. Raises NotReleased."""
+        job = await self.store.get(self.uplink(name).name, job_id)
+        if job is None:
+            raise NotReleased
+        return job
+
+    async def follow(self, name: str, job_id: str) -> AsyncGenerator[Job, None]:
+        """Yield a job now, whenever it has changed, and last when it has ended. Raises NotReleased."""
+        job = await self.get(name, job_id)
+        yield job
+        while not job.state.is_final:
+            await asyncio.sleep(FOLLOW_EACH_S)
+            last, job = job, await self.get(name, job_id)
+            if job != last:
+                yield job
+
+    async def cancel(self, name: str, job_id: str) -> Job:
+        """Ask for the end of a job; one that has ended stays as it is. Raises NotReleased."""
+        await self.store.cancel((await self.get(name, job_id)).id)
+        self.wake()
+        return await self.get(name, job_id)
+
+    async def revoke(self, name: str, job_id: str) -> None:
+        """Close what a job has shared. Raises NotReleased, also when it has shared nothing."""
+        job = await self.get(name, job_id)
+        if job.expires is None:
+            raise NotReleased
+        await self.sharing.revoke(job.id)
+        await self.store.revoked(job.id)
+
+    def _check(self, uplink: Uplink, asked: Asked, contact: Contact | None) -> None:
+        if uplink.policy is None:
+            raise BadRequest("share: this uplink does not share")
+        if asked.pin is not None:
+            checked_pin(asked.pin)
+        if contact is not None:
+            self.notifiers.check(contact)
+
+
+def _told(ring: KeyRing, name: str, key: str, asked: Asked, sharer: Sharer | None) -> Told:
+    """Return keyed digests: of a plain one, phone numbers and PINs are found by trying."""
+    rest = json.dumps([asked.study, asked.series, asked.instances, sharer is not None])
+    contact = sharer.contact.to_bytes().hex() if sharer and sharer.contact else ""
+    whole = json.dumps([rest, asked.pin, contact])
+
+    def digest(kind: str, text: str) -> bytes:
+        return hashlib.sha256(ring.seal(_PURPOSE, text.encode(), f"{name}\0{kind}".encode())).digest()
+
+    return Told(digest("key", key), digest("whole", whole), digest("rest", rest))

@@ -1,0 +1,123 @@
+"""One process runs the jobs of a state store: it takes the lead when it can, and takes up whatever is unfinished.
+
+Others write jobs into the store and wait for their turn to lead; they look for it once in ``LOOK_EACH_S``.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final, Protocol
+
+from gateway.core.errors import StateFailed
+from gateway.uplink.model import JobStore
+from gateway.uplink.stages import FIRST, Stages
+
+__all__ = ["Leader"]
+
+log = logging.getLogger("dicomveil.uplink")
+
+LOOK_EACH_S: Final = 1.0
+JOBS_AT_ONCE: Final = 4
+"""Of one uplink; others wait for their turn."""
+
+
+class Leadership(Protocol):
+    """What only one process has at a time."""
+
+    async def take(self) -> bool:
+        """Try to lead; True also when this process leads already."""
+
+    async def give(self) -> None:
+        """Let another lead."""
+
+
+class Runner(Protocol):
+    """What runs jobs so that they outlive the process."""
+
+    async def launch(self) -> bool:
+        """Begin, and take up what was begun before; False when it can't be done in this process."""
+
+    async def start(self, job: str) -> None:
+        """Begin a job, unless it was begun before."""
+
+    async def close(self) -> None:
+        """Stop; what is under way goes on at the next start."""
+
+
+class Leader:
+    """Leads from ``open`` to ``close``, whenever it is its turn. ``wake`` when there is something new."""
+
+    def __init__(self, store: JobStore, stages: Stages, leadership: Leadership, runner: Callable[[], Runner]) -> None:
+        self._store = store
+        self._stages = stages
+        self._leadership = leadership
+        self._make = runner
+        self._runner: Runner | None = None
+        self._started: dict[str, str] = {}
+        self._news = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin to look whether it is its turn."""
+        self._task = asyncio.create_task(self._lead())
+
+    async def close(self) -> None:
+        """Stop; the jobs under way go on elsewhere, or at the next start."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+        await self._resign()
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._news.set()
+
+    async def _lead(self) -> None:
+        while True:
+            self._news.clear()
+            try:
+                await self._look()
+            except StateFailed as fault:
+                log.warning("jobs wait: %s", fault)
+            except Exception:
+                log.exception("jobs wait")
+                await self._resign()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), LOOK_EACH_S)
+
+    async def _look(self) -> None:
+        """Take or keep the lead, begin what has room, and cancel what is to be."""
+        if not await self._leadership.take():
+            await self._stop()
+            return
+        if self._runner is None:
+            runner = self._make()
+            if not await runner.launch():
+                await self._leadership.give()
+                return
+            self._runner = runner
+        unfinished = await self._store.unfinished()
+        self._started = {job: uplink for job, uplink in unfinished if job in self._started}
+        busy = Counter(self._started.values())
+        for job, uplink in unfinished:
+            if job not in self._started and busy[uplink] < JOBS_AT_ONCE:
+                self._started[job] = uplink
+                busy[uplink] += 1
+                await self._runner.start(job)
+        for job in await self._store.cancelling():
+            if job in self._started:
+                self._stages.cancel(job)
+            else:
+                await self._stages.run(job, FIRST)  # which ends it before it begins
+
+    async def _resign(self) -> None:
+        await self._stop()
+        await self._leadership.give()
+
+    async def _stop(self) -> None:
+        runner, self._runner, self._started = self._runner, None, {}
+        if runner is not None:
+            await runner.close()
