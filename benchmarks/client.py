@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 ACCEPT = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+FRAMES = 'multipart/related; type="application/octet-stream"'
 _BUFFER_BYTES = 1 << 20
 
 
@@ -26,10 +27,12 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
 
-    def fetch(self, path: str, bytes_per_s: float | None = None, for_s: float = float("inf")) -> Fetched:
+    def fetch(
+        self, path: str, bytes_per_s: float | None = None, for_s: float = float("inf"), accept: str = ACCEPT
+    ) -> Fetched:
         """Read one body; at ``bytes_per_s`` and ``for_s`` at most if given. Raises RuntimeError when it is no 200."""
         began = time.perf_counter()
-        answer = self._open(path, ACCEPT)
+        answer = self._open(path, accept)
         size = len(answer.read1(65536))
         first = time.perf_counter() - began
         while count := answer.readinto(self._buffer):

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks import samples
-from benchmarks.client import Client, Fetched
+from benchmarks import latency, samples
+from benchmarks.client import ACCEPT, FRAMES, Client, Fetched
 from benchmarks.processes import cores
 from benchmarks.report import Samples, ratios, table, verdict
 from benchmarks.stacks import GATEWAY, NGINX, PLAIN, Stack, all_stacks, static_origin
@@ -27,26 +27,32 @@ _CT, _LARGE = f"{samples.ROOT}.1", f"{samples.ROOT}.2"
 
 @dataclass(frozen=True)
 class Workload:
-    """One thing to retrieve, ``repeat`` times on one connection; the target is a ratio of CPU to the plain proxy's."""
+    """One thing to retrieve, ``repeat`` times on one connection; the targets are ratios of CPU to others'."""
 
     name: str
     path: Callable[[Stack], str]
     size: int
     repeat: int
-    target: float | None
+    over_plain: float | None = None
+    over_nginx: float | None = None
+    accept: str = ACCEPT
 
 
 def workloads(frames: int) -> list[Workload]:
-    """The large instance first: it is also what the slow client reads."""
-    large = f"{frames * samples.FRAME_BYTES >> 20} MiB instance"
-    slices = samples.SLICES * samples.FRAME_BYTES
+    """The large instance first: it is also what the slow client reads; one slice and one frame last."""
+    size = frames * samples.FRAME_BYTES
     return [
         Workload(
-            large, lambda to: to.path(_LARGE, f"{_LARGE}.1", f"{_LARGE}.1.1"), frames * samples.FRAME_BYTES, 1, 0.6
+            f"{size >> 20} MiB instance", lambda to: to.path(_LARGE, f"{_LARGE}.1", f"{_LARGE}.1.1"), size, 1, 0.5, 2
         ),
-        Workload("study of 200 x 0.5 MB", lambda to: to.path(_CT), slices, 3, 0.8),
-        Workload("0.5 MB instance", lambda to: to.path(_CT, f"{_CT}.1", f"{_CT}.1.7"), samples.FRAME_BYTES, 200, None),
+        Workload("study of 200 x 0.5 MB", lambda to: to.path(_CT), samples.SLICES * samples.FRAME_BYTES, 3, 0.7, 2.8),
+        Workload("0.5 MB instance", _slice, samples.FRAME_BYTES, 200, 0.35, 3),
+        Workload("0.5 MB frame", lambda to: f"{_slice(to)}/frames/1", samples.FRAME_BYTES, 200, accept=FRAMES),
     ]
+
+
+def _slice(stack: Stack) -> str:
+    return stack.path(_CT, f"{_CT}.1", f"{_CT}.1.7")
 
 
 @dataclass
@@ -75,17 +81,20 @@ def main() -> None:
             loads = workloads(options.frames)
             idle = {stack.name: _idle_mb(stack, loads[1:]) for stack in stacks}
             results = _measure(stacks, loads, options.rounds)
+            single = {load.name: latency.measure(stacks, load.path, load.accept) for load in loads[2:]}
             slow = {each.name: _slow_growth_mb(each, loads[0], idle[each.name]) for each in stacks if each.process}
     _print_results(loads, stacks, results, idle)
     _print_memory(loads[0], results, idle, slow)
     _print_verdicts(loads, results, idle, slow)
+    for name, latencies in single.items():
+        print(latency.report(name, latencies))
 
 
 def _idle_mb(stack: Stack, loads: Iterable[Workload]) -> float:
     """Return resident memory once everything but the large instance was asked for."""
     for workload in loads:
         client = stack.client()
-        client.fetch(workload.path(stack))
+        client.fetch(workload.path(stack), accept=workload.accept)
         client.close()
     return stack.process.rss_mb() if stack.process else 0.0
 
@@ -103,11 +112,11 @@ def _measure_once(stack: Stack, workload: Workload, measured: Measured) -> None:
     client = stack.client()
     path = workload.path(stack)
     if workload.repeat > 1:
-        client.fetch(path)
+        client.fetch(path, accept=workload.accept)
     if stack.process:
         stack.process.reset_peak()
     before = stack.process.cpu_s() if stack.process else 0.0
-    fetched = [client.fetch(path) for _ in range(workload.repeat)]
+    fetched = [client.fetch(path, accept=workload.accept) for _ in range(workload.repeat)]
     cpu = stack.process.cpu_s() - before if stack.process else 0.0
     size = sum(each.size for each in fetched)
     if size < workload.size * workload.repeat:
@@ -173,9 +182,10 @@ def _print_memory(large: Workload, results: Results, idle: dict[str, float], slo
 def _print_verdicts(loads: list[Workload], results: Results, idle: dict[str, float], slow: dict[str, float]) -> None:
     print()
     for workload in loads:
-        if workload.target is not None:
-            ratio = _ratio(GATEWAY, PLAIN, workload, results)
-            print(verdict(f"CPU per GB over the plain proxy, {workload.name}", ratio.middle, workload.target))
+        for peer, target in ((PLAIN, workload.over_plain), (NGINX, workload.over_nginx)):
+            if target is not None and (peer, workload.name) in results:
+                ratio = _ratio(GATEWAY, peer, workload, results)
+                print(verdict(f"CPU per GB over {peer}, {workload.name}", ratio.middle, target))
     peak = max(results[GATEWAY, loads[0].name].peak_mb) - idle[GATEWAY]
     print(verdict(f"memory over idle, {loads[0].name}", peak, RSS_TARGET_MB, " MB"))
     print(verdict("memory over idle, slow client", slow[GATEWAY], RSS_TARGET_MB, " MB"))
@@ -205,10 +215,6 @@ def _ratio_text(mine: str, peer: str, workload: Workload, results: Results) -> s
 def _ratio(mine: str, peer: str, workload: Workload, results: Results) -> Samples:
     a, b = (Samples(tuple(results[name, workload.name].cpu_s_per_gb)) for name in (mine, peer))
     return ratios(a, b)
-
-
-def _rounds(results: Results) -> int:
-    return max(len(measured.cpu_s_per_gb) for measured in results.values())
 
 
 if __name__ == "__main__":

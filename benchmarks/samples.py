@@ -71,6 +71,8 @@ _SERIES_KEYS = "Modality SeriesInstanceUID SeriesNumber SeriesDescription"
 _INSTANCE_KEYS = "SOPClassUID SOPInstanceUID InstanceNumber Rows Columns BitsAllocated NumberOfFrames"
 _CLOSING = f"\r\n--{BOUNDARY}--\r\n".encode("ascii")
 PIXELS = random.Random(4711).randbytes(FRAME_BYTES)
+FRAME_CONTENT_TYPE = f'multipart/related; type="application/octet-stream"; boundary={BOUNDARY}'
+FRAME_BODY = f"\r\n--{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n\r\n".encode("ascii") + PIXELS + _CLOSING
 
 
 def ct_study(slices: int = SLICES) -> Study:

@@ -13,7 +13,7 @@ from gateway.core.pseudonym.keys import KeyRing
 
 SECRET = b"a secret that only benchmarks use"
 WORKLIST, STORING = "bench", "storing"
-NGINX, PLAIN, GATEWAY = "nginx", "plain Starlette + httpx", "dicomveil"
+DIRECT, NGINX, PLAIN, GATEWAY = "direct", "nginx", "plain Starlette + httpx", "dicomveil"
 REPOSITORY = Path(__file__).parent.parent
 
 _NGINX = """
@@ -40,7 +40,7 @@ profiles: {profiles}
 origins:
   archive: {{dicomweb: "http://127.0.0.1:{origin}/dicom-web"}}
 worklists:
-  {worklist}: {{origin: archive, profile: nominal}}
+  {worklist}: {{origin: archive, profile: nominal, search_budget: {budget}}}
   {storing}: {{origin: archive, profile: nominal, services: [store]}}
 """
 
@@ -83,7 +83,7 @@ def static_origin(folder: Path, *arguments: str) -> Iterator[int]:
 def all_stacks(origin: int, folder: Path) -> Iterator[list[Stack]]:
     """Start every stack on the measured core; nginx only where it is installed."""
     with ExitStack() as started:
-        stacks = [Stack("direct", origin, None)]
+        stacks = [Stack(DIRECT, origin, None)]
         if shutil.which("nginx", path=f"{os.defpath}:/usr/sbin:{os.environ.get('PATH', '')}"):
             stacks.append(started.enter_context(nginx(origin, folder)))
         stacks.append(started.enter_context(plain(origin, folder)))
@@ -115,20 +115,26 @@ def plain(origin: int, folder: Path) -> Iterator[Stack]:
 
 
 @contextmanager
-def dicomveil(origin: int, folder: Path) -> Iterator[Stack]:
-    """Start the gateway with a worklist of everything under profile nominal."""
+def dicomveil(origin: int, folder: Path, budget: int = 20_000) -> Iterator[Stack]:
+    """Start the gateway with a worklist of everything under profile nominal; ``budget`` is that of one search."""
     measured, _ = cores()
     port = free_port()
     (folder / "secret").write_bytes(SECRET)
     settings = folder / "settings.yaml"
     text = _SETTINGS.format(
-        folder=folder, origin=origin, worklist=WORKLIST, storing=STORING, profiles=REPOSITORY / "profiles"
+        folder=folder,
+        origin=origin,
+        worklist=WORKLIST,
+        storing=STORING,
+        profiles=REPOSITORY / "profiles",
+        budget=budget,
     )
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
     with running(program, port, measured, folder / "gateway.log") as process:
         stack = Stack(GATEWAY, port, process, KeyRing(SECRET, WORKLIST))
         client = stack.client()
-        client.json(f"{stack.base}/studies")  # as every client does before it retrieves: this releases the studies
+        # As every client does before it retrieves: this releases the studies.
+        client.json(f"{stack.base}/studies?limit=100")
         client.close()
         yield stack

@@ -57,6 +57,8 @@ class Handler(BaseHTTPRequestHandler):
             self._json(self._under(uids, self.origin.search(last, uids.get("studies"), url.query)))
         elif uids.get("studies") not in self.origin.studies:
             self.send_error(404)
+        elif "frames" in uids:
+            self._frame()
         elif last == "metadata":
             base = f"http://{self.headers['Host']}{url.path.removesuffix('/metadata')}"
             self._json([samples.metadata(instance, base) for instance in self._instances(uids)])
@@ -83,6 +85,14 @@ class Handler(BaseHTTPRequestHandler):
         kept = self.origin.kept.get(instances[0].data_set.SOPInstanceUID) if len(instances) == 1 else None
         for piece in samples.multipart(instances) if kept is None else (kept,):
             self.wfile.write(piece)
+
+    def _frame(self) -> None:
+        """Answer any frame: all of them have the same pixels."""
+        self.send_response(200)
+        self.send_header("Content-Type", samples.FRAME_CONTENT_TYPE)
+        self.send_header("Content-Length", str(len(samples.FRAME_BODY)))
+        self.end_headers()
+        self.wfile.write(samples.FRAME_BODY)
 
     def _json(self, body: list[dict[str, Any]]) -> None:
         text = json.dumps(body, separators=(",", ":")).encode()

@@ -5,11 +5,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
@@ -17,7 +12,6 @@ from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
 from gateway.assembly import Uplinks, open_origin, secrets_of
 from gateway.config import model
-from gateway.core.errors import GatewayError
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
@@ -26,20 +20,15 @@ from gateway.core.standard import dictionary
 from gateway.ports import OriginServer, ReleaseStore
 from gateway.rendering.pool import Renderers
 from gateway.routes.admin import admin_routes
-from gateway.routes.exchange import WhileClientStays
-from gateway.routes.headers import OURS
+from gateway.routes.front import Gateway
 from gateway.routes.links import Links
 from gateway.routes.openapi import openapi_routes
-from gateway.routes.problems import problem, problem_of_status
 from gateway.routes.service import worklist_routes
 from gateway.routes.shares import share_routes
 from gateway.routes.uplinks import uplink_routes
+from gateway.uplink.jobs import Jobs
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
-
-ALLOWED_HEADERS = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
-EXPOSED_HEADERS = ["Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning"]
-PREFLIGHT_TTL_S = 600
 
 
 def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
@@ -56,14 +45,7 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     uplinks = Uplinks(settings, origins, store, secrets) if settings.uplinks else None
     if uplinks is not None:
         routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, renderers)]
-    application = Starlette(
-        routes=[*routes, *extra_routes],
-        middleware=[_cors(settings.cors_origins), Middleware(WhileClientStays)],
-        exception_handlers={GatewayError: _gateway_error, HTTPException: _http_error, Exception: _bug},
-        lifespan=_lifespan(origins, store, uplinks),
-    )
-    application.router.redirect_slashes = False
-    return application
+    return Gateway([*routes, *extra_routes], _lifespan(origins, store, uplinks), settings.cors_origins)
 
 
 @asynccontextmanager
@@ -74,6 +56,17 @@ async def open_worklist(settings: model.Settings, name: str) -> AsyncIterator[Wo
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     async with _lifespan({listed.origin: origin}, store)(Starlette()):
         yield _worklist(listed, {listed.origin: origin}, store, secrets)
+
+
+@asynccontextmanager
+async def open_uplinks(settings: model.Settings, *, leads: bool) -> AsyncIterator[Jobs]:
+    """Open the uplinks of the settings without serving them; jobs run here if ``leads``, and no other process does."""
+    secrets = secrets_of(settings)
+    origins = {name: open_origin(origin) for name, origin in settings.origins.items()}
+    store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
+    uplinks = Uplinks(settings, origins, store, secrets, leads=leads)
+    async with _lifespan(origins, store, uplinks)(Starlette()):
+        yield uplinks.jobs
 
 
 def _lifespan(
@@ -116,33 +109,3 @@ def _worklist(
         services=frozenset(service.value for service in settings.services),
         search_budget=settings.search_budget,
     )
-
-
-def _cors(origins: tuple[str, ...]) -> Middleware:
-    return Middleware(
-        CORSMiddleware,
-        allow_origins=origins,
-        allow_methods=["GET", "HEAD", "OPTIONS", "POST"],
-        allow_headers=ALLOWED_HEADERS,
-        expose_headers=EXPOSED_HEADERS,
-        max_age=PREFLIGHT_TTL_S,
-    )
-
-
-async def _gateway_error(_request: Request, error: Exception) -> Response:
-    return problem(error) if isinstance(error, GatewayError) else problem(GatewayError())
-
-
-async def _http_error(request: Request, error: Exception) -> Response:
-    status, headers = (error.status_code, error.headers) if isinstance(error, HTTPException) else (500, None)
-    if status != 405:
-        return problem_of_status(status)
-    methods = {method.strip() for method in (headers or {}).get("Allow", "GET").split(",")}
-    allow = {"allow": ", ".join(sorted(methods | {"OPTIONS"}))}
-    if request.method == "OPTIONS":
-        return Response(status_code=204, headers=OURS | allow)
-    return problem_of_status(405, allow)
-
-
-async def _bug(_request: Request, _error: Exception) -> Response:
-    return problem(GatewayError())

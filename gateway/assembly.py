@@ -47,7 +47,10 @@ def open_origin(settings: model.Origin) -> OriginServer:
 
 
 class Uplinks:
-    """All uplinks of the settings: their jobs, whoever runs them, and what they share. ``start`` before use."""
+    """All uplinks of the settings: their jobs, whoever runs them, and what they share. ``start`` before use.
+
+    With ``leads`` this process runs jobs when it is its turn; without, it leaves them to others.
+    """
 
     def __init__(
         self,
@@ -55,10 +58,13 @@ class Uplinks:
         origins: Mapping[str, OriginServer],
         releases: ReleaseStore,
         secrets: Sequence[bytes],
+        *,
+        leads: bool = True,
     ) -> None:
         def rings(domain: str) -> KeyRings:
             return KeyRings.derive(secrets, domain)
 
+        self._leads = leads
         self._store = SqlJobStore(settings.state, rings)
         self._contacts = SqlContacts(settings.state, rings)
         self._shares = SqlShareStore(settings.state)
@@ -78,7 +84,8 @@ class Uplinks:
         """Open the stores and begin to run jobs, now or when it is this process's turn. Raises StateFailed."""
         for store in (self._store, self._contacts, self._shares):
             await store.start()
-        self._leader.open()
+        if self._leads:
+            self._leader.open()
 
     async def aclose(self) -> None:
         """Break off what is under way, to be taken up by another process or at the next start."""

@@ -266,6 +266,48 @@ def reidentify(  # noqa: PLR0913, PLR0917 one for each option
         sys.exit(1)
 
 
+@_commands.command()
+@click.argument("name", metavar="NAME")
+@click.argument("study", metavar="STUDY|-")
+@click.argument("more", nargs=-1, metavar="")
+@_CONFIG
+@click.option("--series", multiple=True, metavar="UID", help="Send this series only; may be given again.")
+@click.option("--share", is_flag=True, help="Make a page of the images and print its address.")
+@click.option("--email", "contact", flag_value="email", help="Share, and tell an e-mail address, which is asked for.")
+@click.option("--phone", "contact", flag_value="phone", help="Share, and tell a phone number, which is asked for.")
+@click.option("--reference", "contact", flag_value="reference", help="Share, and tell whom a webhook knows so.")
+@click.option("--webhook", metavar="W", help="Webhook of the settings for --phone or --reference.")
+@click.option("--pin", is_flag=True, help="Share behind a PIN, which is asked for.")
+@click.option("--no-wait", is_flag=True, help="Leave the job to a running gateway, and print its identifier.")
+def uplink(  # noqa: PLR0913, PLR0917 one for each option
+    name: str,
+    study: str,
+    more: tuple[str, ...],
+    config: Path,
+    series: tuple[str, ...],
+    share: bool,  # noqa: FBT001 as click calls it
+    contact: str | None,
+    webhook: str | None,
+    pin: bool,  # noqa: FBT001 as click calls it
+    no_wait: bool,  # noqa: FBT001 as click calls it
+) -> None:
+    """Send the study STUDY up through the uplink NAME: read, de-identified, stored at the destination.
+
+    The job is one like those of POST /uplinks/NAME: a gateway that runs with the same settings takes it on; else it
+    runs here. Interrupted, it goes on with the next gateway. Exits with 1 when not all of it arrived.
+
+    Arguments are seen by every user of a machine: with - the study is asked for, or read from standard input; a
+    contact and a PIN always are, one line each, in this order.
+    """
+    from gateway import uplinking
+
+    if more:  # not repeated: it may be a contact
+        raise click.UsageError("too many arguments; a contact or a PIN is asked for, or read from standard input")
+    wanted = uplinking.Wanted(study, series, share, contact or "", webhook, pin)
+    if not uplinking.run(_settings(config, faults_to_stderr=True), name, wanted, wait=not no_wait):
+        sys.exit(1)
+
+
 def _refuse_same_folder(inputs: tuple[Path, ...], out: Path) -> None:
     if any(path.resolve() == out.resolve() for path in inputs):
         raise click.UsageError("--out is an input folder; originals and copies must not mix")

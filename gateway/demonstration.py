@@ -1,4 +1,7 @@
-"""``dicomveil demo``: sample studies in the embedded origin, a gateway before them, a page that shows both sides."""
+"""``dicomveil demo``: sample studies in the embedded origin, a gateway before them, a page that shows both sides.
+
+A second origin, an empty folder, is where studies can be sent: it is the cloud that an uplink stores to.
+"""
 
 import contextlib
 import os
@@ -15,12 +18,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from gateway import app
 from gateway.config import Settings, load_settings
 from gateway.connection import ClientConnection
-from gateway.demo.page import Side, demo_routes
+from gateway.demo.page import Destination, Side, demo_routes
 from gateway.demo.samples import make_samples
 from gateway.logs import log_config
 
 HOST = "127.0.0.1"
 IDENTIFIED, RELEASED, PROFILE = "identified", "research", "nominal"
+CLOUD, STORE, UPLINK = "cloud", "store", "clinic"
 
 
 class _Server(uvicorn.Server):
@@ -39,7 +43,8 @@ def run(port: int, level: str) -> None:
     samples = _samples(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dicomveil")
     with TemporaryDirectory(prefix="dicomveil-") as folder:
         settings = _settings(Path(folder), samples)
-        pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE)
+        cloud = Destination(_side(settings, CLOUD), _side(settings, STORE).base, f"/uplinks/{UPLINK}")
+        pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE, cloud)
         config = uvicorn.Config(
             app.build(settings, pages),
             host=HOST,
@@ -74,13 +79,19 @@ def _samples(cache: Path) -> Path:
 
 def _settings(folder: Path, samples: Path) -> Settings:
     (folder / "secret").write_text(secrets.token_hex(32))
+    (folder / CLOUD).mkdir()
     (folder / "demo.yaml").write_text(
         "secret: {file: ./secret}\n"
         "cors: {origins: ['*']}\n"
-        f"origins:\n  samples: {{folder: {str(samples)!r}}}\n"
+        "origins:\n"
+        f"  samples: {{folder: {str(samples)!r}}}\n"
+        f"  {CLOUD}: {{folder: ./{CLOUD}, writable: true}}\n"
         "worklists:\n"
         f"  {IDENTIFIED}: {{origin: samples, identified: true}}\n"
         f"  {RELEASED}: {{origin: samples, profile: {PROFILE}}}\n"
+        f"  {STORE}: {{origin: {CLOUD}, profile: strict, services: [store], domain: {UPLINK}}}\n"
+        f"  {CLOUD}: {{origin: {CLOUD}, identified: true}}\n"
+        f"uplinks:\n  {UPLINK}: {{origin: samples, destination: {CLOUD}, share: {{days: 1}}}}\n"
     )
     return load_settings(folder / "demo.yaml")
 

@@ -10,9 +10,8 @@ each) per open answer.
 import asyncio
 import os
 import ssl
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from types import SimpleNamespace
 from typing import Any
 
 import aiohttp
@@ -53,27 +52,26 @@ class OriginClient:
         self._name = name
         self._base = base
         self._policy = policy
-        self._tls = tls
-        self._reading: aiohttp.ClientSession | None = None
-        self._storing: aiohttp.ClientSession | None = None
+        self._reading = _Connections(policy, tls, keeps=True)
+        self._storing = _Connections(policy, tls, keeps=False)
 
     async def get(self, target: str, headers: Mapping[str, str]) -> "Answer":
         """Ask for a target and return the answer with its body still to be read."""
-        if self._reading is None:  # it belongs to the running event loop, which is not there at construction
-            self._reading = self._open_session(keeps=True)
-        return await self._answer(self._reading, target, headers, None)
+        url = self._url(target)
+        return await self._answer(self._reading, lambda session, _wait: _ask(session, url, headers))
 
     async def post(self, target: str, headers: Mapping[str, str], body: AsyncIterator[Any]) -> "Answer":
         """Send a body in chunks as they come, and return the answer with its own body still to be read."""
-        if self._storing is None:
-            self._storing = self._open_session(keeps=False)
-        return await self._answer(self._storing, target, headers, body)
+        url = self._url(target)
+        return await self._answer(
+            self._storing,
+            lambda session, wait: session.post(url, headers=headers, data=wait.sent(body), allow_redirects=False),
+        )
 
     async def aclose(self) -> None:
         """Close all connections."""
-        for session in (self._reading, self._storing):
-            if session is not None:
-                await session.close()
+        await self._reading.aclose()
+        await self._storing.aclose()
 
     def failed(self, what: str) -> OriginFailed:
         """Make the error for what this origin did."""
@@ -93,24 +91,24 @@ class OriginClient:
             return self.failed("the answer breaks off or is not HTTP")
         return self.failed("the connection broke")
 
-    async def _answer(
-        self, session: aiohttp.ClientSession, target: str, headers: Mapping[str, str], body: AsyncIterator[Any] | None
-    ) -> "Answer":
+    async def _answer(self, connections: "_Connections", ask: "_Ask") -> "Answer":
+        try:
+            turn = await connections.turn()
+        except TimeoutError:
+            raise OriginBusy(self.said("no free connection in time"), RETRY_AFTER_S) from None
         wait = _Wait(self._policy)
-        url = self._url(target)
         try:
             async with wait.deadline:
                 try:
-                    if body is None:
-                        return Answer(await _ask(session, url, headers, wait), self)
-                    return Answer(await _send(session, url, headers, wait, body), self)
+                    return Answer(await ask(connections.session(), wait), self, turn)
                 finally:
                     wait.is_over = True
         except (aiohttp.ClientError, OSError) as error:
-            if wait.is_queued:
-                failure: OriginFailed = OriginBusy(self.said("no free connection in time"), RETRY_AFTER_S)
-            else:
-                failure = self._unasked(error)
+            turn.end()
+            failure = self._unasked(error)
+        except BaseException:
+            turn.end()
+            raise
         raise failure  # outside of the handler: aiohttp's own exception names the URL and must not travel along
 
     def _url(self, target: str) -> yarl.URL:
@@ -134,29 +132,6 @@ class OriginClient:
             return self.failed(f"no connection to {address} ({_reason(error)})")
         return self.broken(error)
 
-    def _open_session(self, *, keeps: bool) -> aiohttp.ClientSession:
-        policy = self._policy
-        connector = _Connector(
-            limit=policy.limit,
-            keepalive_timeout=policy.keepalive_s if keeps else None,
-            force_close=not keeps,
-            ssl=self._tls if self._tls is not None else True,
-        )
-        timeout = aiohttp.ClientTimeout(
-            total=None,
-            sock_connect=policy.connect_s,
-            sock_read=policy.read_s,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            timeout=timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            read_bufsize=_READ_BUFFER_BYTES,
-            trace_configs=[_queue_trace()],
-            trust_env=False,
-        )
-
 
 class Answer:
     """One answer: status, lower-case headers, and its body, to be iterated over once.
@@ -164,7 +139,7 @@ class Answer:
     Closing it early closes the connection instead of reading the rest.
     """
 
-    def __init__(self, answer: aiohttp.ClientResponse, client: OriginClient) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, client: OriginClient, turn: "_Turn") -> None:
         self.status = answer.status
         self.headers = _by_name(answer.headers.items())
         self._answer = answer
@@ -173,6 +148,8 @@ class Answer:
         # Chunks of the transfer coding may be tiny, so what has arrived of them is joined; received buffers are not.
         self._joined = "transfer-encoding" in self.headers
         self._forget = _end_with_connection(answer)
+        self._turn = turn
+        self._content.on_eof(turn.end)
 
     def __aiter__(self) -> "Answer":
         return self
@@ -192,11 +169,84 @@ class Answer:
     def close(self) -> None:
         """Let go of the connection, which is kept if all of the body has been received."""
         self._forget()
-        self._answer.close()
+        if self._answer.connection is not None:
+            self._answer.close()
+        self._turn.end()
+
+
+class _Turn:
+    """The right to one connection, until the body has arrived or nobody wants it."""
+
+    __slots__ = ("_turns",)
+
+    def __init__(self, turns: asyncio.Semaphore) -> None:
+        self._turns: asyncio.Semaphore | None = turns
+
+    def end(self) -> None:
+        """Let the next one have it; more than once does no harm."""
+        if self._turns is not None:
+            self._turns.release()
+            self._turns = None
+
+
+class _Connections:
+    """Connections for one purpose: to be used again, or one for each request."""
+
+    def __init__(self, policy: ConnectionPolicy, tls: ssl.SSLContext | None, *, keeps: bool) -> None:
+        self._policy = policy
+        self._tls = tls
+        self._keeps = keeps
+        self._turns = asyncio.Semaphore(policy.limit)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def turn(self) -> _Turn:
+        """Wait for a free connection. Raises TimeoutError."""
+        if self._turns.locked():
+            async with asyncio.timeout(self._policy.queue_s):
+                await self._turns.acquire()
+        else:
+            await self._turns.acquire()
+        return _Turn(self._turns)
+
+    def session(self) -> aiohttp.ClientSession:
+        """Return what sends; it belongs to the running event loop, which is not there at construction."""
+        if self._session is None:
+            self._session = self._open()
+        return self._session
+
+    async def aclose(self) -> None:
+        """Close all of them."""
+        if self._session is not None:
+            await self._session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        policy = self._policy
+        connector = _Connector(
+            limit=0,  # whose turn it is has been decided
+            keepalive_timeout=policy.keepalive_s if self._keeps else None,
+            force_close=not self._keeps,
+            ssl=self._tls if self._tls is not None else True,
+        )
+        connector.most_stale = policy.limit
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            sock_connect=policy.connect_s,
+            sock_read=policy.read_s,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            timeout=timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            read_bufsize=_READ_BUFFER_BYTES,
+            trust_env=False,
+        )
 
 
 class _Connector(aiohttp.TCPConnector):
     """Never sends a request on a connection whose peer spoke unasked: that would be taken for the answer to it."""
+
+    most_stale = 0
 
     async def connect(
         self,
@@ -206,7 +256,7 @@ class _Connector(aiohttp.TCPConnector):
     ) -> aiohttp.connector.Connection:
         """Return a connection on which nothing waits to be read."""
         connection = await super().connect(req, traces, timeout)
-        for _ in range(self.limit):
+        for _ in range(self.most_stale):
             if connection.protocol is None or not connection.protocol.should_close:
                 break
             connection.close()
@@ -215,76 +265,43 @@ class _Connector(aiohttp.TCPConnector):
 
 
 class _Wait:
-    """How long one request may still wait: for a free connection, to be taken, then for the head of its answer."""
+    """How long one request may still wait for the head of its answer, however slowly it drips."""
 
     def __init__(self, policy: ConnectionPolicy) -> None:
-        self._policy = policy
+        self._read_s = policy.read_s
         self._clock = asyncio.get_running_loop().time
-        self._free_until: float | None = None
-        self.is_queued = self.is_over = False
-        self.deadline = asyncio.timeout(policy.connect_s + policy.read_s)  # however slowly a head drips
-
-    def queue(self) -> None:
-        """Take note that every connection is in use."""
-        self.is_queued = True
-        if self._free_until is None:  # who has to queue again has waited already
-            self._free_until = self._clock() + self._policy.queue_s
-        self.deadline.reschedule(self._free_until)
-
-    def go_on(self) -> None:
-        """Take note that one is free."""
-        self.is_queued = False
-        self.deadline.reschedule(self._clock() + self._policy.connect_s + self._policy.read_s)
+        self.is_over = False
+        self.deadline = asyncio.timeout(policy.connect_s + policy.read_s)
 
     async def sent(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield a request's body; each piece may take as long as an answer, its maker any time."""
         try:
             self._until(None)
             async for piece in body:
-                self._until(self._policy.read_s)
+                self._until(self._read_s)
                 yield piece
                 self._until(None)
         finally:
-            self._until(self._policy.read_s)
+            self._until(self._read_s)
 
     def _until(self, seconds: float | None) -> None:
         if not self.is_over:  # else the answer is there before the body's end
             self.deadline.reschedule(None if seconds is None else self._clock() + seconds)
 
 
-def _queue_trace() -> aiohttp.TraceConfig:
-    """Tell a request's ``_Wait`` of its turns; costs nothing per piece of a body."""
-
-    async def start(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
-        context.trace_request_ctx.queue()
-
-    async def end(_session: aiohttp.ClientSession, context: SimpleNamespace, _parameters: object) -> None:
-        context.trace_request_ctx.go_on()
-
-    trace = aiohttp.TraceConfig()
-    trace.on_connection_queued_start.append(start)
-    trace.on_connection_queued_end.append(end)
-    return trace
+_Ask = Callable[[aiohttp.ClientSession, _Wait], Awaitable[aiohttp.ClientResponse]]
 
 
-async def _ask(
-    session: aiohttp.ClientSession, url: yarl.URL, headers: Mapping[str, str], wait: _Wait
-) -> aiohttp.ClientResponse:
+async def _ask(session: aiohttp.ClientSession, url: yarl.URL, headers: Mapping[str, str]) -> aiohttp.ClientResponse:
     for attempt in range(1, _ROUNDS + 1):
         try:
-            return await session.get(url, headers=headers, allow_redirects=False, trace_request_ctx=wait)
+            return await session.get(url, headers=headers, allow_redirects=False)
         except aiohttp.ClientConnectorError:
             raise  # it was never connected
         except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
             if attempt == _ROUNDS:
                 raise
     raise AssertionError
-
-
-async def _send(
-    session: aiohttp.ClientSession, url: yarl.URL, headers: Mapping[str, str], wait: _Wait, body: AsyncIterator[Any]
-) -> aiohttp.ClientResponse:
-    return await session.post(url, headers=headers, data=wait.sent(body), allow_redirects=False, trace_request_ctx=wait)
 
 
 def _end_with_connection(answer: aiohttp.ClientResponse) -> Callable[[], None]:

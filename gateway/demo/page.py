@@ -40,9 +40,18 @@ class Side:
     base: str
 
 
-def demo_routes(identified: Side, released: Side, profile: str) -> list[BaseRoute]:
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where studies are sent: the worklist that shows it, the service base that stores there, the uplink to it."""
+
+    side: Side
+    store: str
+    uplink: str
+
+
+def demo_routes(identified: Side, released: Side, profile: str, destination: Destination) -> list[BaseRoute]:
     """Return the routes of the page: ``/`` and what it loads, below ``/demo``."""
-    page = _render(identified, released, profile).encode()
+    page = _render(identified, released, profile, destination).encode()
     routes: list[BaseRoute] = [Route("/", _fixed(page, "text/html")), Route(f"{_ASSETS}/names", _names)]
     for asset in sorted(files(__package__).joinpath("static").iterdir(), key=lambda one: one.name):
         media_type = _MEDIA_TYPES[asset.name.rpartition(".")[2]]
@@ -50,13 +59,14 @@ def demo_routes(identified: Side, released: Side, profile: str) -> list[BaseRout
     return routes
 
 
-def _render(identified: Side, released: Side, profile: str) -> str:
+def _render(identified: Side, released: Side, profile: str, destination: Destination) -> str:
     template = files(__package__).joinpath("page.html").read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
     return environment.from_string(template).render(
         identified=identified,
         released=released,
         profile=profile,
+        destination=destination,
         assets=_ASSETS,
         names=f"{_ASSETS}/names",
         version=__version__,

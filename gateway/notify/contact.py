@@ -15,8 +15,8 @@ from gateway.core.errors import BadRequest
 __all__ = [
     "EMAIL_PATTERN",
     "MAX_ADDRESS_LENGTH",
-    "MAX_REFERENCE_LENGTH",
     "PHONE_PATTERN",
+    "REFERENCE_PATTERN",
     "WEBHOOK_PATTERN",
     "Contact",
     "Contacts",
@@ -27,7 +27,6 @@ __all__ = [
 
 MAX_ADDRESS_LENGTH: Final = 254
 MAX_LOCAL_LENGTH: Final = 64
-MAX_REFERENCE_LENGTH: Final = 256
 
 # A dot-string at a host name of two labels or more (RFC 5321 Section 4.1.2), in ASCII: no quoted string, address
 # literal, comment or list, and nothing that could end a header or a command.
@@ -36,10 +35,12 @@ _LAST_LABEL: Final = "[A-Za-z](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ATOM: Final = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 EMAIL_PATTERN: Final = rf"^{_ATOM}(?:\.{_ATOM})*@(?:{_LABEL}\.)+{_LAST_LABEL}$"
 PHONE_PATTERN: Final = r"^\+[1-9][0-9]{6,14}$"
+REFERENCE_PATTERN: Final = "^[ -~]{1,256}$"
 WEBHOOK_PATTERN: Final = "^[a-z0-9-]{1,64}$"
 
 _EMAIL: Final = re.compile(EMAIL_PATTERN)
 _PHONE: Final = re.compile(PHONE_PATTERN)
+_REFERENCE: Final = re.compile(REFERENCE_PATTERN)
 _WEBHOOK: Final = re.compile(WEBHOOK_PATTERN)
 
 
@@ -143,8 +144,8 @@ def _check_phone(number: str) -> None:
 
 
 def _check_reference(reference: str) -> None:
-    if not 0 < len(reference) <= MAX_REFERENCE_LENGTH or not reference.isprintable():
-        raise BadRequest(f"share.reference: not 1 to {MAX_REFERENCE_LENGTH} printable characters")
+    if not _REFERENCE.fullmatch(reference):
+        raise BadRequest("share.reference: not 1 to 256 printable characters of ASCII")
 
 
 _CHECKS: Final = {Kind.EMAIL: _check_email, Kind.PHONE: _check_phone, Kind.REFERENCE: _check_reference}

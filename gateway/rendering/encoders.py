@@ -5,10 +5,13 @@ import itertools
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from subprocess import DEVNULL, PIPE
 from typing import IO, Final, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from gateway.core.errors import NotAcceptable
@@ -17,8 +20,19 @@ from gateway.core.rewrite.codestream import cleaner_of_media_type
 JPEG, PNG, GIF, JP2, MP4 = "image/jpeg", "image/png", "image/gif", "image/jp2", "video/mp4"
 STILLS: Final = (JPEG, PNG, GIF, JP2)
 ENCODER: Final = "ffmpeg"
-_BT_709: Final = ("-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709")
-"""What is said of the colours: players guess otherwise, each by a rule of its own."""
+PIPE_BYTES: Final = 1 << 20
+"""As much as a process may ask for: of a clip's frames none fits into what a pipe has by itself."""
+WRAPPING: Final = (
+    "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-movflags", "+faststart", "-f", "mp4",
+)  # fmt: skip
+"""MP4 with its index first, and no word of who made it."""
+ENCODING: Final = (
+    "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
+    "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-profile:v", "main", "-pix_fmt", "yuv420p",
+    "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
+    *WRAPPING,
+)  # fmt: skip
+"""H.264 as every phone plays it. It says what its colours are: players guess otherwise, each by a rule of its own."""
 
 
 def encoded(picture: Image.Image, media_type: str, quality: int, profile: bytes | None) -> bytes:
@@ -50,27 +64,60 @@ def has_video() -> bool:
     return shutil.which(ENCODER) is not None
 
 
-def video(pictures: Iterator[Image.Image], interval_ms: float) -> bytes:
+def video(pictures: Iterator[NDArray[np.uint8]], interval_ms: float) -> bytes:
     """Encode H.264 in MP4 with the ffmpeg of the machine. Raises NotAcceptable where it cannot."""
+    first = next(pictures)
+    (rows, columns), layout = first.shape[:2], "gray" if first.ndim == 2 else "rgb24"
+    source = ["-f", "rawvideo", "-pixel_format", layout, "-video_size", f"{columns}x{rows}"]
+    raw = (picture.data for picture in itertools.chain([first], pictures))
+    return _clip([*source, "-framerate", f"{1000 / interval_ms:.4f}", "-i", "pipe:0", *ENCODING], raw)
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Join clips that were encoded alike. Raises NotAcceptable where it cannot."""
+    with ExitStack() as stack:
+        files = [stack.enter_context(_held(part)) for part in parts]
+        named = "".join(f"file '{_path(file)}'\n" for file in files)
+        source = ["-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe", "-i", "pipe:0", "-c", "copy"]
+        return _clip([*source, *WRAPPING], [named.encode()], *files)
+
+
+def _clip(options: Sequence[str], given: Iterable[bytes | memoryview], *files: IO[bytes]) -> bytes:
+    """Run ffmpeg on what it is given and on files that it may open.
+
+    It writes to a file in memory and not to a pipe: the index is made last and has to come first, or phones wait.
+    """
     program = shutil.which(ENCODER)
     if program is None:
         raise NotAcceptable("clips are not encoded here")
-    first = next(pictures)
-    # A file in memory and not a pipe: the index is written last and has to come first, or phones wait for the end.
-    with os.fdopen(os.memfd_create("clip"), "rb") as clip:
-        command = _command(program, first, interval_ms, f"/proc/self/fd/{clip.fileno()}")
+    with _held(b"") as clip:
+        command = [program, "-nostdin", "-loglevel", "quiet", *options, "-y", _path(clip)]
+        opened = [file.fileno() for file in (clip, *files)]
         with (
             subprocess.Popen(  # noqa: S603 - no shell, fixed words
-                command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, pass_fds=[clip.fileno()]
+                command, stdin=PIPE, stdout=DEVNULL, stderr=DEVNULL, pass_fds=opened, pipesize=PIPE_BYTES
             ) as running,
-            cast("IO[bytes]", running.stdin) as raw,
+            cast("IO[bytes]", running.stdin) as pipe,
         ):
-            for picture in itertools.chain([first], pictures):
-                raw.write(picture.tobytes())
+            for piece in given:
+                pipe.write(piece)
+        clip.seek(0)
         found = clip.read()
     if running.returncode or not found:
         raise NotAcceptable("clips are not encoded here")
     return _cleaned(found, MP4)
+
+
+def _held(content: bytes) -> IO[bytes]:
+    """Return a file in memory."""
+    file = os.fdopen(os.memfd_create("clip"), "w+b", buffering=0)
+    file.write(content)
+    return file
+
+
+def _path(file: IO[bytes]) -> str:
+    """Return the name under which a process that inherits a file opens it."""
+    return f"/proc/self/fd/{file.fileno()}"
 
 
 def _cleaned(encoding: bytes, media_type: str) -> bytes:
@@ -79,15 +126,3 @@ def _cleaned(encoding: bytes, media_type: str) -> bytes:
     if cleaner is None:
         raise NotAcceptable(f"{media_type} is not encoded here")
     return bytes(cleaner.feed(encoding)) + bytes(cleaner.end())
-
-
-def _command(program: str, first: Image.Image, interval_ms: float, target: str) -> list[str]:
-    layout = "gray" if first.mode == "L" else "rgb24"
-    return [
-        program, "-nostdin", "-loglevel", "quiet", "-f", "rawvideo", "-pixel_format", layout,
-        "-video_size", f"{first.width}x{first.height}", "-framerate", f"{1000 / interval_ms:.4f}", "-i", "pipe:0",
-        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv",
-        "-c:v", "libx264", "-preset", "veryfast", "-crf", "18", "-profile:v", "main", "-pix_fmt", "yuv420p",
-        *_BT_709, "-map_metadata", "-1", "-fflags", "+bitexact", "-flags:v", "+bitexact",
-        "-movflags", "+faststart", "-f", "mp4", "-y", target,
-    ]  # fmt: skip

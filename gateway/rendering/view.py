@@ -13,6 +13,11 @@ def viewed(picture: Image.Image, look: Look) -> Image.Image:
     return picture if size == picture.size else picture.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
 
 
+def is_whole(look: Look) -> bool:
+    """Say whether ``viewed`` changes nothing."""
+    return look.region is None and not look.width and not look.height
+
+
 def viewed_pixels(size: tuple[int, int], look: Look) -> int:
     """Count the pixels of what ``viewed`` makes of an image of a size."""
     if look.region is not None:

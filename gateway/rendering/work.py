@@ -2,11 +2,12 @@
 
 import resource
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
 
@@ -18,7 +19,7 @@ from gateway.rendering.description import Json
 from gateway.rendering.frames import Samples, decoded, syntax_of
 from gateway.rendering.grey import has_own_range, shades, whole_range
 from gateway.rendering.look import Look, Profile, Window
-from gateway.rendering.view import viewed
+from gateway.rendering.view import is_whole, viewed
 
 UNREADABLE: Final = "the pixel data of this object cannot be shown"
 MAX_MEMORY: Final = 4 << 30
@@ -26,6 +27,7 @@ MAX_MEMORY: Final = 4 << 30
 CONTAINER_SHARE: Final = 4
 """In a container with a limit, two processes and the gateway have room: past the limit all of them would be ended."""
 _GREYS: Final = ("MONOCHROME1", "MONOCHROME2")
+Shown = NDArray[np.uint8]
 _T = TypeVar("_T")
 
 
@@ -49,6 +51,16 @@ def still(frame: Frame, look: Look, media_type: str) -> bytes:
 def animation(frames: Sequence[Frame], look: Look, media_type: str, interval_ms: float) -> bytes:
     """Render frames as one animation or clip. Raises NotAcceptable when that cannot be."""
     return _guarded(lambda: _animation(frames, look, media_type, interval_ms))
+
+
+def common_window(frame: Frame) -> Window | None:
+    """Return one window for a clip that is made in parts. Raises NotAcceptable when its pixels cannot be shown."""
+    return _guarded(lambda: _common_window(frame))
+
+
+def joined(parts: Sequence[bytes]) -> bytes:
+    """Join the parts of a clip. Raises NotAcceptable when that cannot be."""
+    return _guarded(lambda: encoders.joined(parts))
 
 
 def limit_memory() -> None:
@@ -82,20 +94,38 @@ def _still(frame: Frame, look: Look, media_type: str) -> bytes:
 
 
 def _picture(frame: Frame, look: Look) -> Image.Image:
-    attributes = _data_set(frame)
+    return _viewed(*_samples_shown(frame, _data_set(frame), look), look)
+
+
+def _viewed(samples: Shown, profile: bytes | None, look: Look) -> Image.Image:
+    return viewed(in_srgb(Image.fromarray(samples), profile), look)
+
+
+def _samples_shown(frame: Frame, attributes: Dataset, look: Look) -> tuple[Shown, bytes | None]:
+    """Return grey or RGB as it is shown, and the colour profile that it was made for."""
     samples, interpretation = _samples(frame, attributes)
     if interpretation in _GREYS:
-        return viewed(Image.fromarray(shades(samples, attributes, look.window)), look)
-    picture = Image.fromarray(np.ascontiguousarray(colours(samples, interpretation, attributes)))
-    return viewed(in_srgb(picture, attributes.get("ICCProfile")), look)
+        return shades(samples, attributes, look.window), None
+    return np.ascontiguousarray(colours(samples, interpretation, attributes)), attributes.get("ICCProfile")
 
 
 def _animation(frames: Sequence[Frame], look: Look, media_type: str, interval_ms: float) -> bytes:
     if look.window is None:
         look = replace(look, window=_common_window(frames[len(frames) // 2]))
-    pictures = (_picture(frame, look) for frame in frames)
-    encode = encoders.video if media_type == encoders.MP4 else encoders.animated
-    return encode(pictures, interval_ms)
+    pictures = _moving(frames, look)
+    if media_type == encoders.MP4:
+        return encoders.video(pictures, interval_ms)
+    return encoders.animated((Image.fromarray(one) for one in pictures), interval_ms)
+
+
+def _moving(frames: Sequence[Frame], look: Look) -> Iterator[Shown]:
+    """Draw frames, most of which say the same of themselves as the one before, and are shown as they are."""
+    last, attributes = None, Dataset()
+    for frame in frames:
+        if frame.attributes != last:
+            last, attributes = frame.attributes, _data_set(frame)
+        samples, profile = _samples_shown(frame, attributes, look)
+        yield samples if profile is None and is_whole(look) else np.asarray(_viewed(samples, profile, look))
 
 
 def _common_window(frame: Frame) -> Window | None:

@@ -4,12 +4,13 @@ from datetime import datetime
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from gateway.notify.contact import (
     EMAIL_PATTERN,
     MAX_ADDRESS_LENGTH,
-    MAX_REFERENCE_LENGTH,
     PHONE_PATTERN,
+    REFERENCE_PATTERN,
     WEBHOOK_PATTERN,
 )
 
@@ -26,14 +27,39 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
+def _not_together(*members: str) -> JsonDict:
+    return {"not": {"required": [*members], "properties": {name: {"type": "string"} for name in members}}}
+
+
+_EXCLUSIVE: Final[JsonDict] = {
+    "allOf": [
+        _not_together("email", "phone"),
+        _not_together("email", "reference"),
+        _not_together("phone", "reference"),
+        {
+            "if": {"required": ["webhook"], "properties": {"webhook": {"type": "string"}}},
+            "then": {
+                "anyOf": [
+                    {"required": ["phone"], "properties": {"phone": {"type": "string"}}},
+                    {"required": ["reference"], "properties": {"reference": {"type": "string"}}},
+                ]
+            },
+        },
+    ]
+}
+"""What ``read_contact`` checks of several members, for those who read the description."""
+
+
 class NewShare(_Strict):
     """Whom to tell of the study's page; without an e-mail address, phone number or reference, nobody is told."""
 
+    model_config = ConfigDict(json_schema_extra=_EXCLUSIVE)
+
     email: Annotated[str, Field(pattern=EMAIL_PATTERN, max_length=MAX_ADDRESS_LENGTH)] | None = Field(None, repr=False)
     phone: Annotated[str, Field(pattern=PHONE_PATTERN)] | None = Field(None, repr=False)
-    reference: Annotated[str, Field(min_length=1, max_length=MAX_REFERENCE_LENGTH)] | None = Field(None, repr=False)
+    reference: Annotated[str, Field(pattern=REFERENCE_PATTERN)] | None = Field(None, repr=False)
     webhook: Annotated[str, Field(pattern=WEBHOOK_PATTERN)] | None = None
-    pin: Annotated[str, Field(min_length=4, max_length=32)] | None = Field(None, repr=False)
+    pin: Annotated[str, Field(pattern="^[!-~]{4,32}$")] | None = Field(None, repr=False)
 
 
 class NewUplink(_Strict):

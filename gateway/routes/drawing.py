@@ -1,10 +1,13 @@
 """From a picture to an answer: one image, or one animation."""
 
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from gateway.core.errors import BadRequest, NotAcceptable
 from gateway.rendering import work
+from gateway.rendering.batch import batch
+from gateway.rendering.encoders import MP4
 from gateway.rendering.look import Look
 from gateway.rendering.pool import Renderers
 from gateway.rendering.view import viewed_pixels
@@ -13,7 +16,11 @@ from gateway.routes.octets import MAX_FRAMES
 from gateway.routes.pictures import Picture, Pictures
 
 MAX_ANIMATED_PIXELS: Final = 1 << 28
-"""Pixels of all frames that an animation shows: encoders hold them together."""
+"""Pixels of all frames that an animated GIF shows: its encoder holds them together."""
+MAX_CLIP_PIXELS: Final = 1 << 31
+"""Pixels of all frames that a clip shows: a minute or so of encoding."""
+PART_BYTES: Final = 128 << 20
+"""Bytes of the frames of a clip that are held at the same time, uncompressed; a longer one is made in parts."""
 
 
 class Drawing:
@@ -31,17 +38,31 @@ class Drawing:
 
     async def animation(self, picture: Picture, numbers: Sequence[int], look: Look, media_type: str) -> bytes:
         """Render several frames as an animation or clip. Raises BadRequest and what ``image`` raises."""
-        _check_animation(picture, numbers, look)
+        _check_animation(picture, numbers, look, media_type)
         async with self._renderers.turn(moving=True):
-            frames = await self._pictures.frames(picture, numbers)
+            several = list(_parts(picture, numbers)) if media_type == MP4 else [numbers]
+            if len(several) > 1 and look.window is None:
+                middle = await self._pictures.frame(picture, numbers[len(numbers) // 2])
+                look = replace(look, window=await self._renderers.run(work.common_window, middle))
+            parts = [await self._part(picture, part, look, media_type) for part in several]
+            return parts[0] if len(parts) == 1 else await self._renderers.run(work.joined, parts)
+
+    async def _part(self, picture: Picture, numbers: Sequence[int], look: Look, media_type: str) -> bytes:
+        with batch(await self._pictures.frames(picture, numbers)) as frames:
             return await self._renderers.run(work.animation, frames, look, media_type, picture.description.interval_ms)
 
 
-def _check_animation(picture: Picture, numbers: Sequence[int], look: Look) -> None:
-    """Raise NotAcceptable for more than can be held, BadRequest for a frame that is named twice."""
+def _parts(picture: Picture, numbers: Sequence[int]) -> Iterator[Sequence[int]]:
+    """Yield the frames of a clip that are held at the same time."""
+    size = max(1, PART_BYTES // max(1, picture.description.frame_bytes))
+    return (numbers[at : at + size] for at in range(0, len(numbers), size))
+
+
+def _check_animation(picture: Picture, numbers: Sequence[int], look: Look, media_type: str) -> None:
+    """Raise NotAcceptable for more than can be made, BadRequest for a frame that is named twice."""
     shown = picture.description
     pixels = viewed_pixels((shown.columns, shown.rows), look) * len(numbers)
-    if len(numbers) > MAX_FRAMES or pixels > MAX_ANIMATED_PIXELS:
+    if len(numbers) > MAX_FRAMES or pixels > (MAX_CLIP_PIXELS if media_type == MP4 else MAX_ANIMATED_PIXELS):
         raise NotAcceptable("the animation is too large: ask for less of it")
     if len(set(numbers)) < len(numbers):
         raise BadRequest("frames: an animation shows each frame once")

@@ -15,6 +15,8 @@ from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_respon
 
 log = logging.getLogger("dicomveil.exchange")
 
+_CONDITIONS = (b"if-match", b"if-none-match")
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -121,6 +123,8 @@ class Streamed:
 
 def _conditional(scope: Scope) -> int | None:
     """Return 304 or 412 where a condition says so; there are no entity tags and no dates (RFC 9110 Section 13.1)."""
+    if not any(name in _CONDITIONS for name, _ in scope["headers"]):
+        return None
     headers = Headers(scope=scope)
     if headers.get("if-match", "*").strip() != "*":
         return 412

@@ -113,8 +113,8 @@ def _uplinks() -> _Object:
         f"{_JOB}/events": {
             "get": _of_job(
                 "followJob",
-                "Follow a job: a JobDocument as the data of an event for each change, until the job ends.",
-                {200: {"description": "Server-sent events.", "content": {EVENTS: {"schema": {"type": "string"}}}}},
+                "Follow a job: an event for each change, until the job ends.",
+                {200: {"description": "Server-sent events.", "content": {EVENTS: {"schema": _event()}}}},
             )
         },
         f"{_JOB}/cancel": {"post": _of_job("cancelJob", "End a job. What is stored stays stored.", {202: job})},
@@ -124,12 +124,15 @@ def _uplinks() -> _Object:
     }
 
 
+def _event() -> _Object:
+    data = {"type": "string", "contentMediaType": JSON, "contentSchema": _ref(JobDocument)}
+    return {"type": "object", "properties": {"event": {"const": "job"}, "data": data}, "required": ["event", "data"]}
+
+
 def _links() -> _Object:
     """Say where the identifier of a new job leads."""
     job = {"name": "$request.path.name", "job": "$response.body#/id"}
-    return {
-        name: {"operationId": name, "parameters": job} for name in ("getJob", "followJob", "cancelJob", "revokeShare")
-    }
+    return {name: {"operationId": name, "parameters": job} for name in ("getJob", "followJob", "cancelJob")}
 
 
 def _of_job(name: str, summary: str, answers: Mapping[int, _Object]) -> _Object:

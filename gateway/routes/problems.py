@@ -8,7 +8,6 @@ from starlette.responses import Response
 
 from gateway.core.errors import (
     BadRequest,
-    ClientLeft,
     GatewayError,
     KeyReused,
     LimitExceeded,
@@ -53,7 +52,6 @@ KINDS: dict[type[GatewayError], Kind] = {
     NotReleased: NOT_FOUND,
     RefusedByProfile: NOT_FOUND,
     BadRequest: Kind(400, "bad-request", "Bad request"),
-    ClientLeft: Kind(400, "bad-request", "Bad request", "The request ended early."),
     UnsupportedMediaType: UNSUPPORTED,
     KeyReused: Kind(422, "key-reused", "The idempotency key was used for another request"),
     SearchTooBroad: Kind(413, "search-too-broad", "The search is too broad"),
@@ -72,6 +70,7 @@ _REFUSED = {
     400: Kind(400, "bad-request", "Bad request", "The request cannot be understood."),
     404: NOT_FOUND,
     405: METHOD_NOT_ALLOWED,
+    408: Kind(408, "request-timeout", "The request did not end in time", "It may be sent again."),
     413: Kind(413, "too-large", "Too large", "The request is larger than the gateway takes."),
     415: UNSUPPORTED,
 }

@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
-from starlette.routing import Match, Route
+from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Scope
 
 from gateway.core.wire.accept import Offer
 from gateway.rendering.pool import Renderers
 from gateway.routes import bulkdata, download, frames, instances, metadata, rendered, store
 from gateway.routes.capabilities import CapabilitiesService, Resource
+from gateway.routes.doors import Door, Doors
 from gateway.routes.links import Links
 from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, OCTETS
 from gateway.routes.qido import OFFERS as FOUND
@@ -38,7 +39,7 @@ class Served:
     endpoint: Endpoint
 
 
-def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> list[Route]:
+def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> list[BaseRoute]:
     """Return the routes of the services that are enabled, and of the document that describes them."""
     served: list[Served] = []
     if "search" in worklist.services:
@@ -50,11 +51,8 @@ def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> l
     base = worklist.base_path
     capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
     methods = ["GET", "OPTIONS"]
-    return [
-        *_routes(base, served),
-        *(Route(base + path, capabilities.describe, methods=methods) for path in ("", "/")),
-        *_uri_service(worklist, renderers),
-    ]
+    described = (Route(base + path, capabilities.describe, methods=methods) for path in ("", "/"))
+    return [Doors(base, [*_routes(base, served), *described]), *_uri_service(worklist, renderers)]
 
 
 def _search(search: SearchService) -> Iterator[Served]:
@@ -113,7 +111,7 @@ def _store(service: store.StoreService) -> Iterator[Served]:
         yield Served(Resource(path, transaction, store.GIVEN, ("accept",), store.TAKEN), service.store)
 
 
-class _OnlyPost(Route):
+class _OnlyPost(Door):
     """A resource that something is only stored to: to who would read it, it is not there."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -129,9 +127,9 @@ def _routes(base: str, served: list[Served]) -> Iterator[Route]:
         paths.setdefault(one.resource.path, {})[one.resource.method] = one.endpoint
     for path, endpoints in paths.items():
         if len(endpoints) > 1:
-            yield Route(base + path, _by_method(endpoints), methods=list(endpoints))
+            yield Door(base + path, _by_method(endpoints), methods=list(endpoints))
         for method, endpoint in endpoints.items() if len(endpoints) == 1 else ():
-            yield (_OnlyPost if method == "POST" else Route)(base + path, endpoint, methods=[method])
+            yield (_OnlyPost if method == "POST" else Door)(base + path, endpoint, methods=[method])
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:

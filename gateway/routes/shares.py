@@ -65,6 +65,7 @@ def share_routes(sharing: Sharing, links: Links, renderers: Renderers) -> list[R
         Route("/shares/{token}", _with_slash),
         Route(one, site.answers(site.page), methods=["GET"]),
         Route(one, site.answers(site.enter), methods=["POST"]),
+        Route(one + "i/{number:int}", site.answers(site.inside(site.image))),
         Route(one + "i/{number:int}.jpg", site.answers(site.inside(_still(pictures.image)))),
         Route(one + "t/{number:int}.jpg", site.answers(site.inside(_still(pictures.thumbnail)))),
         Route(one + "c/{number:int}.jpg", site.answers(site.inside(_still(pictures.poster)))),
@@ -135,6 +136,14 @@ class ShareSite:
             pass_given = await self._opened(share)
         body = self._pages.gallery(self._base(request), contents, share.expires, is_secret=share.pin is not None)
         return self._with_pass(request, Response(body, media_type=HTML), pass_given)
+
+    async def image(self, request: Request, share: Standing) -> ASGIApp:
+        """Show the page of one image."""
+        contents = await self._sharing.contents(share)
+        body = self._pages.image(self._base(request), contents, request.path_params["number"])
+        if body is None:
+            raise NotReleased
+        return Response(body, media_type=HTML)
 
     async def enter(self, request: Request, share: Standing) -> ASGIApp:
         """Take a PIN and lead to the page."""

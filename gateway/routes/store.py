@@ -1,5 +1,6 @@
 """STOW-RS: Part 10 objects, or metadata with bulk data, go to the origin de-identified (PS3.18 Section 10.5)."""
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
@@ -44,6 +45,8 @@ OFFERS: Final = (Offer(JSON), Offer("application/json"), Offer(XML))
 GIVEN: Final = (JSON, XML)
 TAKEN: Final = (DICOM, *(f'{MULTIPART}; type="{one}"' for one in (DICOM, *sorted(FORMS))))
 STORED, SOME, NONE = 200, 202, 409
+RECEIVE_TIMEOUT_S: Final = 60.0
+"""For how long a client may send nothing: a large object under way holds a connection to the origin."""
 
 
 class StoreService:
@@ -157,19 +160,34 @@ async def _lone(request: Request) -> AsyncIterator[Incoming]:
 
 
 async def _body(request: Request) -> AsyncGenerator[bytes, None]:
-    try:
-        async for chunk in request.stream():
-            if chunk:
-                yield chunk
-    except ClientDisconnect:
-        raise ClientLeft("the client left in the middle of its request") from None
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(RECEIVE_TIMEOUT_S):
+                chunk = await anext(stream, None)
+        except ClientDisconnect:
+            raise ClientLeft("the client left in the middle of its request") from None
+        except TimeoutError:
+            raise ClientLeft(f"the client sent nothing for {RECEIVE_TIMEOUT_S:g} s") from None
+        if chunk is None:
+            return
+        if chunk:
+            yield chunk
 
 
 async def _events(request: Request, reader: MultipartReader) -> AsyncGenerator[Event, None]:
+    """Yield what the body holds, up to a fault in it if there is one, wherever the chunks were cut."""
     async with aclosing(_body(request)) as chunks:
         async for chunk in chunks:
-            for event in reader.feed(chunk):
+            fault: GatewayError | None = None
+            try:
+                reader.feed(chunk)
+            except GatewayError as found:
+                fault = found
+            for event in reader.found:
                 yield event
+            if fault is not None:
+                raise fault
     reader.close()
 
 
@@ -184,6 +202,9 @@ def _unread(fault: GatewayError) -> Response:
     """Say that nothing of a request could be read: here that is the client's doing, not an origin's."""
     if isinstance(fault, LimitExceeded):
         return problem_of_status(413)
+    if isinstance(fault, ClientLeft):
+        log.warning("%s", fault)
+        return problem_of_status(408, {"connection": "close"})
     return problem(BadRequest(str(fault)) if isinstance(fault, MalformedInput) else fault)
 
 

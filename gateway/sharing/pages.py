@@ -70,6 +70,13 @@ class Pages:
             total=_counted(images, clips), end=_day(expires), end_date=_iso_date(expires), is_secret=is_secret,
         )  # fmt: skip
 
+    def image(self, base: str, contents: Contents, number: int) -> bytes | None:
+        """Show one image, for browsers without scripts; None where there is no such image."""
+        images = list(_shown(contents.items, "image"))
+        if not 1 <= number <= len(images):
+            return None
+        return self._page("image.html", base=base, one=images[number - 1], count=len(images))
+
     def pin(self, base: str, said: str = "") -> bytes:
         """Ask for the PIN; ``said`` is what was wrong with the one before."""
         return self._page("pin.html", base=base, said=said)

@@ -17,6 +17,8 @@ FULL_RETRY_S: Final = 60
 _TOO_LARGE, _FULL = 413, 507
 _OF_OBJECTS: Final = frozenset({200, 202, 400, 409})
 """Statuses of a Store Instances Response (PS3.18 Table 10.5.3-1)."""
+_OF_SERVICE: Final = frozenset({401, 403, 404, 405, 406, 411, 415, 501})
+"""Statuses that have nothing to do with what was sent: the next request would get the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,7 @@ async def read_answer(answer: OriginAnswer) -> Answer:
         fault = NotTaken("the destination does not say what became of an object")
         return Answer(stored, failed, fault=fault)
     said = NotTaken(f"the destination answered {status}" + ("" if found else " without a Store Instances Response"))
-    return Answer(stored, failed, fault=said, is_final=400 < status < 500)
+    return Answer(stored, failed, fault=said, is_final=status in _OF_SERVICE)
 
 
 def unanswered(fault: GatewayError) -> Answer:

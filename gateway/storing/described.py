@@ -6,17 +6,13 @@ ever followed. Each part belongs to one value, but for the frames of compressed 
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
-import msgspec
-
 from gateway.core.errors import BadRequest, GatewayError, LimitExceeded, MalformedInput
 from gateway.core.standard.uids import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax
-from gateway.core.wire.dicomjson import ArrayReader, DataSet
-from gateway.core.wire.dicomxml import from_xml
-from gateway.core.wire.jsonelement import text
+from gateway.core.wire.dicomjson import DataSet
 from gateway.core.wire.multipart import Event
 from gateway.core.wire.part10file import (
     PIXEL_DATA,
@@ -28,9 +24,9 @@ from gateway.core.wire.part10file import (
     fragment_head,
 )
 from gateway.storing.bulkparts import HeldBytes, Label, Parts, Room, exactly
+from gateway.storing.metadata import JSON, XML, names_of, read_metadata, uris_of
 from gateway.storing.model import Incoming, Names
 
-JSON, XML = "application/dicom+json", "application/dicom+xml"
 FORMS: Final = frozenset({JSON, XML})
 MAX_OBJECTS: Final = 10_000
 """In one request."""
@@ -130,7 +126,7 @@ class _Request:
         if self._media_type == JSON and self._documents > 1:
             raise BadRequest("metadata in more than one part")
         document = await self._parts.whole(self._room)
-        found = _from_xml(document) if self._media_type == XML else _from_json(document)
+        found = read_metadata(document, self._media_type)
         self._objects += len(found)
         if self._objects > MAX_OBJECTS:
             raise LimitExceeded("objects in one request", MAX_OBJECTS)
@@ -140,12 +136,12 @@ class _Request:
         """Take an object in; returned is what can go on, or cannot at all."""
         if isinstance(elements, MalformedInput):
             return _broken(elements)
-        names = _names(elements)
+        names = names_of(elements)
         try:
             found = describe(elements)
             missing = self._missing(found)
         except (MalformedInput, LimitExceeded) as fault:
-            self._spent |= _uris(elements) - self._owners.keys()
+            self._spent |= uris_of(elements) - self._owners.keys()
             return _broken(fault, names)
         pending = _Pending(found, names, missing)
         if not missing:
@@ -286,52 +282,6 @@ async def _failing(fault: GatewayError) -> AsyncGenerator[bytes, None]:
 async def _nothing() -> AsyncGenerator[bytes, None]:
     return
     yield b""
-
-
-def _from_json(document: bytes) -> list[DataSet]:
-    reader = ArrayReader()
-    try:
-        found = reader.feed(document)
-        reader.close()
-    except MalformedInput as fault:
-        raise BadRequest(f"metadata: {fault}") from None
-    return found
-
-
-def _from_xml(document: bytes) -> list[DataSet | MalformedInput]:
-    try:
-        return [from_xml(document)]
-    except MalformedInput as fault:
-        return [fault]
-
-
-def _uris(elements: DataSet) -> set[str]:
-    """Find every BulkDataURI of an object that cannot be encoded: its parts are no one else's."""
-    found: set[str] = set()
-    left: list[object] = list(map(bytes, elements.values()))
-    while left:
-        one = left.pop()
-        if isinstance(one, bytes):
-            with suppress(ValueError, RecursionError):
-                left.append(msgspec.json.decode(one))
-        elif isinstance(one, list):
-            left += one
-        elif isinstance(one, dict):
-            left += one.values()
-            if isinstance(uri := one.get("BulkDataURI"), str):
-                found.add(uri)
-    return found
-
-
-def _names(elements: DataSet) -> Names:
-    """Return what the sender calls the object, as far as it can be read."""
-    found = []
-    for key in ("0020000D", "0020000E", "00080018", "00080016"):
-        try:
-            found.append(text(elements, key))
-        except MalformedInput:
-            found.append("")
-    return Names(*found)
 
 
 def _size(chunks: Iterable[bytes]) -> int:

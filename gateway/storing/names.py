@@ -19,9 +19,13 @@ _ORDER: Final = (STUDY, SERIES, INSTANCE, SOP_CLASS)
 
 
 class NameReader:
-    """Reads names of objects; keeps for each encoding what need not be looked at."""
+    """Reads names of objects; keeps for each encoding what need not be looked at.
+
+    ``is_deflated`` says whether the data set was that was read last.
+    """
 
     def __init__(self) -> None:
+        self.is_deflated = False
         self._roots: dict[Encoding, RootReader] = {}
 
     def read(self, head: bytes, *, whole: bool) -> Names | None:
@@ -45,7 +49,8 @@ class NameReader:
 
     def _data_set(self, meta: FileMeta, head: bytes, *, whole: bool) -> dict[int, bytes] | None:
         declared, at = meta.encoding, meta.end
-        if _is_deflated(meta):
+        self.is_deflated = _is_deflated(meta)
+        if self.is_deflated:
             head, at = _inflated(head, at), 0
         if len(head) - at < HEADER_BYTES[SHORT] and not whole:
             return None

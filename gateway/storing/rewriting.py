@@ -10,8 +10,6 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.part10 import joined
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.stream import Limits
-from gateway.core.standard.uids import transfer_syntax
-from gateway.core.wire.filehead import read_meta
 from gateway.storing.model import Incoming, Names
 from gateway.storing.names import NameReader, said_by_meta
 
@@ -29,6 +27,7 @@ class Rewriting:
         self._chunks = one.chunks
         self._reader = reader
         self._head = b""
+        self._is_deflated = False
 
     async def begin(self) -> None:
         """Read on until all names are known. Raises NotDicom, MalformedInput, LimitExceeded, and what the chunks do."""
@@ -47,6 +46,7 @@ class Rewriting:
                     need = 2 * size  # read again when it has doubled: linear
             self._head = b"".join(held)
             self.source = found or self._read_whole()
+            self._is_deflated = self._reader.is_deflated
         except GatewayError:
             self.source = self._known(b"".join(held))
             raise
@@ -58,7 +58,7 @@ class Rewriting:
         """
         rewriter = engine.part10(self.source.study, LIMITS)
         head, self._head = self._head, b""
-        step = DEFLATED_STEP_BYTES if _is_deflated(head) else 0
+        step = DEFLATED_STEP_BYTES if self._is_deflated else 0
         for part in _steps(head, step):
             if found := rewriter.pieces(part):
                 yield joined(found)
@@ -79,12 +79,6 @@ class Rewriting:
     def _known(self, head: bytes) -> Names:
         """Return what can be said of an object that cannot be read."""
         return self.source if self.source.instance else said_by_meta(head)
-
-
-def _is_deflated(head: bytes) -> bool:
-    meta = read_meta(head)
-    syntax = meta and transfer_syntax(meta.transfer_syntax)
-    return bool(syntax and syntax.deflated)
 
 
 def _steps(data: bytes, size: int) -> Iterator[bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
@@ -20,6 +21,7 @@ from gateway.uplink.stages import Uplink
 __all__ = ["Jobs", "Sharer"]
 
 ID_BYTES: Final = 16
+_ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 FOLLOW_EACH_S: Final = 0.25
 _PURPOSE: Final = "uplink request"
 
@@ -80,7 +82,7 @@ class Jobs:
 
     async def get(self, name: str, job_id: str) -> Job:
         """Return a job. Raises NotReleased."""
-        job = await self.store.get(self.uplink(name).name, job_id)
+        job = await self.store.get(self.uplink(name).name, job_id) if _ID.fullmatch(job_id) else None
         if job is None:
             raise NotReleased
         return job

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from time import monotonic
 from typing import Final, Protocol
 
 from gateway.core.errors import StateFailed
@@ -19,8 +20,11 @@ __all__ = ["Leader"]
 log = logging.getLogger("dicomveil.uplink")
 
 LOOK_EACH_S: Final = 1.0
-JOBS_AT_ONCE: Final = 4
-"""Of one uplink; others wait for their turn."""
+JOBS_AT_ONCE: Final = 8
+"""Of one uplink, without those that wait for an archive or a mail server to come back."""
+MOST_JOBS: Final = 256
+"""Of one uplink, those that wait among them; each has a thread, which mostly sleeps."""
+TIDY_EACH_S: Final = 3600.0
 
 
 class Leadership(Protocol):
@@ -57,6 +61,7 @@ class Leader:
         self._runner: Runner | None = None
         self._started: dict[str, str] = {}
         self._news = asyncio.Event()
+        self._tidied = float("-inf")
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -99,19 +104,28 @@ class Leader:
                 await self._leadership.give()
                 return
             self._runner = runner
+        if monotonic() - self._tidied >= TIDY_EACH_S:
+            await self._stages.tidy()
+            self._tidied = monotonic()
         unfinished = await self._store.unfinished()
         self._started = {job: uplink for job, uplink in unfinished if job in self._started}
-        busy = Counter(self._started.values())
-        for job, uplink in unfinished:
-            if job not in self._started and busy[uplink] < JOBS_AT_ONCE:
-                self._started[job] = uplink
-                busy[uplink] += 1
-                await self._runner.start(job)
+        await self._begin(unfinished)
         for job in await self._store.cancelling():
             if job in self._started:
                 self._stages.cancel(job)
             else:
                 await self._stages.run(job, FIRST)  # which ends it before it begins
+
+    async def _begin(self, unfinished: list[tuple[str, str]]) -> None:
+        known = Counter(self._started.values())
+        busy = Counter(uplink for job, uplink in self._started.items() if not self._stages.is_waiting(job))
+        for job, uplink in unfinished:
+            has_room = known[uplink] < MOST_JOBS and busy[uplink] < JOBS_AT_ONCE
+            if self._runner is not None and job not in self._started and has_room:
+                self._started[job] = uplink
+                known[uplink] += 1
+                busy[uplink] += 1
+                await self._runner.start(job)
 
     async def _resign(self) -> None:
         await self._stop()

@@ -10,7 +10,7 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.errors import MalformedInput, NotReleased, OriginFailed
+from gateway.core.errors import LimitExceeded, MalformedInput, NotReleased, OriginFailed
 from gateway.core.rewrite.metadata import text
 from gateway.core.wire.multipart import (
     ContentType,
@@ -26,7 +26,7 @@ from gateway.storing.model import Incoming, Names
 from gateway.storing.parts import MAX_PARTS, incoming
 from gateway.uplink.model import Asked
 from gateway.worklists.origin_json import read_pages
-from gateway.worklists.source import INSTANCE, SERIES, SOP_CLASS, Instance, valid_source
+from gateway.worklists.source import INSTANCE, SERIES, Instance, valid_source
 
 __all__ = ["Pull", "list_instances", "pulled", "pulls_for", "singly"]
 
@@ -50,7 +50,7 @@ class Pull:
         if len(self.brings) > 1:
             return Names()
         one = self.brings[0]
-        return Names(one.study, one.series, one.instance, one.sop_class)
+        return Names(one.study, one.series, one.instance)
 
 
 async def list_instances(origin: OriginServer, asked: Asked) -> list[Instance]:
@@ -70,11 +70,11 @@ async def list_instances(origin: OriginServer, asked: Asked) -> list[Instance]:
 
 
 async def _instances(origin: OriginServer, study: str) -> AsyncIterator[Instance]:
-    query = f"includefield={SERIES}&includefield={INSTANCE}&includefield={SOP_CLASS}"
+    query = f"includefield={SERIES}&includefield={INSTANCE}"  # SOP Class UID is in no index: files would be read for it
     async for elements in read_pages(origin, f"/studies/{study}/instances", query):
         series, instance = text(elements, SERIES), text(elements, INSTANCE)
         if valid_source(series) and valid_source(instance):
-            yield Instance(study, series, instance, text(elements, SOP_CLASS))
+            yield Instance(study, series, instance, "")
 
 
 def pulls_for(asked: Asked, there: Sequence[Instance], wanted: Collection[Instance]) -> list[Pull]:
@@ -111,15 +111,15 @@ async def pulled(origin: OriginServer, pulls: Iterable[Pull]) -> AsyncGenerator[
                 log.warning("the origin answered %s when asked for %s", answer.status, _count(pull))
                 continue
             async with aclosing(incoming(_events(answer))) as objects:
-                try:
-                    async for one in objects:
-                        yield Incoming(one.chunks, pull.names)
-                except MalformedInput as fault:
-                    raise OriginFailed(f"the origin's answer is not multipart as it should be: {fault}") from None
+                async for one in objects:
+                    yield Incoming(one.chunks, pull.names)
 
 
 async def _events(answer: OriginAnswer) -> AsyncGenerator[Event, None]:
-    """Yield the parts of an answer; what is not multipart is one part, whatever it is."""
+    """Yield the parts of an answer; what is not multipart is one part, whatever it is.
+
+    Raises OriginFailed, also where an answer that has no length ends early: that is no fault of the object in it.
+    """
     said = _content_type(answer.headers.get("content-type", ""))
     if said.media_type != "multipart/related":
         yield PartStart({})
@@ -127,11 +127,14 @@ async def _events(answer: OriginAnswer) -> AsyncGenerator[Event, None]:
             yield PartChunk(chunk)
         yield PartEnd()
         return
-    reader = MultipartReader(said.parameters.get("boundary", "").encode("ascii", "replace"))
-    async for chunk in answer.body:
-        for event in reader.feed(chunk):
-            yield event
-    reader.close()
+    try:
+        reader = MultipartReader(said.parameters.get("boundary", "").encode("ascii", "replace"))
+        async for chunk in answer.body:
+            for event in reader.feed(chunk):
+                yield event
+        reader.close()
+    except (MalformedInput, LimitExceeded) as fault:
+        raise OriginFailed(f"the origin's answer is not multipart as it should be: {fault}") from None
 
 
 def _count(pull: Pull) -> str:

@@ -6,11 +6,22 @@ Pauses between tries are short at first and never longer than ``LONGEST_PAUSE_S`
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from gateway.core.errors import GatewayError, NotAcceptable, NotifyFailed, NotReleased, OriginBusy, StateFailed
+from gateway.core.errors import (
+    GatewayError,
+    NotAcceptable,
+    NotifyFailed,
+    NotReleased,
+    NotTaken,
+    OriginBusy,
+    OriginFailed,
+    OriginTimedOut,
+    StateFailed,
+)
 from gateway.core.rewrite.engine import Engine
 from gateway.notify.contact import Contacts
 from gateway.notify.notifiers import Notifiers
@@ -31,8 +42,18 @@ FIRST_PAUSE_S: Final = 1.0
 LONGEST_PAUSE_S: Final = 300.0
 PATIENCE_S: Final = 24 * 3600.0
 """How long a job tries before it fails."""
-NOTIFY_TRIES: Final = 10
-MAX_REASON: Final = 256
+NOTIFY_PATIENCE_S: Final = 36 * 3600.0
+"""How long after a job was begun a message is tried; contacts are kept for longer."""
+TRANSFERS_AT_ONCE: Final = 4
+"""Of one uplink; others wait for their turn."""
+_WHY: Final[Mapping[type[GatewayError], str]] = {
+    NotTaken: "the destination does not take everything",
+    OriginBusy: "the origin or the destination is busy, or full",
+    OriginTimedOut: "the origin or the destination does not answer in time",
+    OriginFailed: "the origin or the destination does not answer as it should",
+    StateFailed: "the state store does not work",
+}
+"""What users are told of a fault, by its nearest class; the fault itself names hosts, and goes to the log."""
 
 
 class Shares(Protocol):
@@ -48,6 +69,9 @@ class Shares(Protocol):
         pin: str | None = None,
     ) -> Share:
         """Share it, in the place of a share that the job may have had."""
+
+    async def revoke(self, share_id: str) -> None:
+        """End a share, if it is there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +94,13 @@ class Pause(Exception):
         self.least_s = least_s
         super().__init__(why)
 
+    @classmethod
+    def after(cls, fault: GatewayError) -> "Pause":
+        """Say what users may know of a fault."""
+        log.warning("a job waits: %s: %s", type(fault).__name__, fault)
+        why = next((_WHY[one] for one in type(fault).__mro__ if one in _WHY), "the gateway failed; see its log")
+        return cls(why, fault.retry_after_s if isinstance(fault, OriginBusy) else 0.0)
+
 
 @dataclass(slots=True)
 class Stages:
@@ -84,6 +115,10 @@ class Stages:
     _transfers: dict[str, Transfer] = field(default_factory=dict)
     _tries: dict[tuple[str, str], int] = field(default_factory=dict)
     _cancelled: dict[str, asyncio.Event] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
+    _turns: dict[str, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(TRANSFERS_AT_ONCE))
+    )
 
     async def run(self, job_id: str, stage: str) -> str:
         """Run one stage and return the next, END at last. Raises nothing but CancelledError."""
@@ -106,6 +141,14 @@ class Stages:
         if event := self._cancelled.get(job_id):
             event.set()
 
+    def is_waiting(self, job_id: str) -> bool:
+        """Say whether a job pauses, so that it is in nobody's way."""
+        return job_id in self._waiting
+
+    async def tidy(self) -> None:
+        """Forget contacts of jobs that never came to be."""
+        await self.contacts.wipe_expired()
+
     async def _stage(self, job_id: str, stage: str) -> str:
         """Run a stage; what goes wrong is a pause, or the end of the job."""
         try:
@@ -116,7 +159,7 @@ class Stages:
                 return await self._end(job_id, State.CANCELLED, "")
             return await self._begun(job, stage)
         except StateFailed as fault:
-            return await self._paused(job_id, stage, Pause(str(fault)))
+            return await self._paused(job_id, stage, Pause.after(fault))
         except Exception:
             log.exception("a job fails")
             return await self._until_stored(
@@ -127,21 +170,27 @@ class Stages:
         uplink, asked = self.uplinks.get(job.uplink), await self.store.asked(job.id)
         if uplink is None or asked is None:
             return await self._end(job.id, State.FAILED, "the settings or the secret have changed since it was begun")
-        if job.state is State.QUEUED:
-            await self.store.update(job.id, state=State.RUNNING.value, begun=self.clock())
-        elif job.begun + PATIENCE_S < self.clock():
-            return await self._end(job.id, State.FAILED, job.reason or "it took too long")
+        if self._is_late(job, stage):
+            state = State.DONE if stage == NOTIFY else State.FAILED
+            return await self._end(job.id, state, "" if stage == NOTIFY else job.reason or "it took too long")
         try:
             if stage == SHARE:
                 return await self._share(job, uplink, asked)
             if stage == NOTIFY:
                 return await self._notify(job, uplink)
-            return await self._transfer(job, uplink, asked)
+            async with self._turns[job.uplink]:
+                return await self._transfer(job, uplink, asked)
         except Pause as pause:
-            await self.store.update(job.id, reason=pause.why[:MAX_REASON])
+            await self.store.update(job.id, reason=pause.why)
             return await self._paused(job.id, stage, pause)
 
+    def _is_late(self, job: Job, stage: str) -> bool:
+        patience_s = NOTIFY_PATIENCE_S if stage == NOTIFY else PATIENCE_S
+        return job.state is not State.QUEUED and job.begun + patience_s < self.clock()
+
     async def _transfer(self, job: Job, uplink: Uplink, asked: Asked) -> str:
+        if job.state is State.QUEUED:
+            await self.store.update(job.id, state=State.RUNNING.value, begun=self.clock())
         transfer = self._transfers.setdefault(
             job.id, Transfer(job.id, asked, uplink.origin, uplink.destination, uplink.engine, self.store)
         )
@@ -150,10 +199,10 @@ class Stages:
                 raise Pause("some instances are still missing")
         except NotReleased:
             return await self._end(job.id, State.FAILED, "there is no such study, series or instance at the origin")
-        except OriginBusy as busy:
-            raise Pause(str(busy), busy.retry_after_s) from None
+        except StateFailed:
+            raise
         except GatewayError as fault:
-            raise Pause(str(fault)) from None
+            raise Pause.after(fault) from None
         await self.store.update(job.id, reason="")
         done = await self.store.find(job.id)
         if done is None or done.failed or not done.stored:
@@ -174,7 +223,7 @@ class Stages:
         except StateFailed:
             raise
         except GatewayError as fault:
-            raise Pause(str(fault)) from None
+            raise Pause.after(fault) from None
         await self.store.shared(job.id, share.token, share.expires)
         if job.notified is Notified.PENDING:
             return NOTIFY
@@ -191,7 +240,7 @@ class Stages:
                 outcome = Notified.HANDED_OVER
             except NotifyFailed as fault:
                 log.warning("a message was not handed over: %s", fault)
-                if not fault.is_final and self._tries.get((job.id, NOTIFY), 0) < NOTIFY_TRIES:
+                if not fault.is_final:
                     raise Pause("the message about the share is not handed over yet") from None
         await self.store.update(job.id, notified=outcome.value, reason="")
         return await self._end(job.id, State.DONE, "")
@@ -202,7 +251,10 @@ class Stages:
         job = await self.store.find(job_id)
         if job is not None and job.notified is Notified.PENDING:
             await self.store.update(job_id, notified=Notified.FAILED.value)
-        await self.store.end(job_id, state, reason[:MAX_REASON])
+        if job is not None and job.expires is not None and state is not State.DONE:
+            await self.shares.revoke(job_id)
+            await self.store.revoked(job_id)
+        await self.store.end(job_id, state, reason)
         self._transfers.pop(job_id, None)
         for key in [key for key in self._tries if key[0] == job_id]:
             del self._tries[key]
@@ -212,7 +264,11 @@ class Stages:
         """Wait, longer each time, and return the stage to begin again."""
         tries = self._tries[job_id, stage] = self._tries.get((job_id, stage), 0) + 1
         wait_s = max(pause.least_s, FIRST_PAUSE_S * 2 ** min(tries - 1, 16))
-        await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
+        self._waiting.add(job_id)
+        try:
+            await asyncio.sleep(min(wait_s, LONGEST_PAUSE_S))
+        finally:
+            self._waiting.discard(job_id)
         return stage
 
     async def _until_stored(self, ending: Callable[[], Awaitable[str]]) -> str:

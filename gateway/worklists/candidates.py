@@ -33,6 +33,7 @@ from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
 from gateway.worklists.origin_json import PAGE, encode_query, read_pages
 from gateway.worklists.source import valid_source
+from gateway.worklists.subjects import asked_of_results
 from gateway.worklists.worklist import Worklist
 
 STEP = 100
@@ -141,7 +142,8 @@ class _Finder:
 
     def _parameters(self, also: tuple[int, ...]) -> list[tuple[str, str]]:
         decide = self._worklist.decide
-        return origin_hints(self._search, decide) + origin_fields(self._search, decide, also)
+        asked = (*also, *asked_of_results(self._worklist, self._search.level))
+        return origin_hints(self._search, decide) + origin_fields(self._search, decide, asked)
 
     def _study_fields(self) -> list[tuple[str, str]]:
         """Return attributes of the study that a search below one looks at."""

@@ -5,6 +5,7 @@ by what is hidden.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
@@ -12,7 +13,7 @@ import msgspec
 
 from gateway.core.errors import SearchTooBroad
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.keys import MODALITIES_IN_STUDY, MODALITY, SOP_CLASS
+from gateway.core.rewrite.keys import MODALITIES_IN_STUDY, MODALITY, SOP_CLASS, STUDY_UID
 from gateway.core.rewrite.metadata import Elements, text
 from gateway.core.rewrite.query import Search
 from gateway.core.standard.levels import Level, level_of
@@ -31,7 +32,11 @@ ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
 OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 """Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
 
+TURN_S = 0.001
+"""How long one search may keep all others waiting."""
+
 _SOP_CLASS, _MODALITY, _MODALITIES = json_key(SOP_CLASS), json_key(MODALITY), json_key(MODALITIES_IN_STUDY)
+_STUDY = json_key(STUDY_UID)
 _UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
 _T = TypeVar("_T")
 _Found = tuple[str, DataSet, dict[str, bytes]]
@@ -45,22 +50,22 @@ async def released(
     worklist: Worklist, search: Search, found: AsyncIterator[DataSet], link: Link
 ) -> AsyncIterator[dict[str, bytes]]:
     """Yield the released results that match. Raises SearchTooBroad when too much was read in vain."""
-    in_vain, describe = 0, _Describer(worklist, search, link)
+    in_vain, describe, turns = 0, _Describer(worklist, search, link), _Turns()
     engine = worklist.engine
-    subjects = Subjects(worklist, engine) if isinstance(engine, Engine) and engine.final_check else None
+    subjects = Subjects(worklist, engine, search.level) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
         kept: list[_Found] = []
         for source in window:
             result = describe(source)
             if result is not None and worklist.accepts(search, source, result):
                 kept.append((text(result, describe.uid), source, result))
-            await asyncio.sleep(0)  # comparing takes time, and others wait
+            await turns.pause()
         if subjects:
             await subjects.learn(source for _, source, _ in kept)
-            kept = [one async for one in _passing(subjects, kept)]
+            kept = [one async for one in _passing(subjects, kept, turns)]
         if isinstance(engine, Engine):
             kept.sort(key=lambda one: one[0])
-        await worklist.remember([source for _, source, _ in kept])
+        await worklist.remember(list({text(source, _STUDY): source for _, source, _ in kept}.values()))
         for _, _, result in kept:
             yield result
         in_vain += len(window) - len(kept)
@@ -68,22 +73,48 @@ async def released(
             raise SearchTooBroad(worklist.search_budget)
 
 
-async def _passing(subjects: Subjects, found: list[_Found]) -> AsyncIterator[_Found]:
+async def _passing(subjects: Subjects, found: list[_Found], turns: "_Turns") -> AsyncIterator[_Found]:
     for one in found:
         if subjects.passes(one[1], one[2]):
             yield one
-        await asyncio.sleep(0)
+        await turns.pause()
+
+
+class _Turns:
+    """Lets others have their turn: comparing takes time, and even one result may take long."""
+
+    def __init__(self) -> None:
+        self._until = time.monotonic() + TURN_S
+
+    async def pause(self) -> None:
+        """Wait for the others once the turn is over."""
+        if time.monotonic() >= self._until:
+            await asyncio.sleep(0)
+            self._until = time.monotonic() + TURN_S
+
+
+class _Belongs(dict[str, bool]):
+    """Says of keys whether they belong to a level or to one above."""
+
+    def __init__(self, level: Level) -> None:
+        super().__init__()
+        self._level = level
+
+    def __missing__(self, key: str) -> bool:
+        known = self[key] = len(key) != 8 or level_of(int(key, 16)) <= self._level
+        return known
 
 
 class _Describer:
     """Rewrites results of one level: nothing of a lower one, no count of what is not released."""
 
     def __init__(self, worklist: Worklist, search: Search, link: Link) -> None:
-        self._worklist = worklist
+        self._engine = worklist.engine
+        self._images_only = worklist.images_only
         self._level = search.level
         self._link = link
         self._uids = [json_key(tag) for tag in UIDS[search.level]]
-        self._belongs: dict[str, bool] = {}
+        self._belongs = _Belongs(search.level)
         self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()))
         self.uid = self._uids[-1]
 
@@ -92,9 +123,10 @@ class _Describer:
         if not all(valid_source(text(source, key)) for key in self._uids):
             return None
         sop_class = text(source, _SOP_CLASS) if self._level is Level.INSTANCE else ""
-        if self._level is Level.INSTANCE and self._worklist.engine.refuses(sop_class):
+        if self._level is Level.INSTANCE and self._engine.refuses(sop_class):
             return None
-        result = self._worklist.engine.match({key: source[key] for key in source if self._is_ours(key)}, sop_class)
+        belongs = self._belongs
+        result = self._engine.match({key: raw for key, raw in source.items() if belongs[key]}, sop_class)
         for key in self._dropped:
             result.pop(key, None)
         if not self._mend_modalities(result):
@@ -104,20 +136,14 @@ class _Describer:
         self._link(result)
         return result
 
-    def _is_ours(self, key: str) -> bool:
-        known = self._belongs.get(key)
-        if known is None:
-            known = self._belongs[key] = len(key) != 8 or level_of(int(key, 16)) <= self._level
-        return known
-
     def _mend_modalities(self, result: dict[str, bytes]) -> bool:
         """Leave out modalities of what is refused; say whether anything is left. An empty attribute stops viewers."""
-        if self._worklist.images_only and text(result, _MODALITY) in WITHOUT_PICTURE:
+        if self._images_only and text(result, _MODALITY) in WITHOUT_PICTURE:
             return False
         if _MODALITIES not in result:
             return True
         found = [name for name in text(result, _MODALITIES).split("\\") if name]
-        shown = [name for name in found if not (self._worklist.images_only and name in WITHOUT_PICTURE)]
+        shown = [name for name in found if name not in WITHOUT_PICTURE] if self._images_only else found
         if not shown:
             del result[_MODALITIES]
         elif shown != found:

@@ -19,7 +19,10 @@ _LINES = re.compile(r"^curl (?:.*\\\n)*.*$", re.MULTILINE)
 
 def recipes() -> list[tuple[str, str]]:
     return [
-        (name, line) for name, place in PLACES.items() for line in _LINES.findall(place.read_text(encoding="utf-8"))
+        (name, line)
+        for name, place in PLACES.items()
+        for line in _LINES.findall(place.read_text(encoding="utf-8"))
+        if WRITTEN in line
     ]
 
 

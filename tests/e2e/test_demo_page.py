@@ -61,13 +61,18 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+def is_ended(url: str) -> bool:
+    """Say whether this is a stream of events, which the page ends itself."""
+    return url.endswith("/events")
+
+
 @pytest.fixture
 def seen(browser: Browser, base: str) -> Iterator[Seen]:
     page = browser.new_page(viewport={"width": 1400, "height": 900})
     result = Seen(page, base)
     page.on("pageerror", lambda error: result.faults.append(str(error)))
     page.on("console", lambda line: result.faults.append(line.text) if line.type in ("error", "warning") else None)
-    page.on("requestfailed", lambda request: result.faults.append(request.url))
+    page.on("requestfailed", lambda request: result.faults.append(request.url) if not is_ended(request.url) else None)
     page.on(
         "request",
         lambda request: result.faults.append(request.url) if not request.url.startswith(("blob:", base)) else None,
@@ -166,6 +171,28 @@ def test_the_open_study_can_be_seen_and_downloaded_by_links(seen: Seen, tmp_path
     assert "-o study.zip" in seen.page.locator("#commands").inner_text()
     open_row(seen.page, 3)  # a report
     assert seen.page.get_by_role("link").all_inner_texts() == ["Download (zip)"]
+    assert seen.faults == []
+
+
+def test_the_open_study_is_sent_up_and_read_at_the_destination(seen: Seen, samples: Path) -> None:
+    assert seen.page.locator("#sent").inner_text() == "Nothing was sent yet."
+    open_row(seen.page, 1)
+    seen.page.get_by_role("button", name="Send the open study").click()
+    seen.page.locator("#uplink-state", has_text="done: 1 of 1 stored").wait_for()
+    cells = seen.page.locator("#sent td")
+    cells.nth(6).wait_for()
+    assert cells.all_inner_texts() == ["ANONYMOUS", "000000", "19900101", "O", "20240101", "US", "1"]
+    source = str(dcmread(next(samples.glob("2-*/*.dcm"))).StudyInstanceUID)
+    assert source in seen.page.locator("#uplink-commands").inner_text()
+    with seen.page.expect_popup() as popup:
+        seen.page.get_by_role("link", name="The patient's page").click()
+    popup.value.wait_for_load_state()
+    assert popup.value.locator("video").count() == 1
+    popup.value.close()
+    open_row(seen.page, 3)  # a report
+    seen.page.get_by_role("button", name="Send the open study").click()
+    seen.page.locator("#uplink-state", has_text="That failed").wait_for()
+    assert seen.page.locator("#sent tr").count() == 1
     assert seen.faults == []
 
 

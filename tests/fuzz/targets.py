@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.fuzz import contents, objects, wire
+from tests.fuzz import contents, objects, storing, wire
 from tests.fuzz.mutate import damage
 from tests.fuzz.target import Target
 from tests.kit.encode import BIG_ENDIAN, EXPLICIT, IMPLICIT, JPEG
@@ -23,6 +23,7 @@ TARGETS: Final[dict[str, Target]] = {
     "profile": Target(wire.make_profile, wire.run_profile),
     "frame": Target(contents.make_frame, contents.run_frame),
     "xml": Target(objects.make_xml, objects.run_xml),
+    "described": Target(storing.make_request, storing.run_request),
     "free text": Target(
         lambda random: damage(random.choice(contents.TEXT_SEEDS), contents.TEXT_TOKENS, random), contents.run_cleaner
     ),

@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 EMAIL: Final = "erika.qzjxvk+7@mail-of-qzjxvk.example"
 PHONE: Final = "+4915987162534"
-REFERENCE: Final = "ref-qzjxvk/4711 ü"
+REFERENCE: Final = "ref-qzjxvk/4711 <&>"
 
 _JSON_ESCAPE: Final = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _HASHES: Final = ("md5", "sha1", "sha224", "sha256", "sha384", "sha512", "blake2b", "sha3_256")

@@ -14,7 +14,8 @@ from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.dicomxml import to_xml
 from gateway.core.wire.multipart import Event, MultipartReader, MultipartWriter
 from gateway.storing.bulkparts import HeldBytes
-from gateway.storing.described import JSON, XML, described
+from gateway.storing.described import described
+from gateway.storing.metadata import JSON, XML
 
 BOUNDARY: Final = b"parts-of-a-request"
 OCTETS: Final = "application/octet-stream"
@@ -88,25 +89,36 @@ def move_out(found: Any, parts: list[Part], chosen: Iterator[bool]) -> None:
             move_out(one, parts, chosen)
 
 
-async def events(body: bytes, sizes: Sequence[int] = (1 << 16,)) -> AsyncGenerator[Event, None]:
-    """Read a body in pieces of sizes, over and over."""
-    reader, at, turn = MultipartReader(BOUNDARY), 0, 0
+def in_pieces(body: bytes, sizes: Sequence[int]) -> Iterator[bytes]:
+    """Cut a body into pieces of sizes, over and over."""
+    at, turn = 0, 0
     while at < len(body):
-        size = sizes[turn % len(sizes)]
-        for event in reader.feed(body[at : at + size]):
+        yield body[at : at + sizes[turn % len(sizes)]]
+        at, turn = at + sizes[turn % len(sizes)], turn + 1
+
+
+async def events(body: Iterable[bytes]) -> AsyncGenerator[Event, None]:
+    """Read a body that comes in pieces."""
+    reader = MultipartReader(BOUNDARY)
+    for piece in body:
+        for event in reader.feed(piece):
             yield event
-        at, turn = at + size, turn + 1
     reader.close()
 
 
-async def files(
-    parts: Iterable[Part], form: str = JSON, sizes: Sequence[int] = (1 << 16,), held: HeldBytes | None = None
-) -> list[bytes | GatewayError]:
+async def collected(body: Iterable[bytes], form: str, held: HeldBytes) -> list[bytes | GatewayError]:
     """Return what comes out for each object: a Part 10 file, or why there is none."""
     found: list[bytes | GatewayError] = []
-    async for incoming in described(events(payload(parts), sizes), form, held or HeldBytes()):
+    async for incoming in described(events(body), form, held):
         try:
             found.append(b"".join([chunk async for chunk in incoming.chunks]))
         except GatewayError as fault:
             found.append(fault)
     return found
+
+
+async def files(
+    parts: Iterable[Part], form: str = JSON, sizes: Sequence[int] = (1 << 16,), held: HeldBytes | None = None
+) -> list[bytes | GatewayError]:
+    """Send parts and return what comes out."""
+    return await collected(in_pieces(payload(parts), sizes), form, held or HeldBytes())

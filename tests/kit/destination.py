@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from pydicom.tag import BaseTag
+
 from tests.kit.raw import read
 from tests.kit.scripted_server import Connection, ScriptedServer, scripted_server
 
@@ -15,7 +17,9 @@ _INSTANCE, _CLASS = 0x00080018, 0x00080016
 
 def uid_of(part: bytes, tag: int = _INSTANCE) -> str:
     """Read a UID of a Part 10 object with pydicom."""
-    return str(bytes(read(part)._dict[tag].value).decode("ascii")).strip("\0 ")  # type: ignore[index, union-attr]
+    element: Any = read(part)._dict[BaseTag(tag)]
+    value: bytes = element.value
+    return value.decode("ascii").strip("\0 ")
 
 
 def response(stored: Iterable[str], failed: Iterable[tuple[str, object]] = (), **more: Any) -> bytes:

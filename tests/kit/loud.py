@@ -13,5 +13,5 @@ def _debug(self: logging.Logger, _level: Any) -> None:
 
 
 if __name__ == "__main__":
-    logging.Logger.setLevel = _debug  # type: ignore[method-assign]
+    logging.Logger.setLevel = _debug  # type: ignore[method-assign, assignment]
     main()

@@ -80,6 +80,15 @@ class ScriptedServer:
         self.ended = asyncio.Queue[int]()
 
 
+async def until(holds: Callable[[], object]) -> None:
+    """Wait until something holds, for 20 s at most."""
+    async with asyncio.timeout(20):
+        while True:
+            if holds():
+                return
+            await asyncio.sleep(0.01)
+
+
 @asynccontextmanager
 async def scripted_server(script: Script, tls: ssl.SSLContext | None = None) -> AsyncIterator[ScriptedServer]:
     """Serve every connection by ``script`` on a free port; ``base`` is ``http(s)://127.0.0.1:PORT/dicom-web``."""

@@ -4,10 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 import httpx
+from pydicom.uid import UID
 
 from gateway.core.pseudonym.keys import KeyRing
 from tests.kit.images import image, ramp, written
@@ -27,9 +29,9 @@ def write_study(folder: Path, study: str, count: int, *, side: int = 16, **attri
     for number in range(1, count + 1):
         series = 1 + number % 2
         uid = f"{study}.{series}.{number}"
-        named = {"StudyInstanceUID": study, "SeriesInstanceUID": f"{study}.{series}", "SOPInstanceUID": uid}
-        found = image(ramp(side, side), number, series, SOPClassUID=CT, **named, **attributes)
-        found.file_meta.MediaStorageSOPInstanceUID = uid
+        found = image(ramp(side, side), number, series, SOPClassUID=CT, SOPInstanceUID=uid, **attributes)
+        found.StudyInstanceUID, found.SeriesInstanceUID = UID(study), UID(f"{study}.{series}")
+        found.file_meta.MediaStorageSOPInstanceUID = UID(uid)
         (folder / f"{uid}.dcm").write_bytes(written(found))
         uids.append(uid)
     return uids
@@ -69,29 +71,64 @@ def ended(url: str) -> Document:
     return found
 
 
+@dataclass(slots=True)
+class Way:
+    """A way to a server that can be slow, and can be shut: then what goes through it breaks off."""
+
+    port: int = 0
+    bytes_per_s: float = 0
+    is_open: bool = True
+    passing: set[asyncio.StreamWriter] = field(default_factory=set)
+    loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def base(self) -> str:
+        """Give the service base behind it."""
+        return f"http://127.0.0.1:{self.port}/dicom-web"
+
+    def shut(self) -> None:
+        """Break off everything, and let nothing through."""
+        self.is_open = False
+        assert self.loop is not None
+        for writer in list(self.passing):
+            self.loop.call_soon_threadsafe(writer.transport.abort)
+
+    def reopen(self) -> None:
+        """Let things through again."""
+        self.is_open = True
+
+
 @asynccontextmanager
-async def throttled(port: int, bytes_per_s: float) -> AsyncIterator[int]:
-    """Relay to a port of loopback, no faster than this on the way there; yields the port to use."""
+async def way_to(port: int, *, bytes_per_s: float = 0, is_open: bool = True) -> AsyncIterator[Way]:
+    """Relay to a port of loopback; only what goes there is slowed down."""
+    way = Way(0, bytes_per_s, is_open, loop=asyncio.get_running_loop())
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not way.is_open:
+            writer.transport.abort()
+            return
         there, back = await asyncio.open_connection("127.0.0.1", port)
+        way.passing |= {writer, back}
         with suppress(ConnectionError):
-            await asyncio.gather(_pump(reader, back, bytes_per_s), _pump(there, writer, 0))
+            await asyncio.gather(_pump(reader, back, way), _pump(there, writer, Way()))
+        way.passing -= {writer, back}
         back.close()
         writer.close()
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, limit=4096)
+    way.port = server.sockets[0].getsockname()[1]
     try:
-        yield server.sockets[0].getsockname()[1]
+        yield way
     finally:
+        way.shut()
         server.close()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, bytes_per_s: float) -> None:
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: Way) -> None:
     while data := await reader.read(4096):
         writer.write(data)
         await writer.drain()
-        if bytes_per_s:
-            await asyncio.sleep(len(data) / bytes_per_s)
+        if way.bytes_per_s:
+            await asyncio.sleep(len(data) / way.bytes_per_s)
     with suppress(OSError):
         writer.write_eof()

@@ -12,7 +12,7 @@ from pydicom.encaps import generate_frames, parse_basic_offsets
 
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.dicomxml import to_xml
-from gateway.storing.described import JSON, XML
+from gateway.storing.metadata import JSON, XML
 from tests.kit.described import Part, files, move_out
 from tests.kit.encode import EXPLICIT, JPEG, Element, as_json, part10
 from tests.kit.raw import differences, read, tree

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -167,6 +168,7 @@ _BY_VR = {"PN": Kind.NAME, "DA": Kind.DATE, "DT": Kind.DATE, "UI": Kind.UID}
 _SEPARATORS = re.compile(r"[./-]")
 
 
+@lru_cache(maxsize=4_096)
 def kind_of(tag: int, vr: str, sequence: int = 0) -> Kind | None:
     """Say what an attribute tells about the subject; ``sequence`` is the tag of the sequence it stands in, if any."""
     listed = SUBJECT_TAGS.get(tag)

@@ -162,8 +162,7 @@ class DataSetWalker:
                                     out.append(buf[run:pos])
                                 if changed or table.children[key].sequence != CONTENT_SEQUENCE:
                                     size = UNDEFINED if length == UNDEFINED else len(changed)
-                                    out.append(encoding.header(key, form, size))
-                                    out.append(changed)
+                                    out.append(encoding.header(key, form, size) + changed)
                                 run = after
                         elif code == DELIMITER:
                             if not open_item or length:

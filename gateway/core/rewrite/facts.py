@@ -8,8 +8,9 @@ costs one comparison. Elements that were seen to differ stand between the runs.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from gateway.core.clean.subject import Kind, Subject
 from gateway.core.rewrite.factwalk import FactWalker, Short, Stop
@@ -21,11 +22,15 @@ RUN_BYTES, MAX_RUNS, MAX_VARYING, MAX_HEADS = 4096, 256, 512, 64
 subjects are known."""
 
 
+_Sorted = tuple[tuple[Told, ...], tuple[Told, ...]]
+"""What is no UID, and the UIDs."""
+
+
 @dataclass(slots=True)
 class _Runs:
     """The runs of one subject's heads by their first key, with what they tell, and the keys that stand between."""
 
-    known: dict[bytes, tuple[bytes, tuple[Told, ...]]] = field(default_factory=dict)
+    known: dict[bytes, tuple[bytes, _Sorted]] = field(default_factory=dict)
     varying: set[bytes] = field(default_factory=set)
 
 
@@ -49,17 +54,17 @@ class FactReader:
             if len(self._runs) >= MAX_HEADS:
                 self._runs.clear()
             runs = self._runs[who] = _Runs()
-        found: list[Told] = []
+        said: list[Told] = []
+        uids: list[Told] = []
         try:
-            self._root(buf, pos, found, runs)
+            self._root(buf, pos, (said, uids), runs)
         except Stop:
             whole = True
         except (Short, IndexError, struct.error):
             pass
         if not whole:
             return None
-        uids = [told for told in found if told.kind is Kind.UID]
-        return Facts(frozenset(found).difference(uids), tuple(uids))
+        return Facts(frozenset(said), tuple(uids))
 
     def subject(self, facts: Facts) -> Subject:
         """Return the Subject that the facts are about; what the objects of a series share is remembered."""
@@ -70,24 +75,29 @@ class FactReader:
             known = self._subjects[facts.said] = Facts(facts.said, ()).subject()
         return replace(known, uids=frozenset(value for told in facts.uids for value in told.values))
 
-    def _root(self, buf: bytes, pos: int, found: list[Told], runs: _Runs) -> None:
+    def _root(self, buf: bytes, pos: int, found: tuple[list[Told], list[Told]], runs: _Runs) -> None:
         size, width, known, varying = len(buf), self._width, runs.known, runs.varying
+        said, uids = found
         self._walker.begin()
         while pos < size:
             key = buf[pos : pos + width]
             run = known.get(key)
             if run is not None and buf.startswith(run[0], pos):
-                found += run[1]
+                said += run[1][0]
+                uids += run[1][1]
                 pos += len(run[0])
-            elif key in varying:
-                pos = self._walker.element(buf, pos, found)
-            else:
-                pos = self._learn(buf, pos, found, runs)
+                continue
+            told: list[Told] = []
+            try:
+                pos = (self._walker.element if key in varying else partial(self._learn, runs))(buf, pos, told)
+            finally:
+                for one in told:
+                    (uids if one.kind is Kind.UID else said).append(one)
 
-    def _learn(self, buf: bytes, pos: int, found: list[Told], runs: _Runs) -> int:
+    def _learn(self, runs: _Runs, buf: bytes, pos: int, found: list[Told]) -> int:
         """Walk up to an element that varies, or that differs in the run known so far, and remember the new run."""
         start, width = pos, self._width
-        old = runs.known.pop(buf[pos : pos + width], (b"", ()))[0]
+        old = runs.known.pop(buf[pos : pos + width], (b"", ((), ())))[0]
         told: list[Told] = []
         complete: tuple[Told, ...] = ()
         try:
@@ -103,5 +113,11 @@ class FactReader:
         finally:
             found += told
             if start < pos < start + 2 * RUN_BYTES and len(runs.known) < MAX_RUNS:
-                runs.known[buf[start : start + width]] = buf[start:pos], complete
+                runs.known[buf[start : start + width]] = buf[start:pos], _sorted(complete)
         return pos
+
+
+def _sorted(found: Iterable[Told]) -> _Sorted:
+    told = tuple(found)
+    uids = tuple(one for one in told if one.kind is Kind.UID)
+    return tuple(one for one in told if one not in uids), uids

@@ -33,7 +33,7 @@ from gateway.core.wire.jsonelement import Elements, text
 
 MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
-LONG_PIECE_BYTES, MAX_HEADER_BYTES = 4_096, 12
+LONG_PIECE_BYTES = 4_096
 MIN_UID = 12
 """A shorter UID is no more than a version number; a longer one than PS3.5 Section 9.1 allows is none."""
 _WIDE_UIDS = (b"0\0.", b"1\0.", b"2\0.")
@@ -42,6 +42,8 @@ MAX_NAMED_PATHS = 8
 
 Plain = Callable[[bytes], bytes]
 """Takes the escapes of a format out of bytes."""
+_Uids = dict[Told, tuple[bytes, ...]]
+"""The UIDs that attributes tell of."""
 
 
 class _Known:
@@ -82,6 +84,7 @@ class FinalCheck:
         self._own = tuple(text for text in (*dummies, *values) if text)
         self._json = JsonFactReader()
         self._kept: dict[tuple[Plan, int, str], bool] = {}
+        self._uids: dict[Plan, tuple[_Uids, _Uids]] = {}
         self._known: dict[tuple[frozenset[Told], Plan, tuple[str, ...]], _Known] = {}
 
     def of(self, facts: Facts, plan: Plan, terms: Sequence[str]) -> "ObjectCheck":
@@ -105,15 +108,24 @@ class FinalCheck:
 
     def uids(self, told: Iterable[Told], plan: Plan) -> frozenset[bytes]:
         """Return the UIDs to search for."""
-        found: set[str] = set()
-        released: set[str] = set()
-        into: dict[tuple[int, str], set[str]] = {}
+        wanted, kept = self._uids.setdefault(plan, ({}, {}))
+        found: set[bytes] = set()
+        released: set[bytes] = set()
         for one in told:
-            attribute = one.tag, one.vr
-            if attribute not in into:
-                into[attribute] = released if self._is_kept(one, plan) else found
-            into[attribute].update(one.values)
-        return frozenset([uid.encode() for uid in found - released if MIN_UID <= len(uid) <= MAX_UID_LENGTH])
+            values = wanted.get(one)
+            if values is not None:
+                found.update(values)
+            elif one in kept:
+                released.update(kept[one])
+            else:
+                is_kept = self._is_kept(one, plan)
+                values = tuple(uid.encode() for uid in one.values if MIN_UID <= len(uid) <= MAX_UID_LENGTH)
+                remembered = kept if is_kept else wanted
+                if len(remembered) >= MAX_DECIDED:
+                    remembered.clear()
+                remembered[one] = values
+                (released if is_kept else found).update(values)
+        return frozenset(found - released)
 
     def _is_kept(self, told: Told, plan: Plan) -> bool:
         """Say whether the profile releases an attribute as it is: then its value is no secret of this object."""
@@ -149,8 +161,7 @@ class ObjectCheck:
 
     def pieces(self, pieces: Iterable[bytes | memoryview], encoding: Encoding) -> None:
         """Search whole elements that follow each other; views are of Pixel Data and pass."""
-        found = _whole(pieces)
-        searched = found
+        searched = found = [piece for piece in pieces if type(piece) is bytes and piece]
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
         cleared = self._known.clean
@@ -207,19 +218,6 @@ class ObjectCheck:
         self.is_refused = True
         where = ", ".join(format_path(path) for path in found[:MAX_NAMED_PATHS] if path)
         raise RefusedByProfile(f"the final check found an identifier of the subject at {where or 'an unknown place'}")
-
-
-def _whole(pieces: Iterable[bytes | memoryview]) -> list[bytes]:
-    """Put the header of a sequence and its items together again, so that a piece says where it stands."""
-    found: list[bytes] = []
-    header = b""
-    for piece in pieces:
-        if type(piece) is bytes:
-            whole = header + piece
-            header = whole if len(whole) <= MAX_HEADER_BYTES else b""
-            if not header:
-                found.append(whole)
-    return [*found, header] if header else found
 
 
 def _cut(piece: bytes, encoding: Encoding) -> list[bytes]:

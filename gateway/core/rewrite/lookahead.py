@@ -138,12 +138,15 @@ def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) ->
     if known is not None and start + len(known[0]) <= end and buf.startswith(known[0], start):
         return known[1]
     group = _Group(table, table.encoding.tags.unpack_from(buf, start)[0])
-    pos, last = start, 0
+    pos, last = start, -1
     try:
-        while pos < end and not last:
+        while pos < end and last < 0:
             after = group.step(buf, pos, end)
-            pos, last = (pos, pos) if after is None else (after, 0)
-        if not last and not closed:
+            if after is None:
+                last = pos
+            else:
+                pos = after
+        if last < 0 and not closed:
             raise Short(pos + 8 if pos - start > 2 * (end - start) else 0)
     except (IndexError, struct.error):
         if not closed:
@@ -152,7 +155,7 @@ def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) ->
         pass
     found = group.blocks | {number: table.block(number, "") for number in group.undecided}
     looked = last + LOOKED_BYTES
-    if last and looked <= end and looked - start <= MAX_GROUP_BYTES:
+    if 0 <= last and looked <= end and looked - start <= MAX_GROUP_BYTES:
         if len(table.groups) >= MAX_GROUPS:
             table.groups.clear()
         table.groups[first] = buf[start:looked], found

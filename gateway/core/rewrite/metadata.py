@@ -141,7 +141,7 @@ class MetadataRewriter:
             text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D")
         )
         cleaner = None
-        if plan.cleans and root is not None:
+        if root is not None and plan.cleans:
             cleaner = self._cleaners.of(self._facts.subject(self._facts.read(root)))
         whole = Whole(root, patient, cleaner, bulk)
         return self._data_set(elements, whole, self._spots.at(plan, ROOT), 0)

@@ -211,7 +211,15 @@ class ArrayReader:
                     return None
         if members is not None:
             self._take(end)
+            self._next_object(seam)
         return members
+
+    def _next_object(self, seam: "_Seam | None") -> None:
+        """Go on behind a seam, which was found to its last byte: there the next object begins."""
+        if seam is not None:
+            self._drop(seam.length)
+            self._begin_object()
+            self._place = _Place.OBJECT
 
     def _cut_by_scan(self) -> DataSet | None:
         end = self._scan.find_end(self._buffer)
@@ -259,6 +267,7 @@ class _Seam:
 
     def __init__(self, between: bytes) -> None:
         self._needle = b"}" + between + b"{"
+        self.length = len(between)
         self._skips = True
         self.restart()
 

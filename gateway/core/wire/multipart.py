@@ -111,7 +111,8 @@ class MultipartReader:
 
     Holds one header line or one possible delimiter, at most ``max_header_bytes`` or some 1,100 bytes. The preamble
     and the epilogue are dropped. A payload whose first delimiter line ends in a bare LF is read with LF throughout.
-    ``feed`` raises MalformedInput and LimitExceeded; the reader is of no use afterwards.
+    ``feed`` raises MalformedInput and LimitExceeded; the reader is of no use afterwards, but ``found`` are the events
+    that stood before the fault in the same bytes.
     """
 
     def __init__(
@@ -127,12 +128,13 @@ class MultipartReader:
         self._base = -1  # offset of the first held byte in the payload
         self._headers: list[tuple[str, str]] = []
         self._header_bytes = 0
+        self.found: list[Event] = []
 
     def feed(self, data: bytes) -> list[Event]:
         """Take the next bytes; a chunk that lies inside a body comes back as the same object."""
+        events = self.found = []
         if self._place is _Place.EPILOGUE:
-            return []
-        events: list[Event] = []
+            return events
         if self._held:
             data = self._held + data
         at = 0

@@ -117,8 +117,11 @@ def describe(elements: Elements) -> Described:
     writer.data_set(elements, ())
     sop_class, sop_instance = (_uid(elements, key) for key in (_SOP_CLASS, _SOP_INSTANCE))
     frames = _count(elements, _FRAMES, 1)
+    native_bytes = _native_bytes(elements, frames)
+    if writer.pixel_bytes and (native_bytes is None or writer.pixel_bytes != native_bytes + native_bytes % 2):
+        raise MalformedInput("pixel data that are not as large as the metadata say", (PIXEL_DATA,))
     terms = charset.split_terms(text(elements, f"{SPECIFIC_CHARACTER_SET:08X}").encode("latin-1", "replace"))
-    return Described(tuple(writer.joined()), sop_class, sop_instance, terms, _native_bytes(elements, frames), frames)
+    return Described(tuple(writer.joined()), sop_class, sop_instance, terms, native_bytes, frames)
 
 
 def encapsulated_head() -> bytes:
@@ -143,9 +146,10 @@ def is_native(syntax: TransferSyntax) -> bool:
 
 
 class _Writer:
-    """Writes elements in the order of their tags; ``_pieces`` is bytes and References in turn."""
+    """Writes elements in the order of their tags; ``pixel_bytes`` are those of Pixel Data that are among them."""
 
     def __init__(self) -> None:
+        self.pixel_bytes = 0
         self._pieces: list[bytes | Reference] = []
         self._references = 0
         self._charset_at: int | None = None
@@ -197,6 +201,8 @@ class _Writer:
             value = value_bytes(element, tag)
             self._needs_charset |= vr in CHARSET_VRS and not value.isascii()
             self._pieces.append(EXPLICIT_LE.make(tag, vr, value))
+            if path == (PIXEL_DATA,):
+                self.pixel_bytes = len(value) + len(value) % 2
 
     def _refer(self, reference: Reference) -> None:
         self._references += 1

@@ -57,3 +57,17 @@ for instance in client.iter_study("${studyUid}"):
     ],
   };
 }
+
+export function uplinkCommands(uplink, destination, store, studyUid = 'STUDY_INSTANCE_UID') {
+  return [
+    { title: 'Send the study that is open above, and share it: the answer is a job', lines:
+`curl -s -H 'Content-Type: application/json' \\
+  -d '{"study": "${studyUid}", "share": {}}' \\
+  '${uplink}'` },
+    { title: 'Follow the job', lines: `curl -sN '${uplink}/jobs/JOB/events'` },
+    { title: 'What the destination holds', lines: `curl -s '${destination}/studies' | python3 -m json.tool` },
+    { title: 'Or store files of your own (STOW-RS): each is de-identified on its way', lines:
+`curl -s -H 'Content-Type: application/dicom' --data-binary @FILE.dcm \\
+  '${store}/studies'` },
+  ];
+}

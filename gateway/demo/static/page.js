@@ -2,10 +2,11 @@
 
 import { date, first, getJson, personName, values } from './dicomweb.js';
 import { KINDS, compare } from './differences.js';
-import { commandsFor } from './commands.js';
+import { commandsFor, uplinkCommands } from './commands.js';
 import { hasPixels, loadFrame } from './picture.js';
+import { send, sentStudies } from './uplink.js';
 
-const { before, after, names, worklist } = document.body.dataset;
+const { before, after, names, worklist, destination, store, uplink } = document.body.dataset;
 const SIDES = { before, after };
 const $ = (id) => document.getElementById(id);
 
@@ -53,6 +54,7 @@ async function start() {
   $('studies').replaceChildren(...state.pairs.map(studyRow));
   $('pseudonyms').hidden = new Set(left.map((study) => first(study, '00100020'))).size === left.length;
   $('base').textContent = location.origin + after;
+  showSent().catch(() => {});
   await open(0);
 }
 
@@ -263,13 +265,19 @@ function showCommands() {
   const study = state.pairs[state.open]?.after;
   const all = commandsFor(location.origin + after, worklist, study && first(study, '0020000D'), study && first(study, '00100020'));
   chooser($('clients'), Object.keys(all).map((name) => [name, name]), state.client, (chosen) => { state.client = chosen; showCommands(); });
-  $('commands').replaceChildren(...all[state.client].map(({ title, lines }) => {
-    const code = make('pre', { tabIndex: 0, text: lines });
-    const button = make('button', { type: 'button', className: 'quiet', text: 'Copy' });
-    button.setAttribute('aria-label', `Copy: ${title}`);
-    button.addEventListener('click', () => copy(lines, code, button));
-    return make('div', { className: 'card command' }, make('h3', { text: title }), code, button);
-  }));
+  $('commands').replaceChildren(...all[state.client].map(command));
+  const here = location.origin;
+  const source = state.pairs[state.open]?.before;
+  $('uplink-commands').replaceChildren(
+    ...uplinkCommands(here + uplink, here + destination, here + store, source && first(source, '0020000D')).map(command));
+}
+
+function command({ title, lines }) {
+  const code = make('pre', { tabIndex: 0, text: lines });
+  const button = make('button', { type: 'button', className: 'quiet', text: 'Copy' });
+  button.setAttribute('aria-label', `Copy: ${title}`);
+  button.addEventListener('click', () => copy(lines, code, button));
+  return make('div', { className: 'card command' }, make('h3', { text: title }), code, button);
 }
 
 async function copy(text, code, button) {
@@ -281,6 +289,35 @@ async function copy(text, code, button) {
   }
   button.textContent = 'Copied';
   setTimeout(() => { button.textContent = 'Copy'; }, 1500);
+}
+
+// Sending the open study
+
+$('uplink').addEventListener('click', async () => {
+  const study = state.pairs[state.open]?.before;
+  if (!study) return;
+  $('uplink').disabled = true;
+  $('share').hidden = true;
+  try {
+    await send(uplink, first(study, '0020000D'), showJob);
+    await showSent();
+  } catch (error) {
+    $('uplink-state').textContent = `That failed: ${error.message}`;
+  }
+  $('uplink').disabled = false;
+});
+
+function showJob(job) {
+  const refused = job.refused ? `, ${job.refused} refused: not an image or a clip` : '';
+  const failed = job.failed ? `, ${job.failed} failed` : '';
+  $('uplink-state').textContent = `${job.state}: ${job.stored} of ${job.total} stored${refused}${failed}`;
+  $('share').hidden = !job.share?.url;
+  if (job.share?.url) $('share').href = job.share.url;
+}
+
+async function showSent() {
+  const found = await sentStudies(destination);
+  if (found.length) $('sent').replaceChildren(...found.map((cells) => make('tr', {}, ...cells.map((text) => make('td', { text })))));
 }
 
 // Moving through a series

@@ -1,9 +1,10 @@
-// The zoom view. Without it every link still leads to its picture.
+// The zoom view. Without it every link leads to a page of its picture.
 
 const MOST = 8;
 const TAP_MS = 300;
 const RETRIES = 4;
 
+const file = (link) => `${link.href}.jpg`;
 const $ = (id) => document.getElementById(id);
 const links = [...document.querySelectorAll("a.open")];
 const [viewer, stage, large] = [$("viewer"), $("stage"), $("large")];
@@ -63,10 +64,10 @@ function show(index) {
   stage.classList.add("waiting");
   $("trouble").hidden = true;
   large.alt = label;
-  large.src = link.getAttribute("href");
+  large.src = file(link);
   retry(large, () => { $("trouble").hidden = false; });
   $("which").textContent = label;
-  $("keep").href = link.href;
+  $("keep").href = file(link);
   $("keep").download = link.dataset.name;
   $("keep").setAttribute("aria-label", `Save ${label.toLowerCase()}`);
   $("previous").disabled = index === 0;
@@ -77,7 +78,7 @@ function show(index) {
 large.addEventListener("load", () => {
   stage.classList.remove("waiting");
   $("trouble").hidden = true;
-  for (const near of [shown + 1, shown - 1]) if (links[near]) new Image().src = links[near].href;
+  for (const near of [shown + 1, shown - 1]) if (links[near]) new Image().src = file(links[near]);
 });
 
 function open(index) {

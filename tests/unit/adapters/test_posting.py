@@ -9,7 +9,7 @@ from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import MalformedInput, OriginBusy, OriginFailed, OriginTimedOut
 from tests.kit.scripted_origin import origin_on
-from tests.kit.scripted_server import Connection, ScriptedServer
+from tests.kit.scripted_server import Connection, ScriptedServer, until
 
 PIECE = bytes(range(256)) * 256
 PATIENT = ConnectionPolicy(connect_s=5, read_s=20, queue_s=5)
@@ -217,8 +217,7 @@ async def test_who_is_cancelled_breaks_the_request_off() -> None:
 
     async with origin_on(script, PATIENT) as (origin, server):
         posting = asyncio.create_task(post(origin, forever()))
-        while not server.heads:
-            await asyncio.sleep(0.01)
+        await until(lambda: server.heads)
         posting.cancel()
         with pytest.raises(asyncio.CancelledError):
             await posting

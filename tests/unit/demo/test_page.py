@@ -7,13 +7,16 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 
-from gateway.demo.page import MAX_TAGS, Side, demo_routes
+from gateway.demo.page import MAX_TAGS, Destination, Side, demo_routes
 
 ASSETS = sorted(asset.name for asset in files("gateway.demo").joinpath("static").iterdir())
 
 
 def client_of(identified: Side, released: Side, profile: str) -> AsyncClient:
-    application = Starlette(routes=demo_routes(identified, released, profile))
+    destination = Destination(
+        Side("cloud", "/worklists/cloud/dicom-web"), "/worklists/store/dicom-web", "/uplinks/clinic"
+    )
+    application = Starlette(routes=demo_routes(identified, released, profile, destination))
     return AsyncClient(transport=ASGITransport(application), base_url="http://gateway")
 
 
@@ -28,6 +31,13 @@ async def test_the_page_names_both_services_and_the_profile(client: AsyncClient)
     assert 'data-before="/worklists/identified/dicom-web"' in page
     assert 'data-after="/worklists/research/dicom-web"' in page
     assert "<strong>nominal</strong>" in page
+
+
+async def test_the_page_names_the_uplink_and_its_destination(client: AsyncClient) -> None:
+    page = (await client.get("/")).text
+    assert 'data-destination="/worklists/cloud/dicom-web"' in page
+    assert 'data-store="/worklists/store/dicom-web"' in page
+    assert 'data-uplink="/uplinks/clinic"' in page
 
 
 @pytest.mark.parametrize("path", ["/", "/demo/names?tags=00100010", *(f"/demo/{asset}" for asset in ASSETS)])

@@ -60,7 +60,7 @@ def test_a_reference_belongs_to_a_webhook() -> None:
     assert read_contact(phone=PHONE, webhook="sms") == Contact(Kind.PHONE, PHONE, "sms")
 
 
-@pytest.mark.parametrize("reference", ["", "x" * 257, "a\nb", "a\0", "\u200e"])
+@pytest.mark.parametrize("reference", ["", "x" * 257, "a\nb", "a\0", "\u200e", "ü", "a\x7f"])
 def test_what_cannot_be_a_reference_is_refused(reference: str) -> None:
     with pytest.raises(BadRequest, match=r"^share\.reference: "):
         read_contact(reference=reference)

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from gateway.core.errors import NotAcceptable
@@ -77,7 +79,7 @@ def test_quality_decides_the_size_of_a_jpeg() -> None:
 
 @pytest.mark.parametrize("picture", [GREY, COLOUR, ODD])
 def test_a_clip_can_be_played_and_names_nobody(picture: Image.Image) -> None:
-    body = video(iter([picture] * 5), 40)
+    body = video(iter([np.asarray(picture)] * 5), 40)
     assert body[4:8] == b"ftyp"
     assert not [name for name in (b"x264", b"Lavf", b"Lavc") if name in body]
     command = ["ffprobe", "-v", "error", "-count_frames", "-show_entries", "stream=nb_read_frames,r_frame_rate"]
@@ -89,12 +91,12 @@ def test_a_clip_can_be_played_and_names_nobody(picture: Image.Image) -> None:
 def test_without_an_encoder_there_is_no_clip(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(NotAcceptable):
-        video(iter([GREY]), 40)
+        video(iter([np.asarray(GREY)]), 40)
 
 
 def test_a_picture_that_fails_in_mid_clip_ends_the_encoder() -> None:
-    def pictures() -> Iterator[Image.Image]:
-        yield GREY
+    def pictures() -> Iterator[NDArray[np.uint8]]:
+        yield np.asarray(GREY)
         raise ValueError("broken")
 
     with pytest.raises(ValueError, match="broken"):

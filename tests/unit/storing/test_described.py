@@ -10,8 +10,9 @@ import pytest
 from gateway.core.errors import BadRequest, GatewayError, LimitExceeded, MalformedInput
 from gateway.core.wire.multipart import Event
 from gateway.storing.bulkparts import HeldBytes
-from gateway.storing.described import JSON, XML, described
-from tests.kit.described import OCTETS, Part, events, files, metadata, payload
+from gateway.storing.described import described
+from gateway.storing.metadata import JSON, XML
+from tests.kit.described import OCTETS, Part, events, files, in_pieces, metadata, payload
 from tests.kit.encode import JPEG
 
 PIXELS = "7FE00010"
@@ -91,7 +92,7 @@ async def test_pixel_data_pass_while_they_arrive(has_length: bool) -> None:
     arrived = [0]
 
     async def arriving() -> AsyncGenerator[Event, None]:
-        async for event in events(sent, [1000]):
+        async for event in events(in_pieces(sent, [1000])):
             arrived[0] += 1
             yield event
 
@@ -179,6 +180,14 @@ async def test_pixel_data_are_as_large_as_the_metadata_say(length: int) -> None:
     for has_length in (True, False):
         sent = [*metadata([image()]), Part(bytes(length), location="pixels", has_length=has_length)]
         assert "pixel data" in await fault_of(sent) or "length" in await fault_of(sent)
+
+
+@pytest.mark.parametrize(
+    ("inline", "fits"), [("AQIDBAUG", True), ("", True), ("AQIDBAUGBwg=", False), ("/9j/2Q==", False)]
+)
+async def test_pixel_data_in_the_metadata_are_no_exception(inline: str, fits: bool) -> None:
+    (found,) = await files(metadata([told(1, x7FE00010={"vr": "OB", "InlineBinary": inline})]))
+    assert isinstance(found, bytes) is fits
 
 
 async def test_pixel_data_of_unknown_size_are_refused() -> None:
@@ -281,7 +290,7 @@ async def test_what_is_not_read_of_an_object_is_passed_over() -> None:
     parts = [*metadata([frames(2), image("b", 2)]), *[Part(FRAME * 500, "image/jpeg", "pixels")] * 2]
     sent = payload([*parts, Part(bytes(6), location="b")])
     read_whole: list[bytes] = []
-    async for incoming in described(events(sent, [100]), JSON, HeldBytes()):
+    async for incoming in described(events(in_pieces(sent, [100])), JSON, HeldBytes()):
         if incoming.names.instance == "1.2.1":
             await anext(incoming.chunks)
         else:
@@ -313,7 +322,7 @@ async def test_an_xml_document_that_cannot_be_read_is_one_bad_object() -> None:
 async def test_a_bad_object_leaves_the_others_alone_and_is_named() -> None:
     bad = told(2, x00020010={"vr": "UI", "Value": ["1.2.840.10008.1.2.4.50"]})
     found: list[tuple[str, object]] = []
-    async for incoming in described(events(payload(metadata([bad, told(1)]))), JSON, HeldBytes()):
+    async for incoming in described(events([payload(metadata([bad, told(1)]))]), JSON, HeldBytes()):
         try:
             found.append((incoming.names.instance, b"".join([chunk async for chunk in incoming.chunks]) != b""))
         except MalformedInput as fault:

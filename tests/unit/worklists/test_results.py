@@ -147,6 +147,28 @@ async def test_a_result_that_names_its_patient_is_not_there_under_the_final_chec
     assert len(await ask(path, "nominal", archive)) == 2
 
 
+class Obedient(ListingOrigin):
+    """Gives no more than it is asked for, beside UIDs."""
+
+    def _search(self, path: str, pairs: Any) -> list[Json]:
+        asked = {value for name, value in pairs if name == "includefield"}
+        found = super()._search(path, pairs)
+        return [{key: raw for key, raw in one.items() if key in asked or raw["vr"] == "UI"} for one in found]
+
+
+@pytest.mark.parametrize("level", ["series", "instances"])
+async def test_whether_a_result_passes_the_final_check_does_not_depend_on_what_the_client_includes(level: str) -> None:
+    operator = {"vr": "PN", "Value": [{"Alphabetic": "KOWALSKI^ANN"}]}
+    part = {"vr": "CS", "Value": ["KOWALSKI ANN"]}
+    archive = [instance("1", "1", "1", _00081070=operator, _00180015=part)]
+    creator = {"vr": "PN", "Value": [{"Alphabetic": "BAUER^EVA"}]}  # of an attribute that the gateway does not ask for
+    archive.append(instance("2", "1", "1", _00142006=creator, _00180015={"vr": "CS", "Value": ["BAUER EVA"]}))
+    for fields in ("", ",OperatorsName", ",EvaluatorName", ",OperatorsName,EvaluatorName,all"):
+        async with searching(worklist_over(Obedient(archive), profile("strict"))) as client:
+            found = results(await client.get(f"/{level}?includefield=BodyPartExamined{fields}"))
+        assert [one["0020000D"]["Value"] for one in found] == [[RINGS.current.uid("1.2.2")]], fields
+
+
 async def test_a_study_that_names_its_patient_is_not_there_under_the_final_check() -> None:
     text = "name: told\nbased_on: nominal\nfinal_check: true\nattributes:\n  StudyDescription: {action: keep}\n"
     told = parse_profile(text, "told.yaml", profile)

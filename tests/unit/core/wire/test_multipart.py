@@ -512,3 +512,16 @@ def test_a_content_type_is_read(value: str, media_type: str, parameters: dict[st
 def test_nonsense_for_a_content_type_is_refused(value: str) -> None:
     with pytest.raises(MalformedInput):
         parse_content_type(value)
+
+
+def test_what_stands_before_a_fault_is_kept() -> None:
+    reader = MultipartReader(b"x")
+    with pytest.raises(MalformedInput):
+        reader.feed(b"--x\r\n\r\nbody\r\n--x\r\nbroken\r\n\r\n")
+    assert reader.found == [PartStart({}), PartChunk(b"body"), PartEnd()]
+
+
+def test_nothing_is_found_twice_behind_the_end() -> None:
+    reader = MultipartReader(b"x")
+    reader.feed(b"--x\r\n\r\nbody\r\n--x--")
+    assert reader.feed(b"epilogue") == reader.found == []

@@ -1,0 +1,102 @@
+"""What is around all routes: errors as problems, CORS, an end for who has left.
+
+In as few layers as can be: each costs every piece of every body.
+"""
+
+from collections.abc import Awaitable, Sequence
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
+
+from gateway.core.errors import GatewayError
+from gateway.routes.exchange import WhileClientStays
+from gateway.routes.headers import OURS
+from gateway.routes.problems import problem, problem_of_status
+
+ALLOWED_METHODS: Final = ["GET", "HEAD", "OPTIONS", "POST"]
+ALLOWED_HEADERS: Final = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
+EXPOSED_HEADERS: Final = ["Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning"]
+PREFLIGHT_TTL_S: Final = 600
+
+
+class Gateway(Starlette):
+    """The application: routes behind one layer where Starlette has three."""
+
+    def __init__(
+        self, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], cors_origins: tuple[str, ...]
+    ) -> None:
+        super().__init__(routes=routes, lifespan=lifespan)
+        self.router.redirect_slashes = False
+        self._cors_origins = cors_origins
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Return what is called for each request."""
+        return Front(WhileClientStays(self.router), self._cors_origins)
+
+
+class Front:
+    """Makes problems of errors and lets pages of ``cors_origins`` read answers."""
+
+    def __init__(self, app: ASGIApp, cors_origins: tuple[str, ...]) -> None:
+        self._app = app
+        self._cors = CORSMiddleware(
+            app,
+            allow_origins=cors_origins,
+            allow_methods=ALLOWED_METHODS,
+            allow_headers=ALLOWED_HEADERS,
+            expose_headers=EXPOSED_HEADERS,
+            max_age=PREFLIGHT_TTL_S,
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        if scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers:
+            await self._cors.preflight_response(headers)(scope, receive, send)
+            return
+        answer = _Answer(self._cors, headers, send)
+        try:
+            await self._app(scope, receive, answer)
+        except Exception as error:
+            if answer.has_begun:
+                raise
+            await _refusal(error, scope["method"])(scope, receive, answer)
+            if not isinstance(error, GatewayError | HTTPException):
+                raise  # a bug: the server logs it
+
+
+class _Answer:
+    """Sends the messages of one answer; its head with CORS headers."""
+
+    __slots__ = ("_cors", "_request_headers", "_send", "has_begun")
+
+    def __init__(self, cors: CORSMiddleware, request_headers: Headers, send: Send) -> None:
+        self._cors = cors
+        self._request_headers = request_headers
+        self._send = send
+        self.has_begun = False
+
+    def __call__(self, message: Message) -> Awaitable[None]:
+        if message["type"] != "http.response.start":
+            return self._send(message)
+        self.has_begun = True
+        return self._cors.send(message, self._send, self._request_headers)
+
+
+def _refusal(error: Exception, method: str) -> Response:
+    if not isinstance(error, HTTPException):
+        return problem(error if isinstance(error, GatewayError) else GatewayError())
+    if error.status_code != 405:
+        return problem_of_status(error.status_code)
+    methods = {each.strip() for each in (error.headers or {}).get("Allow", "GET").split(",")}
+    allow = {"allow": ", ".join(sorted(methods | {"OPTIONS"}))}
+    return Response(status_code=204, headers=OURS | allow) if method == "OPTIONS" else problem_of_status(405, allow)
