@@ -1,5 +1,6 @@
-"""An origin that is only searched: as many studies as wanted, made up as they are asked for, compact as fast archives
-write them. It reads ``limit`` and ``offset`` and one study's UID, and no other key.
+"""An origin that is only searched: as many studies as wanted, made up as they are asked for, in compact JSON.
+
+It reads ``limit`` and ``offset`` and one study's UID, and no other key.
 
 ``GET /asked`` tells, and forgets, which pages were asked for and how many bytes they had.
 Run: ``python -m benchmarks.listing_origin PORT STUDIES INSTANCES``.

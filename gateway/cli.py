@@ -2,11 +2,13 @@
 
 import errno
 import json
+import logging.config
 import os
 import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterable
+from logging.config import dictConfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ import click
 
 from gateway import __version__
 from gateway.core.errors import ConfigFaults
-from gateway.logs import LEVELS, describe
+from gateway.logs import LEVELS, describe, log_config, log_config
 
 if TYPE_CHECKING:
     from gateway.adapters.profile_files import ProfileFiles
@@ -43,7 +45,8 @@ _PORT = click.option(
 
 
 def main() -> None:
-    """Run the command. An error that is a bug says where it arose, and no value."""
+    """Run the command. An error that is a bug says where it arose, and no value; nor does anything that is logged."""
+    logging.config.dictConfig(log_config("warning"))  # else Python prints what an exception says; servers set their own
     try:
         _commands(prog_name="dicomveil")
     except Exception as error:  # noqa: BLE001 the last stop: the message of an unforeseen error may hold a DICOM value
@@ -303,6 +306,7 @@ def uplink(  # noqa: PLR0913, PLR0917 one for each option
 
     if more:  # not repeated: it may be a contact
         raise click.UsageError("too many arguments; a contact or a PIN is asked for, or read from standard input")
+    dictConfig(log_config(_level("error")))
     wanted = uplinking.Wanted(study, series, share, contact or "", webhook, pin)
     if not uplinking.run(_settings(config, faults_to_stderr=True), name, wanted, wait=not no_wait):
         sys.exit(1)

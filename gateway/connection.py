@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Final
 
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 log = logging.getLogger("dicomveil.connection")
@@ -67,6 +68,16 @@ class ClientConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request head is too large.")
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a request's body; one that nothing waits before is handed on as it is, not copied twice."""
+        cycle = self.cycle
+        if cycle.body or cycle.response_complete or len(body) <= HIGH_WATER_LIMIT:
+            super().on_body(body)
+            return
+        cycle.body = body  # type: ignore[assignment] # it is only measured, made bytes of, and replaced
+        self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_begin(self) -> None:
         """Begin to count a head."""

@@ -32,9 +32,10 @@ class Batch(Sequence[Frame]):
         """Read a frame."""
         if isinstance(index, slice):
             return [self[at] for at in range(*index.indices(len(self)))]
-        frame, start = self.frames[index], self.offsets[index]
+        at = range(len(self))[index]
+        frame, start = self.frames[at], self.offsets[at]
         with open(self.path, "rb", buffering=0) as file:  # noqa: PTH123 - no path of a folder
-            return replace(frame, data=os.pread(file.fileno(), self.offsets[index + 1] - start, start))
+            return replace(frame, data=os.pread(file.fileno(), self.offsets[at + 1] - start, start))
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def joined(parts: Sequence[bytes]) -> bytes:
     """Join clips that were encoded alike. Raises NotAcceptable where it cannot."""
     with ExitStack() as stack:
         files = [stack.enter_context(_held(part)) for part in parts]
-        named = "".join(f"file '{_path(file)}'\n" for file in files)
+        named = "".join(f"file 'file:{_path(file)}'\n" for file in files)
         source = ["-f", "concat", "-safe", "0", "-protocol_whitelist", "file,pipe", "-i", "pipe:0", "-c", "copy"]
         return _clip([*source, *WRAPPING], [named.encode()], *files)
 

@@ -19,7 +19,9 @@ from gateway.routes.exchange import WhileClientStays
 from gateway.routes.headers import OURS
 from gateway.routes.problems import problem, problem_of_status
 
-ALLOWED_METHODS: Final = ["GET", "HEAD", "OPTIONS", "POST"]
+READING: Final = ["GET", "HEAD", "OPTIONS"]
+NOT_FOR_PAGES: Final = ("/uplinks/", "/shares/")
+"""No page of another site has a part in these: one call there sends a study to whoever it names."""
 ALLOWED_HEADERS: Final = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
 EXPOSED_HEADERS: Final = ["Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning"]
 PREFLIGHT_TTL_S: Final = 600
@@ -48,7 +50,9 @@ class Front:
         self._cors = CORSMiddleware(
             app,
             allow_origins=cors_origins,
-            allow_methods=ALLOWED_METHODS,
+            allow_methods=READING
+            if "*" in cors_origins
+            else [*READING, "POST"],  # to store is for pages that are named
             allow_headers=ALLOWED_HEADERS,
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_TTL_S,
@@ -60,10 +64,12 @@ class Front:
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        if scope["method"] == "OPTIONS" and "origin" in headers and "access-control-request-method" in headers:
-            await self._cors.preflight_response(headers)(scope, receive, send)
+        cors = None if scope["path"].startswith(NOT_FOR_PAGES) else self._cors
+        is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
+        if cors is not None and is_preflight and "origin" in headers:
+            await cors.preflight_response(headers)(scope, receive, send)
             return
-        answer = _Answer(self._cors, headers, send)
+        answer = _Answer(cors, headers, send)
         try:
             await self._app(scope, receive, answer)
         except Exception as error:
@@ -75,11 +81,11 @@ class Front:
 
 
 class _Answer:
-    """Sends the messages of one answer; its head with CORS headers."""
+    """Sends the messages of one answer; its head with CORS headers, where there are any."""
 
     __slots__ = ("_cors", "_request_headers", "_send", "has_begun")
 
-    def __init__(self, cors: CORSMiddleware, request_headers: Headers, send: Send) -> None:
+    def __init__(self, cors: CORSMiddleware | None, request_headers: Headers, send: Send) -> None:
         self._cors = cors
         self._request_headers = request_headers
         self._send = send
@@ -89,6 +95,8 @@ class _Answer:
         if message["type"] != "http.response.start":
             return self._send(message)
         self.has_begun = True
+        if self._cors is None:
+            return self._send(message)
         return self._cors.send(message, self._send, self._request_headers)
 
 

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from functools import cache
 from typing import Final
 
 from starlette.requests import Request
@@ -51,8 +52,7 @@ class Wanted:
     """
 
     def __init__(self, request: Request, types: Sequence[str], *, alone: bool) -> None:
-        offers = [Offer(one, multipart=True) for one in types] + [Offer(one) for one in types if alone]
-        choices = ranked(request, offers)
+        choices = ranked(request, _offers(tuple(types), alone=alone))
         named = {choice.offer.media_type for choice in choices}
         self.takes_octets = OCTETS in named
         # Who takes octets takes what stands in for them: some frames exist in their compressed form only.
@@ -145,6 +145,12 @@ def frame_numbers(listed: str) -> list[int]:
     ):
         raise BadRequest("frames are numbers from 1, separated by commas")
     return [int(part) for part in parts]
+
+
+@cache
+def _offers(types: tuple[str, ...], *, alone: bool) -> tuple[Offer, ...]:
+    """Return what there is of some types; the same few all the time."""
+    return tuple([Offer(one, multipart=True) for one in types] + [Offer(one) for one in types if alone])
 
 
 def _cleaner(engine: Engine | Passing, start: PartStart) -> CodestreamCleaner | None:

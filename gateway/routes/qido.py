@@ -44,6 +44,9 @@ class Form:
     end: bytes
 
 
+IN_JSON = Form(JSON, encode, b"[", b",", b"]")
+
+
 class SearchService:
     """Answers searches of one worklist."""
 
@@ -68,7 +71,7 @@ class SearchService:
         search = parse_search(request.query_params.multi_items(), level)
         scope = await self._scope(request)
         base = self._links.service(request, self._worklist)
-        form = _xml() if offer.media_type == XML else _json(JSON)
+        form = _xml() if offer.media_type == XML else IN_JSON
         page = Page([])
         if not never_matches(search, self._worklist.decide):
             found = candidates(self._worklist, search, scope)
@@ -116,10 +119,6 @@ def _link(base: str, level: Level) -> Callable[[dict[str, bytes]], None]:
         result[_RETRIEVE_URL] = msgspec.json.encode({"vr": "UR", "Value": [url]})
 
     return link
-
-
-def _json(media_type: str) -> Form:
-    return Form(media_type, encode, b"[", b",", b"]")
 
 
 def _xml() -> Form:

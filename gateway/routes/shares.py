@@ -24,7 +24,7 @@ from gateway.routes.links import Links
 from gateway.routes.problems import problem
 from gateway.routes.share_pictures import SharePictures
 from gateway.sharing.misses import PAUSE_S, Misses
-from gateway.sharing.model import Standing
+from gateway.sharing.model import Standing, digest_of
 from gateway.sharing.pages import ASSETS, Pages, asset
 from gateway.sharing.pins import wait_s
 from gateway.sharing.ranges import byte_range
@@ -95,7 +95,7 @@ class ShareSite:
                 share = await self._sharing.find(request.path_params["token"])
                 if share is not None:
                     return Private(await endpoint(request, share))
-                self._misses.count(client)
+                self._misses.count(client, digest_of(request.path_params["token"]))
             except NotReleased:
                 pass
             except GatewayError as fault:

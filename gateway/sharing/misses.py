@@ -6,26 +6,31 @@ from typing import Final
 from cachetools import TTLCache
 
 MAX_MISSES: Final = 30
-"""More than a mail program that opens an old link with all its pictures, far less than a search."""
+"""More than the people behind one address who open links that have ended, far less than a search."""
 PAUSE_S: Final = 60
 MAX_CLIENTS: Final = 10_000
 """About 2 MB; when there are more, those that are longest there begin anew."""
+MAX_SEEN: Final = 20_000
+"""Links that do not work and who asked for them: about 4 MB."""
 
 
 class Misses:
-    """Counts per address, an IPv6 network of a customer (/64) as one."""
+    """Counts links per address, an IPv6 network of a customer (/64) as one; all of an old page is one link."""
 
     def __init__(self) -> None:
         self._counts: TTLCache[str, int] = TTLCache(MAX_CLIENTS, PAUSE_S)
+        self._seen: TTLCache[tuple[str, bytes], bool] = TTLCache(MAX_SEEN, PAUSE_S)
 
     def is_out(self, address: str) -> bool:
         """Say whether a client has to pause."""
         return self._counts.get(_client(address), 0) >= MAX_MISSES
 
-    def count(self, address: str) -> None:
-        """Count one more; the pause begins with the last."""
+    def count(self, address: str, digest: bytes) -> None:
+        """Count a link by its digest; the pause begins with the last."""
         client = _client(address)
-        self._counts[client] = self._counts.get(client, 0) + 1
+        if (client, digest) not in self._seen:
+            self._seen[client, digest] = True
+            self._counts[client] = self._counts.get(client, 0) + 1
 
 
 def _client(address: str) -> str:

@@ -141,7 +141,7 @@ class _Request:
             found = describe(elements)
             missing = self._missing(found)
         except (MalformedInput, LimitExceeded) as fault:
-            self._spent |= uris_of(elements) - self._owners.keys()
+            self._spent |= uris_of(elements)
             return _broken(fault, names)
         pending = _Pending(found, names, missing)
         if not missing:

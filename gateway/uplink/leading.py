@@ -13,7 +13,7 @@ from typing import Final, Protocol
 
 from gateway.core.errors import StateFailed
 from gateway.uplink.model import JobStore
-from gateway.uplink.stages import FIRST, Stages
+from gateway.uplink.stages import FIRST
 
 __all__ = ["Leader"]
 
@@ -50,10 +50,26 @@ class Runner(Protocol):
         """Stop; what is under way goes on at the next start."""
 
 
+class Work(Protocol):
+    """What jobs are made of (``Stages``)."""
+
+    async def run(self, job_id: str, stage: str) -> str:
+        """Run one stage and return the next."""
+
+    def cancel(self, job_id: str) -> None:
+        """End a job at once, if it runs here."""
+
+    def is_waiting(self, job_id: str) -> bool:
+        """Say whether a job pauses, so that it is in nobody's way."""
+
+    async def tidy(self) -> None:
+        """Forget what is left over."""
+
+
 class Leader:
     """Leads from ``open`` to ``close``, whenever it is its turn. ``wake`` when there is something new."""
 
-    def __init__(self, store: JobStore, stages: Stages, leadership: Leadership, runner: Callable[[], Runner]) -> None:
+    def __init__(self, store: JobStore, stages: Work, leadership: Leadership, runner: Callable[[], Runner]) -> None:
         self._store = store
         self._stages = stages
         self._leadership = leadership

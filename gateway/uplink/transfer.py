@@ -7,17 +7,17 @@ told apart, since it is no DICOM or broken at its head, is asked for by itself.
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from gateway.core.errors import NotReleased, NotTaken, OriginBusy, OriginFailed
+from gateway.core.errors import NotReleased, NotTaken, OriginFailed
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.metadata import text
 from gateway.ports import OriginServer
-from gateway.storing.model import OUT_OF_RESOURCES, Kind, Outcome
+from gateway.storing.model import Incoming, Kind, Outcome
 from gateway.storing.sender import send
 from gateway.uplink.model import Asked, Fate, JobStore
 from gateway.uplink.source import Pull, list_instances, pulled, pulls_for, singly
@@ -30,7 +30,6 @@ log = logging.getLogger("dicomveil.uplink")
 
 MAX_TRIES: Final = 5
 """How often an instance is tried that the origin does not give, or the destination does not take."""
-FULL_RETRY_S: Final = 60
 NOTED_AT_ONCE: Final = 64
 NOTED_EACH_S: Final = 0.5
 _FATES: Final = {
@@ -75,28 +74,25 @@ class Transfer:
         return singly(one for uid, one in there.items() if uid in left)
 
     async def _bring(self, pulls: Sequence[Pull]) -> None:
-        """Pull and send, and note what became of each object as soon as that is certain."""
+        """Pull and send, and note what became of each object as soon as that is certain.
+
+        A fault that is of all ends the pulling, and is raised once it is known what became of those that were sent.
+        """
         notes = _Notes(self.store, self.job)
-        objects = pulled(self.origin, pulls)
+        faults: list[OriginFailed] = []
+        objects = _until(faults, pulled(self.origin, pulls))
         sending = send(self.destination, self.engine, objects, path_study=self.asked.study)
         try:
             async with aclosing(objects), aclosing(sending):
                 async for outcome in sending:
                     if outcome.kind is Kind.FAILED:
-                        self._failed(outcome)
+                        faults += _faults_of_all(outcome)
                     elif outcome.source.instance:
                         await notes.add(self.engine.uid(outcome.source.instance), _FATES[outcome.kind])
         finally:
             await notes.write()
-
-    def _failed(self, outcome: Outcome) -> None:
-        """Go on with others after a fault of one object; raise one that is of all."""
-        if isinstance(outcome.fault, NotTaken) and outcome.reason != OUT_OF_RESOURCES:
-            log.warning("an instance was not taken: %04X, %s", outcome.reason or 0, outcome.fault)
-        elif isinstance(outcome.fault, OriginFailed):
-            raise outcome.fault
-        elif outcome.reason == OUT_OF_RESOURCES:
-            raise OriginBusy("the destination has no room for an instance", FULL_RETRY_S)
+        if faults:
+            raise faults[0]
 
     async def _give_up(self) -> bool:
         """Count a try of what is left, and give up what was tried often enough."""
@@ -121,6 +117,23 @@ class Transfer:
                 if uid in left:
                     found[uid] = Fate.STORED
         return found
+
+
+async def _until(faults: list[OriginFailed], objects: AsyncGenerator[Incoming, None]) -> AsyncGenerator[Incoming, None]:
+    """Yield objects until there is a fault."""
+    async with aclosing(objects):
+        async for one in objects:
+            if faults:
+                return
+            yield one
+
+
+def _faults_of_all(outcome: Outcome) -> list[OriginFailed]:
+    """Return the fault that keeps the others from being stored, too; none where it is the object's own."""
+    if isinstance(outcome.fault, OriginFailed) and not isinstance(outcome.fault, NotTaken):
+        return [outcome.fault]
+    log.warning("an instance was not taken: %04X", outcome.reason or 0)
+    return []
 
 
 class _Notes:

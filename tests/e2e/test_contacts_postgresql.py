@@ -48,7 +48,7 @@ async def test_what_one_replica_keeps_another_finds_and_wipes(server: str) -> No
     assert await second.get("ward", "job") is None
     await second.wipe("job")
     assert await first.get("clinic", "job") is None
-    assert await ask(server, "SELECT count(*) FROM contacts") == ["0"]
+    assert await ask(server, "SELECT count(*) FROM contacts WHERE job = 'job'") == ["0"]
     for each in (first, second):
         await each.aclose()
 
@@ -56,17 +56,22 @@ async def test_what_one_replica_keeps_another_finds_and_wipes(server: str) -> No
 async def test_no_file_of_the_server_ever_holds_a_contact(server: str) -> None:
     contacts = replica(server)
     await contacts.start()
+    folder = Path((await ask(server, "SHOW data_directory"))[0])
+    before = stored(folder)
     for number, contact in enumerate((MAIL, Contact(Kind.PHONE, PHONE), Contact(Kind.REFERENCE, REFERENCE, "sms"))):
         await contacts.put("clinic", f"job-{number}", contact)
     await contacts.wipe("job-1")
     await ask(server, "CHECKPOINT")
-    folder = Path((await ask(server, "SHOW data_directory"))[0])
-    files = stored(folder)
+    files = {path: content for path, content in stored(folder).items() if content != before.get(path)}
     assert any(b"job-0" in content for content in files.values())  # the test reads what was written
     assert {path: hits for path, content in files.items() if (hits := traces(content, EMAIL, PHONE, REFERENCE))} == {}
     await contacts.aclose()
 
 
 def stored(folder: Path) -> dict[Path, bytes]:
-    """Read the database's files, its log of transactions among them, and what the server has printed."""
-    return {path: path.read_bytes() for path in folder.parent.rglob("*") if path.is_file() and path.name != "password"}
+    """Read the database's files, its log of transactions among them, and what the server has printed; less zeros."""
+    return {
+        path: path.read_bytes().replace(bytes(256), b"")
+        for path in folder.parent.rglob("*")
+        if path.is_file() and path.name != "password"
+    }

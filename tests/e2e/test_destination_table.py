@@ -10,7 +10,7 @@ from typing import Any, Final
 import httpx
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
+from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
 from gateway.storing.metadata import JSON, XML
@@ -62,9 +62,9 @@ def cell(element: dict[str, Any]) -> str:
     return str(value)
 
 
-def said(number: int, way: int) -> Dataset:
-    known = {"PatientBirthDate": "19700131", "PatientSex": "M", "StudyDate": "20261122"}
-    found = image(ramp(16, 16), SpecificCharacterSet="ISO_IR 192", **known)
+def said(number: int, way: int) -> FileDataset:
+    found = image(ramp(16, 16), SpecificCharacterSet="ISO_IR 192", PatientBirthDate="19700131", PatientSex="M")
+    found.StudyDate = "20261122"
     for keyword, value in SAID[number].items():
         setattr(found, keyword, value or "")
         if value is None:

@@ -74,6 +74,8 @@ def test_every_instance_arrives_exactly_once_wherever_the_gateway_is_killed(stag
         stage.gateway.start()
         found = ended(stage.gateway.base + path)
         there = stage.arrived()
+        new = [change for change in changes(stage.destination) if change["ChangeType"] == "NewInstance"]
+        assert len(new) == INSTANCES
         rows.append((number + 1, point, killed_at, len(there), found["state"], found["stored"]))
         assert Counter(there) == Counter(released(stage.uids)), rows[-1]
         assert (found["state"], found["total"], found["stored"], found["failed"]) == ("done", INSTANCES, INSTANCES, 0)
@@ -81,8 +83,6 @@ def test_every_instance_arrives_exactly_once_wherever_the_gateway_is_killed(stag
     for number, point, killed_at, there_now, state, stored in rows:
         print(f"{number:2} {point:24} {killed_at:11} {there_now:11}  {state:5} {stored:7}")
     assert len({killed_at for _, _, killed_at, _, _, _ in rows}) > POINTS / 4, "nothing happens where it was killed"
-    new = [change for change in changes(stage.destination) if change["ChangeType"] == "NewInstance"]
-    assert len(new) == POINTS * INSTANCES
 
 
 def wait_for(stage: Stage, chance: random.Random, *, by_time: bool) -> str:

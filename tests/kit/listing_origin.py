@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,8 +16,18 @@ Json = dict[str, Any]
 UIDS = {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
 
 
-@dataclass(slots=True)
-class ListingOrigin:
+class NeverStoredTo:
+    """The half of an origin that no search may ever reach."""
+
+    def post(
+        self, path: str, content_type: str, body: AsyncIterator[bytes | memoryview], accept: str = "*/*"
+    ) -> AbstractAsyncContextManager[OriginAnswer]:
+        """Fail."""
+        raise AssertionError("a search stores nothing")
+
+
+@dataclass
+class ListingOrigin(NeverStoredTo):
     """``instances`` are data sets of the JSON Model with all that is known of each.
 
     ``order`` sorts what is found, by hidden values too; ``asked`` holds path and query of every request, ``sent`` how

@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -24,6 +24,7 @@ from gateway.connection import ClientConnection
 from gateway.core.errors import RefusedByProfile
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
+from gateway.ports import OriginServer
 from gateway.rendering.pool import Renderers
 from gateway.routes.exchange import WhileClientStays
 from gateway.routes.links import Links
@@ -103,8 +104,9 @@ async def share_site(
     url: URL | None = None,
     public_url: str | None = None,
     trusted: tuple[IPv4Network | IPv6Network, ...] = (ip_network("10.9.0.0/16"),),
+    store: Callable[[Path], OriginServer] | None = None,
 ) -> AsyncIterator[Site]:
-    """Write de-identified copies into a folder and run the website over it."""
+    """Write de-identified copies into a folder and run the website over it, or over what ``store`` makes of it."""
     (folder / "cloud").mkdir(parents=True)
     paths = [folder / "cloud" / f"{number}.dcm" for number, _ in enumerate(objects)]
     copies = []
@@ -129,8 +131,9 @@ async def share_site(
         async with site.asks() as site.client:
             yield site
     finally:
-        for each in (origin, releases, shares):
+        for each in (releases, shares):
             await each.aclose()
+        await origin.aclose()
 
 
 @dataclass(slots=True)

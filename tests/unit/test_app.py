@@ -72,6 +72,33 @@ async def test_what_writes_is_not(tmp_path: Path, method: str) -> None:
     assert answer.status == 400
 
 
+async def test_a_page_that_is_named_may_store(tmp_path: Path) -> None:
+    async with over(Archive([ONE]), tmp_path, cors={"origins": [PAGE]}) as gateway:
+        asked = [
+            await gateway.ask(STUDIES, None, "OPTIONS", Origin=origin, Access_Control_Request_Method="POST")
+            for origin in (PAGE, "https://evil.example")
+        ]
+    assert [answer.status for answer in asked] == [200, 400]
+
+
+@pytest.mark.parametrize("path", ["/uplinks/clinic", "/uplinks/clinic/jobs/x", "/shares/x/", "/shares/x/i/1.jpg"])
+@pytest.mark.parametrize("origins", [["*"], [PAGE]])
+async def test_no_page_may_call_an_uplink_or_read_a_share(tmp_path: Path, path: str, origins: list[str]) -> None:
+    async with over(Archive([ONE]), tmp_path, cors={"origins": origins}) as gateway:
+        for method in ("GET", "POST", "DELETE"):
+            asked = await gateway.ask(
+                path,
+                None,
+                "OPTIONS",
+                Origin=PAGE,
+                Access_Control_Request_Method=method,
+                Access_Control_Request_Headers="content-type",
+            )
+            called = await gateway.ask(path, None, method, Origin=PAGE)
+            for answer in (asked, called):
+                assert not [name for name in answer.headers if name.startswith("access-control")]
+
+
 async def test_only_pages_that_are_named_may_read_answers(tmp_path: Path) -> None:
     async with over(Archive([ONE]), tmp_path, cors={"origins": [PAGE]}) as gateway:
         ours = await gateway.ask(STUDIES, Origin=PAGE)

@@ -1,7 +1,9 @@
 """What a client may not do to its connection, tried over real sockets: a head without an end, an answer not taken."""
 
 import asyncio
+import hashlib
 import logging
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -151,3 +153,42 @@ async def test_the_limit_counts_anew_for_each_request() -> None:
             writer.write(b"\r\n\r\n")
             assert (await reader.readline()).rstrip() == WHOLE
             await reader.readuntil(b"\r\n0\r\n\r\n")
+
+
+@pytest.mark.parametrize("coding", ["length", "chunked"])
+async def test_a_body_arrives_whole_however_fast_it_is_read(coding: str) -> None:
+    sent = random.Random(7).randbytes(3 << 20)
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        found = hashlib.sha256()
+        turns, more = 0, True
+        while more:
+            message = await receive()
+            assert type(message["body"]) is bytes
+            found.update(message["body"])
+            more, turns = message["more_body"], turns + 1
+            await asyncio.sleep(0.002 if turns % 3 else 0)
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": found.digest()})
+
+    async with serving(reads) as (_, reader, writer):
+        for _ in range(2):
+            if coding == "length":
+                writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(sent) + sent)
+            else:
+                writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+                for at in range(0, len(sent), 100_000):
+                    piece = sent[at : at + 100_000]
+                    writer.write(b"%x\r\n%b\r\n" % (len(piece), piece))
+                writer.write(b"0\r\n\r\n")
+            await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+            assert (await reader.readuntil(b"\r\n0\r\n\r\n")).partition(b"\r\n")[2][:32] == hashlib.sha256(
+                sent
+            ).digest()
+
+
+async def test_a_body_that_nobody_reads_is_passed_over() -> None:
+    async with serving(small) as (_, reader, writer):
+        for _ in range(2):
+            writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (2 << 20) + bytes(2 << 20))
+            assert b"all of it" in await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 20)

@@ -78,3 +78,24 @@ def test_our_own_messages_follow_the_level(level: str) -> None:
 
 def test_no_level_prints_requests() -> None:
     assert "trace" not in LEVELS
+
+
+def test_no_command_prints_what_an_exception_says() -> None:
+    program = f"""
+import logging, sys
+from gateway import cli
+
+@cli._commands.command()
+def fail():
+    try:
+        raise ValueError({CANARY!r})
+    except ValueError:
+        logging.getLogger("dicomveil.any").exception("it broke")
+
+sys.argv = ["dicomveil", "fail"]
+cli.main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert "it broke" in done.stderr
+    assert "ValueError" in done.stderr
+    assert CANARY not in done.stderr + done.stdout

@@ -150,10 +150,18 @@ _PLACES = (
 SUBJECT_TAGS: Final[Mapping[int, Kind]] = MappingProxyType(
     dict.fromkeys(_NAMES, Kind.NAME) | dict.fromkeys(_IDENTIFIERS, Kind.IDENTIFIER) | dict.fromkeys(_PLACES, Kind.PLACE)
 )
-# Code Value, Code Meaning, Long Code Value inside these sequences.
+# Code Value, Code Meaning, Long Code Value inside these sequences; in some only where they stand in a wrong place.
 _CODES = frozenset({0x00080100, 0x00080104, 0x00080119})
 _CODED = {
+    0x00080051: Kind.PLACE,  # Issuer of Accession Number Sequence
     0x00080082: Kind.PLACE,  # Institution Code Sequence
+    0x00080096: Kind.NAME,  # Referring Physician Identification Sequence
+    0x0008009D: Kind.NAME,  # Consulting Physician Identification Sequence
+    0x00081049: Kind.NAME,  # Physician(s) of Record Identification Sequence
+    0x00081052: Kind.NAME,  # Performing Physician Identification Sequence
+    0x00081062: Kind.NAME,  # Physician(s) Reading Study Identification Sequence
+    0x00081072: Kind.NAME,  # Operator Identification Sequence
+    0x00321031: Kind.NAME,  # Requesting Physician Identification Sequence
     0x00401101: Kind.NAME,  # Person Identification Code Sequence
     0x00404025: Kind.PLACE,  # Scheduled Station Name Code Sequence
     0x00404027: Kind.PLACE,  # Scheduled Station Geographic Location Code Sequence

@@ -458,12 +458,10 @@ class DataSetWalker:
         return False
 
     @staticmethod
-    def _reserved(
-        buf: bytes, pos: int, end: int, table: Table, creators: dict[int, Table], *, closed: bool
-    ) -> int:
+    def _reserved(buf: bytes, pos: int, end: int, table: Table, creators: dict[int, Table], *, closed: bool) -> int:
         """Return group and block of a private creator; who reserves what in its group is known from now on."""
         group, element = table.encoding.tags.unpack_from(buf, pos)
-        number = group << 8 | element & 0xFF
+        number: int = group << 8 | element & 0xFF
         if number not in creators:
             creators.update(reserved(buf, pos, end, table, closed=closed))
         return number

@@ -1,6 +1,7 @@
 """One profile and one domain, ready to rewrite any number of objects: plans and tables are made once and kept."""
 
 from collections.abc import Mapping
+from functools import cached_property
 
 from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action, Profile
@@ -145,7 +146,11 @@ class Engine:
 
     def frame_cleaner(self, media_type: str, transfer_syntax: str) -> CodestreamCleaner | None:
         """Return what overwrites the metadata inside a frame or bulk data; None where there is no room for any."""
-        return cleaner_of_media_type(media_type, transfer_syntax, keeps_icc=self.keeps(ICC_PROFILE))
+        return cleaner_of_media_type(media_type, transfer_syntax, keeps_icc=self._keeps_icc)
+
+    @cached_property
+    def _keeps_icc(self) -> bool:
+        return self.keeps(ICC_PROFILE)
 
     @property
     def maps_patients(self) -> bool:

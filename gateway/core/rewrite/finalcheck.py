@@ -12,7 +12,7 @@ read value by value. Bytes that were searched before for the same person are kno
 """
 
 import struct
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
@@ -25,7 +25,6 @@ from gateway.core.rewrite.search import UidSearch, like_uids
 from gateway.core.rewrite.told import Facts, Told
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
-from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.standard.vr import VRS
 from gateway.core.wire import charset
 from gateway.core.wire.elements import ITEM, Encoding, elements
@@ -34,8 +33,8 @@ from gateway.core.wire.jsonelement import Elements, text
 MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
 LONG_PIECE_BYTES = 4_096
-MIN_UID = 12
-"""A shorter UID is no more than a version number; a longer one than PS3.5 Section 9.1 allows is none."""
+MIN_UID, MAX_UID = 12, 256
+"""A shorter UID is no more than a version number; some are longer than PS3.5 Section 9.1 allows, up to a bound."""
 _WIDE_UIDS = (b"0\0.", b"1\0.", b"2\0.")
 """How UIDs begin in UTF-16, in both orders of bytes."""
 MAX_NAMED_PATHS = 8
@@ -119,7 +118,7 @@ class FinalCheck:
                 released.update(kept[one])
             else:
                 is_kept = self._is_kept(one, plan)
-                values = tuple(uid.encode() for uid in one.values if MIN_UID <= len(uid) <= MAX_UID_LENGTH)
+                values = tuple(uid.encode() for uid in one.values if MIN_UID <= len(uid) <= MAX_UID)
                 remembered = kept if is_kept else wanted
                 if len(remembered) >= MAX_DECIDED:
                     remembered.clear()
@@ -167,7 +166,9 @@ class ObjectCheck:
         cleared = self._known.clean
         parts = [part for piece in searched for part in ([piece] if piece in cleared else _cut(piece, encoding))]
         if found and self._is_suspicious(parts, _as_it_is, encoding.tag(ITEM)):
-            self._judge(self._verdict().data_set(b"".join(found), encoding), searched, _as_it_is)
+            is_told = self._search.finds(b"\n".join(cleared[piece] for piece in searched if piece in cleared))
+            dubious = found if is_told else [piece for piece in found if piece not in cleared]
+            self._judge(self._verdict().data_set(b"".join(dubious), encoding), searched, _as_it_is)
 
     def elements(self, elements: Elements) -> None:
         """Search a data set of the JSON Model."""

@@ -155,7 +155,7 @@ def reserved(buf: bytes, start: int, end: int, table: Table, *, closed: bool) ->
         pass
     found = group.blocks | {number: table.block(number, "") for number in group.undecided}
     looked = last + LOOKED_BYTES
-    if 0 <= last and looked <= end and looked - start <= MAX_GROUP_BYTES:
+    if last >= 0 and looked <= end and looked - start <= MAX_GROUP_BYTES:
         if len(table.groups) >= MAX_GROUPS:
             table.groups.clear()
         table.groups[first] = buf[start:looked], found

@@ -166,7 +166,7 @@ class MetadataRewriter:
         return out
 
     def _run(self, elements: Elements, run: Run, whole: Whole, spot: Spot) -> dict[str, bytes]:
-        """Rewrite what an object shares with others; it is remembered unless some of it differs from object to object."""
+        """Rewrite what objects share; it is remembered unless some of it becomes another in each of them."""
         known = spot.runs.get(run.text)
         if known is None:
             known = spot.personal_runs.get(run.text)
@@ -177,9 +177,7 @@ class MetadataRewriter:
                 spot.remember_run(run.text, known, is_personal=whole.personal != before)
         return known
 
-    def _members(
-        self, elements: Elements, members: Elements, whole: Whole, spot: Spot, depth: int
-    ) -> dict[str, bytes]:
+    def _members(self, elements: Elements, members: Elements, whole: Whole, spot: Spot, depth: int) -> dict[str, bytes]:
         """Rewrite members of a data set one by one."""
         out = {}
         removed, known, personal = spot.removed, spot.known, spot.personal

@@ -2,7 +2,7 @@
 
 The objects of a series repeat most of their heads, and what is made of equal bytes for the same patient, subject and
 character set is equal: a run met again costs one comparison. Elements that were seen to differ stand between the runs,
-as do those that are not decided by their bytes alone. The first object is only walked, the second remembers.
+as do those that are not decided by their bytes alone. The first object may only be walked, the second remembers.
 """
 
 import struct
@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.rewrite.head import SOP_INSTANCE
 from gateway.core.rewrite.tables import (
     CODES,
     CREATOR,
@@ -59,12 +60,25 @@ class Runs:
     varying: set[bytes] = field(default_factory=set)
 
 
-def walk_root(walker: "DataSetWalker", buf: bytes, pos: int, table: Table, out: "list[Piece]", *, closed: bool) -> int:
-    """Do what the walker's ``walk`` does with the rest of the bytes, at the root and with the help of known runs."""
+def walk_root(  # noqa: PLR0913 - what ``walk`` takes
+    walker: "DataSetWalker",
+    buf: bytes,
+    pos: int,
+    table: Table,
+    out: "list[Piece]",
+    *,
+    closed: bool,
+    at_once: bool,
+) -> int:
+    """Do what the walker's ``walk`` does with the rest of the bytes, at the root and with the help of known runs.
+
+    ``at_once``: the first object remembers its runs already, so that what leaves is cut alike in all objects.
+    """
     runs = walker.shared.runs.get(table)
     if runs is None:
-        walker.shared.runs[table] = Runs()
-        return walker.walk(buf, pos, len(buf), table, out, closed=closed)
+        runs = walker.shared.runs[table] = Runs()
+        if not at_once:
+            return walker.walk(buf, pos, len(buf), table, out, closed=closed)
     known, width, size = runs.known, table.encoding.width, len(buf)
     while pos < size:
         run = known.get(buf[pos : pos + width])
@@ -90,7 +104,7 @@ def walk_root(walker: "DataSetWalker", buf: bytes, pos: int, table: Table, out: 
     return pos
 
 
-def _learn(  # noqa: PLR0913 - what ``walk`` takes, and where to remember it
+def _learn(
     walker: "DataSetWalker", buf: bytes, pos: int, end: int, table: Table, runs: Runs, *, is_private: bool
 ) -> bytes:
     """Walk a run, remember it and return what leaves."""
@@ -112,7 +126,7 @@ def _next(buf: bytes, pos: int, table: Table, runs: Runs) -> tuple[int, int, boo
 
     The position is ``pos`` itself where the walk has to say what comes.
     """
-    start, width, first = pos, table.encoding.width, -1
+    start, width, first, instance = pos, table.encoding.width, -1, table.encoding.tag(SOP_INSTANCE)
     old = runs.known.get(buf[pos : pos + width])
     while pos - start < RUN_BYTES:
         key = buf[pos : pos + width]
@@ -120,7 +134,7 @@ def _next(buf: bytes, pos: int, table: Table, runs: Runs) -> tuple[int, int, boo
         if not after:
             break
         code = table.operations[key] >> 2
-        is_alone = key in runs.varying or code in _ALONE or after - pos > RUN_BYTES
+        is_alone = key in runs.varying or code in _ALONE or after - pos > RUN_BYTES or key[:4] == instance
         if old and pos - start < len(old.raw) and not old.raw.startswith(buf[pos:after], pos - start):
             if len(runs.varying) < MAX_VARYING:
                 runs.varying.add(key)

@@ -256,7 +256,8 @@ class DataSetRewriter:
         walker, tables = self._walker, self._layout.tables if self._layout else ()
         walker.begin(self._base)
         try:
-            after = walk_root(walker, buf, pos, tables[self._stage], out, closed=whole)
+            table, at_once = tables[self._stage], self._check is not None
+            after = walk_root(walker, buf, pos, table, out, closed=whole, at_once=at_once)
         except Short as short:
             out.append(buf[walker.run : walker.pos])
             if short.upto:

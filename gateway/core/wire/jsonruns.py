@@ -7,6 +7,7 @@ An object that does not fit is parsed as if nothing were known.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Final
 
 import msgspec
@@ -106,9 +107,10 @@ class Splitter:
         inner = text.strip(_SPACE)
         if not inner:
             return {}
-        if not inner.endswith(b","):
+        found = self._decode(b"{%b}" % inner[:-1]) if inner.endswith(b",") else {}
+        if not found:
             raise MalformedInput("not a JSON object")
-        return self._decode(b"{%b}" % inner[:-1])
+        return found
 
     def _common(self, before: bytes, piece: bytes) -> Iterator[Run]:
         """Yield the runs of two objects, of which ``decode`` has taken both."""
@@ -145,4 +147,4 @@ def _texts(piece: bytes) -> Iterable[bytes]:
     for name, raw in msgspec.json.decode(piece, type=Members).items():
         begins.append(piece.index(b'"%b"' % name.encode(), at))
         at = piece.index(bytes(raw), begins[-1] + len(name) + 2) + len(raw)
-    return [piece[begin:end] for begin, end in zip(begins, begins[1:], strict=False)]
+    return [piece[begin:end] for begin, end in pairwise(begins)]

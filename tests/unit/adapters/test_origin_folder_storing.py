@@ -11,7 +11,6 @@ import anyio
 import pydicom
 import pytest
 
-from gateway.adapters.folder import storing
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.core.errors import OriginFailed
 from gateway.core.wire.multipart import MultipartWriter
@@ -101,6 +100,15 @@ async def test_the_first_of_two_stays(origin: FolderOrigin, tmp_path: Path) -> N
     assert [pydicom.dcmread(path).PixelData for path in written(tmp_path)] == [b"12345678"]
 
 
+async def test_the_first_of_two_stays_where_the_second_says_it_is_of_another_study(
+    origin: FolderOrigin, tmp_path: Path
+) -> None:
+    await post(origin, body([instance(1)]))
+    await post(origin, body([instance(1, study="1.2.9", pixels=b"other...")]))
+    assert [path.read_bytes() for path in written(tmp_path)] == [instance(1)]
+    assert len(await get(origin, "/studies")) == 1
+
+
 async def test_an_instance_that_the_folder_had_before_stays(tmp_path: Path) -> None:
     (tmp_path / "mine.dcm").write_bytes(instance(1))
     origin = FolderOrigin(tmp_path, "cloud", writable=True)
@@ -147,7 +155,7 @@ async def test_a_full_disk_is_said_and_leaves_nothing(
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(storing.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     assert (await post(origin, body([instance(1)])))[0] == 507
     assert not written(tmp_path)
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from gateway.core.errors import NotAcceptable
 from gateway.rendering.colour import srgb_profile
-from gateway.rendering.encoders import animated, encoded, video
+from gateway.rendering.encoders import animated, encoded, joined, video
 from tests.kit.images import coloured, count, ramp
 
 GREY = Image.fromarray(ramp(low=0, high=255).astype("uint8"))
@@ -101,3 +101,24 @@ def test_a_picture_that_fails_in_mid_clip_ends_the_encoder() -> None:
 
     with pytest.raises(ValueError, match="broken"):
         video(pictures(), 40)
+
+
+def test_the_index_of_a_clip_comes_before_its_frames() -> None:
+    body = video(iter([np.asarray(COLOUR)] * 5), 40)
+    assert body.index(b"moov") < body.index(b"mdat")
+
+
+def test_parts_of_a_clip_are_joined_without_a_seam() -> None:
+    frames = [np.roll(np.asarray(COLOUR), shift, axis=1) for shift in range(11)]
+    body = joined([video(iter(frames[at : at + 4]), 40) for at in (0, 4, 8)])
+    assert body.index(b"moov") < body.index(b"mdat")
+    assert not [name for name in (b"x264", b"Lavf", b"Lavc") if name in body]
+    command = ["ffprobe", "-v", "error", "-show_entries", "frame=best_effort_timestamp_time", "-of", "csv=p=0", "-"]
+    found = subprocess.run(command, input=body, capture_output=True, check=True).stdout.split()
+    times = [float(one.rstrip(b",")) for one in found]
+    assert times == pytest.approx([0.04 * number for number in range(11)], abs=0.002)
+
+
+def test_what_cannot_be_joined_is_refused() -> None:
+    with pytest.raises(NotAcceptable):
+        joined([b"no clip", b"none either"])

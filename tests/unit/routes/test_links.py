@@ -134,3 +134,30 @@ async def test_retrieve_urls_follow_the_path_of_the_worklist(tmp_path: Path, sam
     async with in_process(tmp_path, {"samples": samples}, worklists) as gateway:
         (first, *_) = (await gateway.ask("/share/dicom/studies")).json
     assert first["00081190"]["Value"][0].startswith("http://gateway.example:8042/share/dicom/studies/2.25.")
+
+
+def client(links: Links, own: str, forwarded: str | None = None) -> str:
+    """Ask for the client of a request that comes from an address."""
+    headers = [] if forwarded is None else [(b"x-forwarded-for", forwarded.encode())]
+    return links.client(Request({"type": "http", "headers": headers, "client": (own, 1)}))
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("6.6.6.6, 192.0.2.1", "192.0.2.1"),
+        ("6.6.6.6, 192.0.2.1, 10.0.0.7", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("10.0.0.7", "10.0.0.5"),
+        ("", "10.0.0.5"),
+        (None, "10.0.0.5"),
+    ],
+)
+def test_the_client_behind_trusted_proxies_is_the_last_that_is_none(forwarded: str | None, expected: str) -> None:
+    assert client(Links(None, (ip_network("10.0.0.0/8"),)), "10.0.0.5", forwarded) == expected
+
+
+def test_a_client_cannot_give_itself_another_address() -> None:
+    assert client(Links(None, (ip_network("10.0.0.0/8"),)), "192.0.2.9", "192.0.2.1") == "192.0.2.9"
+    assert client(Links(None), "10.0.0.5", "192.0.2.1") == "10.0.0.5"

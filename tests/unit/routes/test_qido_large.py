@@ -21,13 +21,14 @@ from gateway.worklists.reidentify import NothingStored
 from gateway.worklists.results import released
 from gateway.worklists.source import Selection
 from tests.kit.engine import profile
+from tests.kit.listing_origin import NeverStoredTo
 from tests.kit.searching import RINGS, results, searching, worklist_over
 
 STUDIES = 100_000
 UID, PATIENT = "1.2.840.99.1.", "MRN-"
 
 
-class Huge:
+class Huge(NeverStoredTo):
     """An archive that makes its results up as it is asked, and reads a patient's or a study's key."""
 
     def __init__(self) -> None:

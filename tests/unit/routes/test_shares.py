@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import FileDataset
 
+from gateway.routes import drawing
 from gateway.sharing.misses import MAX_MISSES
 from tests.kit.images import CANARY, coloured, image
 from tests.kit.shared import PUBLIC, Policy, Site, share_site
@@ -101,7 +102,7 @@ async def test_the_page_says_what_it_is_and_names_nobody(site: Site) -> None:
     assert page.headers["content-type"] == "text/html; charset=utf-8"
     for text in (
         "2 images and 1 clip",
-        "14 February 2027",
+        f"{share.expires:%-d %B %Y}",
         "Ultrasound",
         "Image 2 of 2",
         "image-01.jpg",
@@ -383,3 +384,26 @@ async def test_when_the_destination_loses_a_picture_the_page_still_opens(tmp_pat
         assert lost.status_code in (404, 502)
         assert lost.headers["referrer-policy"] == "no-referrer"
         assert (await asked(site, f"{share.path}i/2.jpg")).status_code == 200
+
+
+async def test_a_clip_that_does_not_fit_is_made_in_parts_and_looks_the_same(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "PART_BYTES", 5 * 160 * 120 * 3)
+    async with share_site(tmp_path, objects()) as parted:
+        clip = (await asked(parted, f"{(await parted.share()).path}c/1.mp4")).content
+    assert probed(clip) == "h264,Main,yuv420p,12"
+    assert difference(frames_of(clip, 160, 120), site.copies[2].pixel_array) < CLIP_BOUND
+
+
+async def test_a_grey_clip_without_a_window_has_one_brightness_in_all_its_parts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drawing, "PART_BYTES", 2 * GREY.size)
+    fading = np.stack([GREY // 4 + 32 * number for number in range(6)])
+    async with share_site(tmp_path, [image(fading, frames=6)]) as parted:
+        clip = (await asked(parted, f"{(await parted.share()).path}c/1.mp4")).content
+    levels = frames_of(clip, 64, 48).mean(axis=(1, 2, 3))
+    steps = np.diff(levels[1:4])  # of those that the window of the middle frame does not cut off
+    assert (steps > 0).all()
+    assert len(levels) == 6

@@ -296,8 +296,14 @@ async def test_doors_that_are_not_enabled_are_not_there(tmp_path: Path) -> None:
         assert (await running["both"].get("/studies")).status in (200, 204)
 
 
-async def test_browsers_may_store(tmp_path: Path) -> None:
-    async with over(tmp_path) as (running, _):
+@pytest.mark.parametrize(("origins", "status"), [(["https://viewer.example"], 200), (["*"], 400)])
+async def test_pages_that_the_settings_name_may_store(tmp_path: Path, origins: list[str], status: int) -> None:
+    async with (
+        destination() as far,
+        in_process(
+            tmp_path / "gateway", {"far": {"dicomweb": far.base}}, WORKLISTS, cors={"origins": origins}
+        ) as running,
+    ):
         answer = await running.ask(
             "/worklists/uplink/dicom-web/studies",
             method="OPTIONS",
@@ -305,8 +311,8 @@ async def test_browsers_may_store(tmp_path: Path) -> None:
             Access_Control_Request_Method="POST",
             Access_Control_Request_Headers="content-type",
         )
-        assert answer.status == 200
-        assert "POST" in answer.headers["access-control-allow-methods"]
+    assert answer.status == status
+    assert ("POST" in answer.headers["access-control-allow-methods"]) == (status == 200)
 
 
 async def test_the_service_says_that_it_stores(tmp_path: Path) -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.sharing.misses import MAX_CLIENTS, MAX_MISSES, Misses
+from gateway.sharing.misses import MAX_CLIENTS, MAX_MISSES, MAX_SEEN, Misses
 
 
 def missed(addresses: list[str]) -> Misses:
     misses = Misses()
-    for address in addresses:
-        misses.count(address)
+    for number, address in enumerate(addresses):
+        misses.count(address, number.to_bytes(4))
     return misses
 
 
@@ -39,3 +39,15 @@ def test_what_is_no_address_counts_as_it_is(address: str) -> None:
 def test_however_many_clients_there_are_memory_is_bounded() -> None:
     misses = missed([f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}" for n in range(MAX_CLIENTS + 500)])
     assert len(misses._counts) == MAX_CLIENTS
+
+
+def test_the_same_link_again_is_no_other_link() -> None:
+    misses = Misses()
+    for _ in range(10 * MAX_MISSES):
+        misses.count("10.0.0.1", b"an old page")
+    assert not misses.is_out("10.0.0.1")
+
+
+def test_however_many_links_there_are_memory_is_bounded() -> None:
+    misses = missed(["10.0.0.1"] * (MAX_SEEN + 500))
+    assert len(misses._seen) == MAX_SEEN

@@ -105,14 +105,31 @@ async def test_pixel_data_pass_while_they_arrive(has_length: bool) -> None:
     assert sum(length for _, length in passed) > 1_000_000
 
 
-async def test_what_is_held_is_bounded_for_all_requests_together_and_given_back() -> None:
+@pytest.mark.parametrize("has_length", [True, False])
+async def test_what_is_held_is_bounded_for_all_requests_together_and_given_back(has_length: bool) -> None:
     held = HeldBytes(3_000)
     large = told(1, x00420011=elsewhere("large"), x00282000=elsewhere("icc"))
-    sent = [*metadata([large, image("small", 2)]), Part(bytes(4_000), location="large")]
-    refused, good = await files([*sent, Part(bytes(6), location="small"), Part(b"icc.", location="icc")], held=held)
+    sent = metadata([large, image("small", 2, x00420011=elsewhere("pdf"))])
+    sent += [Part(bytes(4_000), location="large", has_length=has_length)]
+    sent += [Part(bytes(1_000), location="pdf"), Part(bytes(6), location="small"), Part(b"icc.", location="icc")]
+    refused, good = await files(sent, sizes=[500], held=held)
     assert isinstance(refused, LimitExceeded)
     assert read(good).SOPInstanceUID == "1.2.2"
     held.take(3_000)
+
+
+@pytest.mark.parametrize("last", [b"12345678", b"1234567"])
+async def test_an_object_gives_back_what_it_held_when_it_goes_whether_well_or_not(last: bytes) -> None:
+    sent, parts = [], []
+    for number in range(20):
+        two = {"x00420011": elsewhere(f"{number}/pdf"), "x00189087": elsewhere(f"{number}/value", "FD")}
+        sent.append(told(number, **two, x00282000=elsewhere(f"{number}/icc")))
+        parts.append(Part(bytes(1_000), location=f"{number}/pdf"))
+        parts.append(Part(last, location=f"{number}/value"))
+        parts.append(Part(b"icc.", location=f"{number}/icc"))
+    room = sum(len(part.body) for part in metadata(sent)) + 3_000
+    found = await files(metadata(sent) + parts, held=HeldBytes(room))
+    assert [type(one) for one in found] == [bytes if len(last) == 8 else MalformedInput] * 20
 
 
 async def test_metadata_that_are_larger_than_what_may_be_held_end_the_request() -> None:
@@ -277,6 +294,12 @@ async def test_text_may_be_bulk_data_in_the_character_set_that_metadata_name() -
         metadata([told(n, x00080005=known, x00104000=elsewhere(uri, "LT")) for n, uri in ((1, "a"), (2, "b"))]) + parts
     )
     assert [read(one).PatientComments for one in found] == ["Käse", "Käse"]
+
+
+async def test_text_that_is_bulk_data_is_declared_as_what_it_becomes() -> None:
+    (found,) = await files([*metadata([told(x00104000=elsewhere("a", "LT"))]), Part("Käse".encode(), location="a")])
+    assert read(found).SpecificCharacterSet == "ISO_IR 192"
+    assert read(found).PatientComments == "Käse"
 
 
 async def test_numbers_may_be_bulk_data_of_whole_values() -> None:

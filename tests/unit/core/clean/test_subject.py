@@ -49,6 +49,8 @@ def test_what_many_people_share_is_not_listed() -> None:
         (0x00080106, "DT", 0, None),  # Context Group Version
         (0x00080104, "LO", 0x00080082, Kind.PLACE),
         (0x00080104, "LO", 0x00401101, Kind.NAME),
+        (0x00080100, "SH", 0x00080096, Kind.NAME),  # where the codes of persons stand one level too high
+        (0x00080100, "SH", 0x00080051, Kind.PLACE),
         (0x00080104, "LO", 0x00082218, None),  # Anatomic Region Sequence
         (0x00100010, "DA", 0, Kind.NAME),  # what an attribute means counts before how it was written
         (0x00100010, "UI", 0, Kind.NAME),

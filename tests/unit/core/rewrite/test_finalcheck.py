@@ -94,6 +94,14 @@ def test_uids_of_the_object_itself_are_found(value: str | bytes) -> None:
     assert checked.passes([element(DESCRIPTION, value, "UN")], head(OTHER_UID))
 
 
+@pytest.mark.parametrize(
+    ("length", "is_found"), [(65, True), (finalcheck.MAX_UID, True), (finalcheck.MAX_UID + 1, False)]
+)
+def test_uids_that_are_longer_than_they_may_be_are_found_too(length: int, *, is_found: bool) -> None:
+    long = "1.2.826." + "7" * (length - 8)
+    assert Checked().passes([element(DESCRIPTION, f"see {long}")], head(long)) is not is_found
+
+
 def test_pieces_met_before_are_searched_for_the_uids_of_this_object() -> None:
     checked = Checked()
     plain, hidden = element(DESCRIPTION, f"like {OTHER_UID}"), element(DESCRIPTION, b64encode(OTHER_UID.encode()))

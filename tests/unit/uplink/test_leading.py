@@ -1,0 +1,185 @@
+"""Who runs jobs, and which: with the real engine and the real lock, over SQLite."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from gateway.adapters.durable import Durable, jobs_file
+from gateway.adapters.leadership import FileLeadership
+from gateway.adapters.state_jobs import SqlJobStore
+from gateway.adapters.state_sql import state_url
+from gateway.core.pseudonym.keys import KeyRings
+from gateway.uplink import leading
+from gateway.uplink.leading import JOBS_AT_ONCE, Leader
+from gateway.uplink.model import Asked, Job, State
+from gateway.uplink.stages import FIRST
+from tests.kit.engine import KEYS
+from tests.kit.scripted_server import until
+
+
+@dataclass
+class Work:
+    """Stages that wait until they are let go; ``seen`` are those that were begun."""
+
+    store: SqlJobStore
+    gate: asyncio.Event = field(default_factory=asyncio.Event)
+    seen: list[tuple[str, str]] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
+    waiting: set[str] = field(default_factory=set)
+    tidied: int = 0
+
+    async def run(self, job: str, stage: str) -> str:
+        self.seen.append((job, stage))
+        if stage == "one":
+            return "two"
+        if stage == FIRST:  # of a job that is to be cancelled before it has begun
+            await self.store.end(job, State.CANCELLED, "")
+            return ""
+        await self.gate.wait()
+        await self.store.end(job, State.DONE, "")
+        return ""
+
+    def cancel(self, job: str) -> None:
+        self.cancelled.append(job)
+
+    def is_waiting(self, job: str) -> bool:
+        return job in self.waiting
+
+    async def tidy(self) -> None:
+        self.tidied += 1
+
+    def begun(self, stage: str = "two") -> list[str]:
+        return [job for job, name in self.seen if name == stage]
+
+
+@dataclass
+class Stage:
+    store: SqlJobStore
+    work: Work
+    leader: Leader
+    folder: Path
+
+    async def add(self, *jobs: str) -> None:
+        for job in jobs:
+            await self.store.create(Job(job, "clinic"), "clinic", Asked("1.2.3"), None)
+        self.leader.wake()
+
+    async def done(self, *jobs: str) -> None:
+        self.work.gate.set()
+        async with asyncio.timeout(30):
+            while True:
+                if not {job for job, _ in await self.store.unfinished()}.intersection(jobs):
+                    return
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def led(folder: Path) -> AsyncIterator[Stage]:
+    state = state_url("sqlite:///state.db", folder)
+    store = SqlJobStore(state, lambda _domain: KeyRings(KEYS))
+    await store.start()
+    work = Work(store)
+    lock = FileLeadership(folder / "lock")
+    leader = Leader(store, work, lock, lambda: Durable(state, work.run, "one"))
+    leader.open()
+    try:
+        yield Stage(store, work, leader, folder)
+    finally:
+        await leader.close()
+        await store.aclose()
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leading, "LOOK_EACH_S", 0.05)
+
+
+async def reached(claim: Callable[[], bool]) -> None:
+    async with asyncio.timeout(30):
+        await until(claim)
+
+
+async def test_a_job_goes_through_its_stages_once(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("a")
+        await it.done("a")
+        assert it.work.seen == [("a", "one"), ("a", "two")]
+        assert it.work.tidied == 1
+
+
+async def test_what_was_begun_goes_on_at_its_stage_after_a_restart(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("a")
+        await reached(lambda: it.work.begun() == ["a"])
+    async with led(tmp_path) as it:
+        await it.done("a")
+        assert it.work.seen == [("a", "two")]
+
+
+async def test_a_lost_engine_file_begins_a_job_anew(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("a")
+        await reached(lambda: it.work.begun() == ["a"])
+    jobs_file(state_url("sqlite:///state.db", tmp_path)).unlink()
+    async with led(tmp_path) as it:
+        await it.done("a")
+        assert it.work.seen == [("a", "one"), ("a", "two")]
+
+
+async def test_a_workflow_that_ended_before_its_job_is_begun_anew(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("a")
+        await it.done("a")
+    async with led(tmp_path) as it:
+        await it.store.create(Job("b", "clinic"), "clinic", Asked("1.2.3"), None)
+        await it.done("b")
+
+
+async def test_no_more_than_some_are_begun_but_those_that_wait_do_not_count(tmp_path: Path) -> None:
+    names = [f"{number:02}" for number in range(JOBS_AT_ONCE + 3)]
+    async with led(tmp_path) as it:
+        await it.add(*names)
+        await reached(lambda: it.work.begun() == names[:JOBS_AT_ONCE] or len(it.work.begun()) >= JOBS_AT_ONCE)
+        assert sorted(it.work.begun()) == names[:JOBS_AT_ONCE]
+        it.work.waiting.update(names[:2])
+        await reached(lambda: len(it.work.begun()) == JOBS_AT_ONCE + 2)
+        await it.done(*names)
+
+
+async def test_cancelling_reaches_a_job_that_runs_and_one_that_has_not_begun(tmp_path: Path) -> None:
+    names = [f"{number:02}" for number in range(JOBS_AT_ONCE + 1)]
+    async with led(tmp_path) as it:
+        await it.add(*names)
+        await reached(lambda: len(it.work.begun()) == JOBS_AT_ONCE)
+        for job in (names[0], names[-1]):
+            await it.store.cancel(job)
+        await reached(lambda: names[0] in it.work.cancelled and names[-1] in it.work.begun(FIRST))
+        await it.done(*names[:-1])
+
+
+async def test_one_leads_and_the_next_takes_over(tmp_path: Path) -> None:
+    async with led(tmp_path) as first:
+        await first.add("a")
+        await reached(lambda: first.work.begun() == ["a"])
+        other = FileLeadership(tmp_path / "lock")
+        assert not await other.take()
+    assert await other.take()
+    assert await other.take()
+    await other.give()
+
+
+async def test_the_engine_keeps_ids_and_names_of_stages_in_a_private_file_and_nothing_else(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("a-job")
+        await it.done("a-job")
+    file = jobs_file(state_url("sqlite:///state.db", tmp_path))
+    assert file.stat().st_mode & 0o777 == 0o600
+    written = file.read_bytes()
+    assert b"a-job" in written
+    assert b'"two"' in written
+    for word in (b"py_pickle", b"1.2.3", b"Traceback"):
+        assert word not in written
