@@ -8,7 +8,6 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable, Iterable
-from logging.config import dictConfig
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ import click
 
 from gateway import __version__
 from gateway.core.errors import ConfigFaults
-from gateway.logs import LEVELS, describe, log_config, log_config
+from gateway.logs import LEVELS, describe, log_config
 
 if TYPE_CHECKING:
     from gateway.adapters.profile_files import ProfileFiles
@@ -306,7 +305,6 @@ def uplink(  # noqa: PLR0913, PLR0917 one for each option
 
     if more:  # not repeated: it may be a contact
         raise click.UsageError("too many arguments; a contact or a PIN is asked for, or read from standard input")
-    dictConfig(log_config(_level("error")))
     wanted = uplinking.Wanted(study, series, share, contact or "", webhook, pin)
     if not uplinking.run(_settings(config, faults_to_stderr=True), name, wanted, wait=not no_wait):
         sys.exit(1)

@@ -261,6 +261,8 @@ class _Connector(aiohttp.TCPConnector):
                 break
             connection.close()
             connection = await super().connect(req, traces, timeout)
+        if self.force_close and connection.protocol is not None and connection.protocol.closed is not None:
+            connection.protocol.closed.add_done_callback(_look_at)
         return connection
 
 
@@ -275,6 +277,9 @@ class _Wait:
 
     async def sent(self, body: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
         """Yield a request's body; each piece may take as long as an answer, its maker any time."""
+        sender = asyncio.current_task()
+        if sender is not None:  # aiohttp's, which nobody awaits when the server goes at the body's end
+            sender.add_done_callback(_look_at)
         try:
             self._until(None)
             async for piece in body:
@@ -315,8 +320,7 @@ def _end_with_connection(answer: aiohttp.ClientResponse) -> Callable[[], None]:
         return _nothing
 
     def end(gone: asyncio.Future[None]) -> None:
-        if not gone.cancelled():
-            gone.exception()  # looked at: asyncio would log it, with the address
+        _look_at(gone)
         if not content.is_eof() and content.exception() is None:
             content.set_exception(aiohttp.ClientPayloadError("the connection went"))
 
@@ -326,6 +330,12 @@ def _end_with_connection(answer: aiohttp.ClientResponse) -> Callable[[], None]:
 
 def _discard(closed: asyncio.Future[None], end: Callable[[asyncio.Future[None]], None]) -> None:
     closed.remove_done_callback(end)
+
+
+def _look_at(gone: asyncio.Future[None]) -> None:
+    """Look at an exception that says nothing new: asyncio would log it, with the address."""
+    if not gone.cancelled():
+        gone.exception()
 
 
 def _nothing() -> None:

@@ -24,6 +24,8 @@ JOBS_AT_ONCE: Final = 8
 """Of one uplink, without those that wait for an archive or a mail server to come back."""
 MOST_JOBS: Final = 256
 """Of one uplink, those that wait among them; each has a thread, which mostly sleeps."""
+AFTER_BUG_S: Final = 30.0
+"""Also after what only an administrator can mend, such as a database that lets nobody make a schema."""
 TIDY_EACH_S: Final = 3600.0
 
 
@@ -106,6 +108,7 @@ class Leader:
             except Exception:
                 log.exception("jobs wait")
                 await self._resign()
+                await asyncio.sleep(AFTER_BUG_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), LOOK_EACH_S)
 

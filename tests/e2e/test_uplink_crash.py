@@ -14,7 +14,7 @@ import pytest
 from tests.kit.servers import Gateway, Orthanc, gateway, orthanc
 from tests.kit.uplinks import begin, ended, released, uplinks, write_study
 
-pytestmark = [pytest.mark.e2e, pytest.mark.orthanc, pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.orthanc, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 POINTS: Final = 20
 INSTANCES: Final = 130

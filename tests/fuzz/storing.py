@@ -19,6 +19,12 @@ from tests.kit.engine import nominal
 T = TypeVar("T")
 FORM: Final = {JSON: b"J", XML: b"X"}
 TYPES: Final = (OCTETS, "image/jpeg", f"{OCTETS}; transfer-syntax={JPEG}", "video/mp4", "text/plain")
+IMAGE: Final = {
+    "00280002": {"vr": "US", "Value": [1]}, "00280008": {"vr": "IS", "Value": [1]},
+    "00280010": {"vr": "US", "Value": [8]}, "00280011": {"vr": "US", "Value": [8]},
+    "00280100": {"vr": "US", "Value": [8]},
+}  # fmt: skip
+"""What the seeds' 64 bytes of Pixel Data are."""
 TOKENS: Final = [
     *objects.JSON_TOKENS, *objects.XML_TOKENS, b"--" + BOUNDARY, b"\r\n--" + BOUNDARY + b"\r\n", b"\r\n\r\n",
     b"Content-Location: bulk/0\r\n", b"Content-Length: 32\r\n", b"Content-Length: 0\r\n", b"Content-Encoding: gzip\r\n",
@@ -38,7 +44,7 @@ def make_request(random: Random) -> bytes:
             one = as_json([element for element in reshape(chosen, random) if element.vr not in NO_VRS])
         except (ValueError, KeyError, TypeError, AttributeError):  # a value that its new VR has no JSON for
             one = as_json(chosen)
-        one["00080018"] = {"vr": "UI", "Value": [f"1.2.{number}"]}
+        one |= IMAGE | {"00080018": {"vr": "UI", "Value": [f"1.2.{number}"]}}
         choices = [random.randrange(3) > 0 for _ in range(7)]
         move_out(one, parts, itertools.cycle(choices))
         told.append(one)

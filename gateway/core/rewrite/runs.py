@@ -60,7 +60,7 @@ class Runs:
     varying: set[bytes] = field(default_factory=set)
 
 
-def walk_root(  # noqa: PLR0913 - what ``walk`` takes
+def walk_root(
     walker: "DataSetWalker",
     buf: bytes,
     pos: int,

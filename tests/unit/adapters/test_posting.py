@@ -1,6 +1,7 @@
 """POST through HttpOrigin: streamed as the server takes it, sent once, and broken off where it cannot be ended well."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 
 import pytest
@@ -222,3 +223,20 @@ async def test_who_is_cancelled_breaks_the_request_off() -> None:
         with pytest.raises(asyncio.CancelledError):
             await posting
         await asyncio.wait_for(broken.wait(), 10)
+
+
+@pytest.mark.parametrize("count", [1, 200])
+async def test_a_server_that_goes_leaves_nothing_in_the_log(count: int, caplog: pytest.LogCaptureFixture) -> None:
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        async for _ in connection.chunks():
+            connection.reset()
+            return
+
+    for _ in range(3):
+        async with origin_on(script, PATIENT) as (origin, _):
+            with pytest.raises(OriginFailed):
+                await post(origin, pieces_of(*[PIECE] * count))
+        gc.collect()
+        await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []

@@ -89,7 +89,7 @@ async def test_a_subject_of_the_settings_is_used() -> None:
 async def test_a_login_and_the_message_are_encrypted(tmp_path: Path, security: Security) -> None:
     shown = certificate(tmp_path)
     where = {"starttls" if security is Security.STARTTLS else "tls": shown.server()}
-    async with mail_server(**where, users={"gate": "word"}) as server:  # type: ignore[arg-type]
+    async with mail_server(**where, users={"gate": "word"}) as server:
         notifier = SmtpNotifier(to(server.port, security, username="gate", password="word"), shown.client())
         await notifier.send(TO, NOTICE)
     assert [(mail.is_encrypted, mail.username) for mail in server.mails] == [(True, "gate")]
