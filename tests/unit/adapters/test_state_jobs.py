@@ -25,6 +25,10 @@ def store_in(folder: Path, secrets: list[bytes] = SECRETS) -> SqlJobStore:
     return SqlJobStore(url, lambda domain: KeyRings.derive(secrets, domain), iter(range(100)).__next__)
 
 
+def everything_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.iterdir())
+
+
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlJobStore]:
     found = store_in(tmp_path)
@@ -125,7 +129,7 @@ async def test_an_earlier_secret_still_opens_and_another_does_not(tmp_path: Path
 async def test_no_file_holds_what_was_asked_or_the_link(store: SqlJobStore, tmp_path: Path) -> None:
     await store.create(JOB, "clinic", ASKED, TOLD)
     await store.shared("job", "t0ken", EXPIRES)
-    written = b"".join(file.read_bytes() for file in tmp_path.iterdir())
+    written = everything_in(tmp_path)
     assert b"clinic" in written
     for word in ("1.2.826.99", "4711x", "t0ken"):
         assert word.encode() not in written
