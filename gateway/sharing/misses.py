@@ -1,4 +1,4 @@
-"""Who asks for links that lead nowhere: after some, nothing is looked up for that client for a while."""
+"""Who asks for links that lead nowhere: after some, that client is told to pause."""
 
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
