@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-NAMES = ("kernel", "retrieval", "metadata", "searching", "download", "storing", "orthanc_study", "clip")
+NAMES = ("kernel", "retrieval", "metadata", "searching", "download", "storing", "orthanc_study", "uplink", "clip")
 
 
 def main() -> int:

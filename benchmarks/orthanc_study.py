@@ -35,7 +35,7 @@ def main() -> None:
     os.sched_setaffinity(0, others)
     study = samples.ct_study(options.slices)
     with TemporaryDirectory(prefix="dicomveil-bench-") as name, orthanc(Path(name)) as port:
-        _load(port, study)
+        load(port, study)
         with dicomveil(port, Path(name)) as gateway:
             print(_measure(Stack("direct", port, None), gateway, study, options.rounds))
 
@@ -53,19 +53,21 @@ def orthanc(folder: Path) -> Iterator[int]:
         subprocess.run([script, "wipe"], check=True, env=environment, stdout=subprocess.DEVNULL)
 
 
-def _load(port: int, study: samples.Study) -> None:
+def load(port: int, study: samples.Study) -> None:
+    """Store a study."""
     for instance in study.instances:
-        _call(port, "POST", "/instances", samples.part10(instance))
+        call(port, "POST", "/instances", samples.part10(instance))
 
 
-def _call(port: int, method: str, path: str, body: bytes | None = None) -> Any:
+def call(port: int, method: str, path: str, body: bytes | None = None) -> Any:
+    """Ask the REST API of an Orthanc for JSON."""
     request = urllib.request.Request(f"http://127.0.0.1:{port}{path}", body, method=method)
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as answer:
         return json.loads(answer.read() or b"null")
 
 
 def _measure(direct: Stack, gateway: Stack, study: samples.Study, rounds: int) -> str:
-    identifier = _call(direct.port, "GET", "/studies")[0]
+    identifier = call(direct.port, "GET", "/studies")[0]
     ways: dict[str, Callable[[], float]] = {
         DIRECT: lambda: _retrieve(direct, study),
         GATEWAY: lambda: _retrieve(gateway, study),
@@ -100,9 +102,9 @@ def _retrieve(stack: Stack, study: samples.Study) -> float:
 
 def _anonymize(port: int, identifier: str) -> float:
     began = time.perf_counter()
-    made = _call(port, "POST", f"/studies/{identifier}/anonymize", b"{}")
+    made = call(port, "POST", f"/studies/{identifier}/anonymize", b"{}")
     seconds = time.perf_counter() - began
-    _call(port, "DELETE", f"/studies/{made['ID']}")
+    call(port, "DELETE", f"/studies/{made['ID']}")
     return seconds
 
 

@@ -26,6 +26,7 @@ from gateway.routes.openapi import openapi_routes
 from gateway.routes.service import worklist_routes
 from gateway.routes.shares import share_routes
 from gateway.routes.uplinks import uplink_routes
+from gateway.storing.bulkparts import HeldBytes
 from gateway.uplink.jobs import Jobs
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
@@ -40,8 +41,9 @@ def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> S
     # Of three processors or more the loop that streams has one; of two processes one is kept free of animations.
     renderers = Renderers(max(2, (os.cpu_count() or 1) - 1))
     routes: list[BaseRoute] = [*admin_routes(origins, store), *openapi_routes(with_uplinks=bool(settings.uplinks))]
+    held = HeldBytes()
     for listed in settings.worklists.values():
-        routes += worklist_routes(_worklist(listed, origins, store, secrets), links, renderers)
+        routes += worklist_routes(_worklist(listed, origins, store, secrets), links, renderers, held)
     uplinks = Uplinks(settings, origins, store, secrets) if settings.uplinks else None
     if uplinks is not None:
         routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, renderers)]

@@ -27,14 +27,20 @@ class OriginServer(Protocol):
         """
 
     def post(
-        self, path: str, content_type: str, body: AsyncIterator[bytes | memoryview], accept: str = "*/*"
+        self,
+        path: str,
+        content_type: str,
+        body: AsyncIterator[bytes | memoryview],
+        accept: str = "*/*",
+        *,
+        is_long: bool = False,
     ) -> AbstractAsyncContextManager[OriginAnswer]:
         """Send ``body`` to ``{service base}{path}`` as it comes, and open the answer, which may come before its end.
 
         Sent once: never again on another connection, and no redirect is followed. The body is pulled as the origin
         takes it, from another task, and no longer once the answer is closed; what it raises breaks the request off.
         Raises as ``get`` does; OriginTimedOut also when the origin takes nothing for its read timeout. The time that
-        the body's maker takes does not count.
+        the body's maker takes does not count. Those that may be ``is_long`` never take all connections.
         """
 
     async def aclose(self) -> None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from concurrent.futures import CancelledError
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any, Final
@@ -25,6 +26,7 @@ __all__ = ["Durable", "jobs_file"]
 
 VERSION: Final = "1"
 """Of the workflow: one that another version began is begun anew, since its steps may not be these."""
+PRUNED_AT_ONCE: Final = 500
 _ENDED: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 """A job that is not over goes on under another id, whatever ended the workflow."""
 _ONE_PER_PROCESS: Final = threading.Lock()
@@ -84,6 +86,10 @@ class Durable:
         """Begin a job, unless it was begun before and has not ended."""
         await asyncio.to_thread(self._start, job)
 
+    async def prune(self, kept_s: float) -> None:
+        """Forget jobs that ended longer ago."""
+        await asyncio.to_thread(_prune, datetime.now(UTC) - timedelta(seconds=kept_s))
+
     async def close(self) -> None:
         """Break off the stages under way and stop; they are begun again at the next start."""
         self._is_open = False
@@ -136,6 +142,20 @@ class Durable:
             return await task
         finally:
             self._stages.discard(task)
+
+
+def _prune(before: datetime) -> None:
+    while True:
+        ended = DBOS.list_workflows(
+            status=sorted(_ENDED),
+            completed_before=before.isoformat(),
+            limit=PRUNED_AT_ONCE,
+            load_input=False,
+            load_output=False,
+        )
+        if not ended:
+            return
+        DBOS.delete_workflows([one.workflow_id for one in ended])
 
 
 def jobs_file(state: URL) -> Path:

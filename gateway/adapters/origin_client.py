@@ -60,12 +60,15 @@ class OriginClient:
         url = self._url(target)
         return await self._answer(self._reading, lambda session, _wait: _ask(session, url, headers))
 
-    async def post(self, target: str, headers: Mapping[str, str], body: AsyncIterator[Any]) -> "Answer":
+    async def post(
+        self, target: str, headers: Mapping[str, str], body: AsyncIterator[Any], *, is_long: bool
+    ) -> "Answer":
         """Send a body in chunks as they come, and return the answer with its own body still to be read."""
         url = self._url(target)
         return await self._answer(
             self._storing,
             lambda session, wait: session.post(url, headers=headers, data=wait.sent(body), allow_redirects=False),
+            is_long=is_long,
         )
 
     async def aclose(self) -> None:
@@ -91,9 +94,9 @@ class OriginClient:
             return self.failed("the answer breaks off or is not HTTP")
         return self.failed("the connection broke")
 
-    async def _answer(self, connections: "_Connections", ask: "_Ask") -> "Answer":
+    async def _answer(self, connections: "_Connections", ask: "_Ask", *, is_long: bool = False) -> "Answer":
         try:
-            turn = await connections.turn()
+            turn = await connections.turn(is_long=is_long)
         except TimeoutError:
             raise OriginBusy(self.said("no free connection in time"), RETRY_AFTER_S) from None
         wait = _Wait(self._policy)
@@ -179,14 +182,14 @@ class _Turn:
 
     __slots__ = ("_turns",)
 
-    def __init__(self, turns: asyncio.Semaphore) -> None:
-        self._turns: asyncio.Semaphore | None = turns
+    def __init__(self, *turns: asyncio.Semaphore) -> None:
+        self._turns = turns
 
     def end(self) -> None:
         """Let the next one have it; more than once does no harm."""
-        if self._turns is not None:
-            self._turns.release()
-            self._turns = None
+        for turns in self._turns:
+            turns.release()
+        self._turns = ()
 
 
 class _Connections:
@@ -197,16 +200,27 @@ class _Connections:
         self._tls = tls
         self._keeps = keeps
         self._turns = asyncio.Semaphore(policy.limit)
+        self._long_turns = asyncio.Semaphore(max(1, policy.limit * 3 // 4))
         self._session: aiohttp.ClientSession | None = None
 
-    async def turn(self) -> _Turn:
-        """Wait for a free connection. Raises TimeoutError."""
-        if self._turns.locked():
+    async def turn(self, *, is_long: bool) -> _Turn:
+        """Wait for a free connection; what may last long gets three of four at most. Raises TimeoutError."""
+        if not is_long:
+            return _Turn(await self._acquired(self._turns))
+        long = _Turn(await self._acquired(self._long_turns))
+        try:
+            return _Turn(await self._acquired(self._turns), self._long_turns)
+        except BaseException:
+            long.end()
+            raise
+
+    async def _acquired(self, turns: asyncio.Semaphore) -> asyncio.Semaphore:
+        if turns.locked():
             async with asyncio.timeout(self._policy.queue_s):
-                await self._turns.acquire()
+                await turns.acquire()
         else:
-            await self._turns.acquire()
-        return _Turn(self._turns)
+            await turns.acquire()
+        return turns
 
     def session(self) -> aiohttp.ClientSession:
         """Return what sends; it belongs to the running event loop, which is not there at construction."""

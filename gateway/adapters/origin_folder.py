@@ -99,6 +99,8 @@ class FolderOrigin:
         content_type: str,
         body: AsyncIterator[bytes | memoryview],
         accept: str = "*/*",  # noqa: ARG002 - the response has one form
+        *,
+        is_long: bool = False,  # noqa: ARG002 - there are no connections
     ) -> AsyncIterator[OriginAnswer]:
         """Store the parts of a request (PS3.18 Section 10.5). Raises OriginFailed where the folder is only read."""
         if not self._writable:

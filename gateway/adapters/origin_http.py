@@ -69,11 +69,17 @@ class HttpOrigin:
 
     @asynccontextmanager
     async def post(
-        self, path: str, content_type: str, body: AsyncIterator[bytes | memoryview], accept: str = "*/*"
+        self,
+        path: str,
+        content_type: str,
+        body: AsyncIterator[bytes | memoryview],
+        accept: str = "*/*",
+        *,
+        is_long: bool = False,
     ) -> AsyncGenerator[OriginAnswer, None]:
         """Send ``body`` to ``{base}{path}`` once, in chunks as they come, and open the answer."""
         headers = {"Accept": accept, "Content-Type": content_type, **self._headers}
-        answer = await self._client.post(self._target(path, ""), headers, body)
+        answer = await self._client.post(self._target(path, ""), headers, body, is_long=is_long)
         try:
             yield self._checked(answer)
         finally:

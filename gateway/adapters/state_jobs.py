@@ -33,7 +33,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from gateway.adapters.sql import WRITE_AHEAD, begin, make_tables, open_engine
 from gateway.core.errors import KeyReused
 from gateway.core.pseudonym.keys import KeyRings
-from gateway.uplink.model import Asked, Fate, Job, Notified, State, Told
+from gateway.uplink.model import KEPT_S, Asked, Fate, Job, Notified, State, Told
 
 __all__ = ["SqlJobStore"]
 
@@ -203,6 +203,15 @@ class SqlJobStore:
             await connection.execute(delete(_INSTANCES).where(_INSTANCES.c.job == job))
             await connection.execute(
                 update(_JOBS).where(_JOBS.c.id == job, _JOBS.c.state.not_in(_FINAL)).values(values)
+            )
+
+    async def prune(self) -> None:
+        """Forget jobs that have ended and were asked for longer than ``KEPT_S`` ago."""
+        now = self._clock()
+        is_closed = _JOBS.c.expires.is_(None) | _JOBS.c.is_revoked | (_JOBS.c.expires < int(now))
+        async with begin(self._engine) as connection:
+            await connection.execute(
+                delete(_JOBS).where(_JOBS.c.state.in_(_FINAL), _JOBS.c.created < now - KEPT_S, is_closed)
             )
 
     async def aclose(self) -> None:

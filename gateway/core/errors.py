@@ -32,6 +32,14 @@ class LimitExceeded(GatewayError):
         super().__init__(f"{what} exceeds the limit of {limit}" + _where(self.path, offset))
 
 
+class StoringBusy(LimitExceeded):
+    """All requests that store hold as much as they may together; a client may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, limit: int, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what, limit)
+
+
 class NotDicom(MalformedInput):
     """What came is not a DICOM object at all, whatever it was said to be."""
 
@@ -76,6 +84,14 @@ class RenderingBusy(GatewayError):
         super().__init__(what)
 
 
+class TooManyFollowers(GatewayError):
+    """No more jobs are followed now; a client may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
 class StateFailed(GatewayError):
     """The state store cannot be reached or does not work; the message names no value."""
 
@@ -94,6 +110,10 @@ class NotReleased(GatewayError):
 
 class ClientLeft(GatewayError):
     """The client went away in the middle of its request."""
+
+
+class TooSlow(GatewayError):
+    """What is to be stored comes so slowly that it must not hold a connection to the destination any longer."""
 
 
 class UnsupportedMediaType(GatewayError):

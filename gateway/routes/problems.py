@@ -21,6 +21,8 @@ from gateway.core.errors import (
     RenderingBusy,
     SearchTooBroad,
     StateFailed,
+    StoringBusy,
+    TooManyFollowers,
     UnsupportedMediaType,
 )
 from gateway.routes.headers import OURS
@@ -62,6 +64,8 @@ KINDS: dict[type[GatewayError], Kind] = {
     OriginTimedOut: Kind(504, "origin-timed-out", "The origin does not answer in time", "See the gateway's log."),
     OriginBusy: Kind(503, "origin-busy", "The origin takes no more requests now", "The request may be sent again."),
     RenderingBusy: Kind(503, "rendering-busy", "No more pictures are made now", "The request may be sent again."),
+    StoringBusy: Kind(503, "storing-busy", "No more is stored now", "The request may be sent again."),
+    TooManyFollowers: Kind(503, "too-many-followers", "No more jobs are followed now", "A job can still be looked at."),
     StateFailed: Kind(503, "state-failed", "The gateway cannot look up what it released", "See the gateway's log."),
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
@@ -81,7 +85,9 @@ def problem(fault: GatewayError) -> Response:
     kind = next((KINDS[one] for one in type(fault).__mro__ if one in KINDS), FAILED)
     if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
-    headers = {"retry-after": str(fault.retry_after_s)} if isinstance(fault, OriginBusy | RenderingBusy) else None
+    headers = None
+    if isinstance(fault, OriginBusy | RenderingBusy | StoringBusy | TooManyFollowers):
+        headers = {"retry-after": str(fault.retry_after_s)}
     return problem_response(kind, str(fault), headers)
 
 

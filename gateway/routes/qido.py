@@ -75,7 +75,8 @@ class SearchService:
         page = Page([])
         if not never_matches(search, self._worklist.decide):
             found = candidates(self._worklist, search, scope)
-            results = released(self._worklist, search, found, _link(base, level))
+            link = _link(base, level)
+            results = released(self._worklist, search, found, link, within_study=bool(scope.study))
             page = await read_page(results, search, form.write, counts=_is_narrow(search, scope))
         headers = _warnings(search, page, base)
         if not page.held:

@@ -39,15 +39,18 @@ class Served:
     endpoint: Endpoint
 
 
-def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers) -> list[BaseRoute]:
-    """Return the routes of the services that are enabled, and of the document that describes them."""
+def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers, held: HeldBytes) -> list[BaseRoute]:
+    """Return the routes of the services that are enabled, and of the document that describes them.
+
+    ``held`` counts what is held of what is stored, on all worklists.
+    """
     served: list[Served] = []
     if "search" in worklist.services:
         served += _search(SearchService(worklist, links))
     if "retrieve" in worklist.services:
         served += [*_retrieve(worklist, links), *_render(worklist, links, renderers)]
     if "store" in worklist.services:
-        served += _store(store.StoreService(worklist, links, HeldBytes()))
+        served += _store(store.StoreService(worklist, links, held))
     base = worklist.base_path
     capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
     methods = ["GET", "OPTIONS"]

@@ -18,6 +18,7 @@ from gateway.core.errors import (
     MalformedInput,
     OriginFailed,
     StateFailed,
+    StoringBusy,
     UnsupportedMediaType,
 )
 from gateway.core.rewrite.passing import Passing
@@ -50,7 +51,7 @@ RECEIVE_TIMEOUT_S: Final = 60.0
 
 
 class StoreService:
-    """Answers Store transactions of one worklist. ``held`` counts what all requests hold of bulk data."""
+    """Answers Store transactions of one worklist. ``held`` counts what all requests hold of what they bring."""
 
     def __init__(self, worklist: Worklist, links: Links, held: HeldBytes) -> None:
         self._worklist = worklist
@@ -65,7 +66,12 @@ class StoreService:
         outcomes: list[Outcome] = []
         admission = _Admission(self._worklist)
         sending = send(
-            self._worklist.origin, self._worklist.engine, objects, path_study=path_study, admits=admission.admits
+            self._worklist.origin,
+            self._worklist.engine,
+            objects,
+            path_study=path_study,
+            admits=admission.admits,
+            held=self._held,
         )
         try:
             async with aclosing(sending):
@@ -104,7 +110,7 @@ class StoreService:
             raise BadRequest("no object in the request")
         if not stored:
             for one in outcomes:
-                if isinstance(one.fault, OriginFailed | StateFailed):
+                if isinstance(one.fault, OriginFailed | StateFailed | StoringBusy):
                     return problem(one.fault)
         status = STORED if len(stored) == len(outcomes) else SOME if stored else NONE
         failed = [one for one in outcomes if one.kind is not Kind.STORED]
@@ -200,7 +206,7 @@ def _content_type(request: Request) -> ContentType:
 
 def _unread(fault: GatewayError) -> Response:
     """Say that nothing of a request could be read: here that is the client's doing, not an origin's."""
-    if isinstance(fault, LimitExceeded):
+    if isinstance(fault, LimitExceeded) and not isinstance(fault, StoringBusy):
         return problem_of_status(413)
     if isinstance(fault, ClientLeft):
         log.warning("%s", fault)

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 from sse_starlette import EventSourceResponse
@@ -66,9 +66,9 @@ class UplinkService:
 
     async def follow(self, request: Request) -> Response:
         """Tell of each change, and end with the job."""
-        name, job = _named(request)
-        await self._jobs.get(name, job)
-        return EventSourceResponse(self._events(name, job), headers=OURS, ping=PING_S)
+        states = self._jobs.follow(*_named(request))
+        first = await anext(states)  # what is wrong with the request is said before the answer begins
+        return EventSourceResponse(_events(first, states), headers=OURS, ping=PING_S)
 
     async def cancel(self, request: Request) -> Response:
         """Ask for the end of a job."""
@@ -83,13 +83,17 @@ class UplinkService:
         contact = read_contact(email=share.email, phone=share.phone, webhook=share.webhook, reference=share.reference)
         return Sharer(self._links.root(request), contact)
 
-    async def _events(self, name: str, job: str) -> AsyncGenerator[dict[str, str], None]:
-        try:
-            async with aclosing(self._jobs.follow(name, job)) as states:
-                async for state in states:
-                    yield {"event": "job", "data": json.dumps(document(state))}
-        except GatewayError:
-            return  # the state store does not work: whoever follows asks again
+
+async def _events(first: Job, later: AsyncGenerator[Job, None]) -> AsyncGenerator[dict[str, str], None]:
+    async with aclosing(later):
+        yield _event(first)
+        with suppress(GatewayError):  # the state store does not work: whoever follows asks again
+            async for job in later:
+                yield _event(job)
+
+
+def _event(job: Job) -> dict[str, str]:
+    return {"event": "job", "data": json.dumps(document(job))}
 
 
 def document(job: Job) -> Mapping[str, object]:

@@ -1,7 +1,7 @@
 """What a destination says of a request, read within bounds and believed item by item."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Final
 
@@ -56,6 +56,12 @@ def unanswered(fault: GatewayError) -> Answer:
     """Say what a request that was not answered means for its objects, and for those after it."""
     reason = OUT_OF_RESOURCES if isinstance(fault, OriginBusy) else PROCESSING_FAILED
     return Answer(reason=reason, fault=fault, is_final=True)
+
+
+def too_early(answer: Answer) -> Answer:
+    """Disbelieve what is said to be stored by who has not had all of the request: it may still break off."""
+    fault = answer.fault or NotTaken("the destination answered before it had the whole request")
+    return replace(answer, stored=frozenset(), fault=fault)
 
 
 async def _response(answer: OriginAnswer) -> Response | None:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.errors import LimitExceeded, MalformedInput, StoringBusy
 from gateway.core.standard.uids import EXPLICIT_VR_LITTLE_ENDIAN, TransferSyntax, transfer_syntax
 from gateway.core.wire.accept import current_name
 from gateway.core.wire.multipart import ContentType, Event, PartChunk, PartEnd, PartStart, parse_content_type
@@ -17,6 +17,8 @@ MAX_HELD_BYTES: Final = 64 << 20
 """Of the metadata and the parts that one request makes the gateway keep until what they belong to is there."""
 MAX_ALL_HELD_BYTES: Final = 256 << 20
 """Of all requests together."""
+RETRY_S: Final = 5
+"""When to come back where they hold that much."""
 
 OCTETS: Final = "application/octet-stream"
 _PREFIX: Final = "1.2.840.10008.1.2."
@@ -44,9 +46,9 @@ class HeldBytes:
         self._held = 0
 
     def take(self, count: int) -> None:
-        """Raise LimitExceeded, and count nothing, where that is too much."""
+        """Raise StoringBusy, and count nothing, where that is too much."""
         if self._held + count > self._limit:
-            raise LimitExceeded("bytes held for all requests", self._limit)
+            raise StoringBusy("bytes held for all requests", self._limit, RETRY_S)
         self._held += count
 
     def give(self, count: int) -> None:

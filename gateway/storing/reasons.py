@@ -8,6 +8,7 @@ from gateway.core.errors import (
     RefusedByProfile,
     RefusedSopClass,
     StateFailed,
+    StoringBusy,
 )
 from gateway.core.wire.filehead import TRANSFER_SYNTAX
 from gateway.storing.model import (
@@ -24,6 +25,7 @@ from gateway.storing.model import (
 _REASONS: tuple[tuple[type[GatewayError], Kind, int], ...] = (
     (NotDicom, Kind.DISCARDED, CANNOT_UNDERSTAND),
     (MalformedInput, Kind.MALFORMED, CANNOT_UNDERSTAND),
+    (StoringBusy, Kind.FAILED, OUT_OF_RESOURCES),
     (LimitExceeded, Kind.MALFORMED, OUT_OF_RESOURCES),
     (RefusedSopClass, Kind.REFUSED, SOP_CLASS_NOT_SUPPORTED),
     (RefusedByProfile, Kind.REFUSED, PROCESSING_FAILED),

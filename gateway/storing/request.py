@@ -13,7 +13,7 @@ from gateway.core.errors import OriginFailed
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.wire.multipart import MultipartWriter, content_type, random_boundary
 from gateway.ports import OriginServer
-from gateway.storing.answer import Answer, read_answer, unanswered
+from gateway.storing.answer import Answer, read_answer, too_early, unanswered
 
 DICOM: Final = "application/dicom"
 ACCEPT: Final = "application/dicom+json"
@@ -22,16 +22,20 @@ _PART: Final = {"Content-Type": DICOM}
 
 
 class Request:
-    """A multipart request under way. It ends by itself when nothing was put for ``idle_s``, if that is given."""
+    """A multipart request under way: of one large object, or of small ones, if ``idle_s`` is given.
 
-    def __init__(self, origin: OriginServer, idle_s: float | None = None) -> None:
+    Then it ends by itself when nothing was put for so long, and ``open_s`` after its begin.
+    """
+
+    def __init__(self, origin: OriginServer, idle_s: float | None = None, open_s: float = 0.0) -> None:
         boundary = random_boundary(os.urandom(16))
         self._writer = MultipartWriter(boundary)
         self._slot: list[Piece] = []
         self._turn: asyncio.Future[None] | None = None
-        self._ended = False
+        self._ended = self._is_sent = False
         self._loop = asyncio.get_running_loop()
         self._idle_s = idle_s
+        self._ends_at = self._loop.time() + open_s
         self._idle: asyncio.TimerHandle | None = None
         self._task = asyncio.create_task(self._exchange(origin, content_type(DICOM, boundary)))
 
@@ -46,7 +50,7 @@ class Request:
             return False
         self._give([self._writer.part(_PART), *pieces] if begins else pieces)
         if self._idle_s is not None:
-            self._idle = self._loop.call_later(self._idle_s, self._end)
+            self._idle = self._loop.call_at(min(self._loop.time() + self._idle_s, self._ends_at), self._end)
         return True
 
     async def finish(self) -> Answer:
@@ -80,8 +84,10 @@ class Request:
 
     async def _exchange(self, origin: OriginServer, media_type: str) -> Answer:
         try:
-            async with origin.post("/studies", media_type, self._body(), ACCEPT) as answer:
-                return await read_answer(answer)
+            is_long = self._idle_s is None
+            async with origin.post("/studies", media_type, self._body(), ACCEPT, is_long=is_long) as answer:
+                said = await read_answer(answer)
+                return said if self._is_sent else too_early(said)
         except OriginFailed as fault:
             return unanswered(fault)
         finally:
@@ -94,8 +100,10 @@ class Request:
                     return
                 await self._wait()
             pieces, self._slot = self._slot, []
+            has_end = self._ended
             self._wake()
             for piece in pieces:
+                self._is_sent = has_end and piece is pieces[-1]
                 yield piece
             del pieces
 

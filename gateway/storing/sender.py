@@ -15,6 +15,7 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.ports import OriginServer
 from gateway.storing.answer import Answer
+from gateway.storing.bulkparts import HeldBytes
 from gateway.storing.model import Incoming, Kind, Names, Outcome
 from gateway.storing.names import NameReader
 from gateway.storing.reasons import failure
@@ -27,6 +28,8 @@ BATCH_OBJECTS, BATCH_BYTES = 100, 64 << 20
 """When a request of small objects is ended, so that what became of them is known."""
 BATCH_IDLE_S: Final = 2.0
 """It is also ended when nothing comes: a destination does not wait for ever, and forgets what it has got."""
+BATCH_OPEN_S: Final = 5.0
+"""And it is ended after so long, however often something comes: it holds one of few connections."""
 LARGE_WRITE_BYTES: Final = 32 << 10
 """A piece of this size is written by itself; smaller ones are joined."""
 
@@ -40,16 +43,17 @@ async def send(
     *,
     path_study: str = "",
     admits: Admits | None = None,
+    held: HeldBytes | None = None,
 ) -> AsyncGenerator[Outcome, None]:
     """Store objects and yield what became of each, once that is certain; use it with ``aclosing``.
 
     ``path_study``: the only study (the sender's UID) that they may belong to. ``admits`` says whether an object may be
-    stored at all, by its source names. A fault of one object, or of the destination, is an outcome, never raised; when
-    the destination is down or full, all that follow fail unsent, with the same fault. What ``objects`` raises ends the
-    sending: what was sent whole is completed and its outcomes are yielded, then it is raised. Closed or cancelled,
-    it breaks off the request under way.
+    stored at all, by its source names. ``held`` counts what all sendings hold of heads and elements. A fault of one
+    object, or of the destination, is an outcome, never raised; when the destination is down or full, all that follow
+    fail unsent, with the same fault. What ``objects`` raises ends the sending: what was sent whole is completed and its
+    outcomes are yielded, then it is raised. Closed or cancelled, it breaks off the request under way.
     """
-    sending = _Sending(origin, engine, path_study, admits)
+    sending = _Sending(origin, engine, path_study, admits, held or HeldBytes())
     ended: GatewayError | None = None
     try:
         try:
@@ -69,11 +73,19 @@ async def send(
 class _Sending:
     """What is under way: a request of small objects that is open, or one of a large object."""
 
-    def __init__(self, origin: OriginServer, engine: Engine | Passing, path_study: str, admits: Admits | None) -> None:
+    def __init__(
+        self,
+        origin: OriginServer,
+        engine: Engine | Passing,
+        path_study: str,
+        admits: Admits | None,
+        of_all: HeldBytes,
+    ) -> None:
         self._origin = origin
         self._engine = engine
         self._path_study = path_study
         self._admits = admits
+        self._of_all = of_all
         self._reader = NameReader()
         self._seen: set[str] = set()
         self._open: Request | None = None
@@ -83,7 +95,7 @@ class _Sending:
 
     async def take(self, one: Incoming) -> list[Outcome]:
         """Read, check and send one object; return what is certain now, of this one or of earlier ones."""
-        reading = Rewriting(one, self._reader)
+        reading = Rewriting(one, self._reader, self._of_all)
         done: list[Outcome] = []
         try:
             await reading.begin()
@@ -98,11 +110,14 @@ class _Sending:
                     size += sum(map(len, pieces))
                     if size > WHOLE_BYTES:
                         done += await self.end_batch()
+                        reading.is_hurried = True
                         done.append(await self._large(reading.source, held, coming))
                         return done
             done += await self._small(reading.source, held, size)
         except GatewayError as fault:
             done.append(failure(reading.source, fault))
+        finally:
+            reading.close()
         return done
 
     async def end_batch(self) -> list[Outcome]:
@@ -139,7 +154,7 @@ class _Sending:
             done = await self.end_batch()
             if self._over is not None:
                 return [*done, _outcome(source, Names(), self._over)]
-            self._open = Request(self._origin, BATCH_IDLE_S)
+            self._open = Request(self._origin, BATCH_IDLE_S, BATCH_OPEN_S)
             await self._open.put(whole, begins=True)
         self._seen.add(source.instance)
         self._pending.append(source)
@@ -196,10 +211,10 @@ def coalesced(pieces: list[Piece]) -> list[Piece]:
 
 
 def _outcome(source: Names, released: Names, answer: Answer) -> Outcome:
-    """Say what became of an object whose request was answered: stored only if that was said of it by name."""
-    if released.instance in answer.stored:
-        return Outcome(Kind.STORED, source, released)
+    """Say what became of an object whose request was answered: stored if that, and nothing else, was said of it."""
     said = answer.failed.get(released.instance)
     if said is not None:
         return Outcome(Kind.FAILED, source, released, said)
+    if released.instance in answer.stored:
+        return Outcome(Kind.STORED, source, released)
     return Outcome(Kind.FAILED, source, released, answer.reason, answer.fault)

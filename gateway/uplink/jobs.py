@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from secrets import token_urlsafe
 from typing import Final
 
-from gateway.core.errors import BadRequest, NotReleased
+from gateway.core.errors import BadRequest, NotReleased, TooManyFollowers
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.notify.contact import Contact, Contacts
 from gateway.notify.notifiers import Notifiers
@@ -23,6 +23,9 @@ __all__ = ["Jobs", "Sharer"]
 ID_BYTES: Final = 16
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 FOLLOW_EACH_S: Final = 0.25
+MOST_FOLLOWERS: Final = 64
+"""Of all jobs, in one process: each job that is followed is looked at four times a second."""
+FOLLOW_AGAIN_S: Final = 10
 _PURPOSE: Final = "uplink request"
 
 
@@ -44,6 +47,8 @@ class Jobs:
     notifiers: Notifiers
     sharing: Sharing
     wake: Callable[[], None]
+    _looks: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
+    _followers: int = 0
 
     def uplink(self, name: str) -> Uplink:
         """Return an uplink. Raises NotReleased."""
@@ -88,14 +93,36 @@ class Jobs:
         return job
 
     async def follow(self, name: str, job_id: str) -> AsyncGenerator[Job, None]:
-        """Yield a job now, whenever it has changed, and last when it has ended. Raises NotReleased."""
+        """Yield a job now, whenever it has changed, and last when it has ended.
+
+        Raises NotReleased, and TooManyFollowers.
+        """
         job = await self.get(name, job_id)
-        yield job
-        while not job.state.is_final:
+        if self._followers >= MOST_FOLLOWERS:
+            raise TooManyFollowers(f"{MOST_FOLLOWERS} follow jobs already", FOLLOW_AGAIN_S)
+        self._followers += 1
+        try:
+            yield job
+            while not job.state.is_final:
+                last, job = job, await self._next_look(job)
+                if job != last:
+                    yield job
+        finally:
+            self._followers -= 1
+
+    async def _next_look(self, job: Job) -> Job:
+        """Look at a job a little later, once for all who follow it."""
+        look = self._looks.get(job.id)
+        if look is None:
+            look = self._looks[job.id] = asyncio.create_task(self._look(job))
+        return await asyncio.shield(look)  # whoever leaves does not take it from the others
+
+    async def _look(self, job: Job) -> Job:
+        try:
             await asyncio.sleep(FOLLOW_EACH_S)
-            last, job = job, await self.get(name, job_id)
-            if job != last:
-                yield job
+            return await self.get(job.uplink, job.id)
+        finally:
+            del self._looks[job.id]
 
     async def cancel(self, name: str, job_id: str) -> Job:
         """Ask for the end of a job; one that has ended stays as it is. Raises NotReleased."""

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final, Protocol
 
 from gateway.core.errors import StateFailed
-from gateway.uplink.model import JobStore
+from gateway.uplink.model import KEPT_S, JobStore
 from gateway.uplink.stages import FIRST
 
 __all__ = ["Leader"]
@@ -26,6 +26,8 @@ MOST_JOBS: Final = 256
 """Of one uplink, those that wait among them; each has a thread, which mostly sleeps."""
 AFTER_BUG_S: Final = 30.0
 """Also after what only an administrator can mend, such as a database that lets nobody make a schema."""
+CHECK_EACH_S: Final = 60.0
+"""What a fault of the engine ended in the middle is found so often."""
 TIDY_EACH_S: Final = 3600.0
 
 
@@ -47,6 +49,9 @@ class Runner(Protocol):
 
     async def start(self, job: str) -> None:
         """Begin a job, unless it was begun before."""
+
+    async def prune(self, kept_s: float) -> None:
+        """Forget what ended longer ago."""
 
     async def close(self) -> None:
         """Stop; what is under way goes on at the next start."""
@@ -80,6 +85,7 @@ class Leader:
         self._started: dict[str, str] = {}
         self._news = asyncio.Event()
         self._tidied = float("-inf")
+        self._checked = monotonic()
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -124,10 +130,15 @@ class Leader:
                 return
             self._runner = runner
         if monotonic() - self._tidied >= TIDY_EACH_S:
+            self._tidied = monotonic()  # first: what cannot be tidied must not keep jobs from running
             await self._stages.tidy()
-            self._tidied = monotonic()
+            await self._runner.prune(KEPT_S)
         unfinished = await self._store.unfinished()
         self._started = {job: uplink for job, uplink in unfinished if job in self._started}
+        if monotonic() - self._checked >= CHECK_EACH_S:
+            self._checked = monotonic()
+            for job in self._started:
+                await self._runner.start(job)  # which leaves those alone that go on
         await self._begin(unfinished)
         for job in await self._store.cancelling():
             if job in self._started:

@@ -4,9 +4,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
-__all__ = ["Asked", "Fate", "Job", "JobStore", "Notified", "State", "Told"]
+__all__ = ["KEPT_S", "Asked", "Fate", "Job", "JobStore", "Notified", "State", "Told"]
+
+KEPT_S: Final = 30 * 24 * 3600.0
+"""How long a job is known that has ended; one whose share can be opened for longer is known for as long."""
 
 
 class State(StrEnum):
@@ -139,3 +142,6 @@ class JobStore(Protocol):
 
     async def end(self, job: str, state: State, reason: str) -> None:
         """End a job, and forget what it was asked and what became of each instance."""
+
+    async def prune(self) -> None:
+        """Forget jobs that have ended and were asked for longer than ``KEPT_S`` ago."""

@@ -146,8 +146,9 @@ class Stages:
         return job_id in self._waiting
 
     async def tidy(self) -> None:
-        """Forget contacts of jobs that never came to be."""
+        """Forget contacts of jobs that never came to be, and jobs that ended long ago."""
         await self.contacts.wipe_expired()
+        await self.store.prune()
 
     async def _stage(self, job_id: str, stage: str) -> str:
         """Run a stage; what goes wrong is a pause, or the end of the job."""
@@ -211,6 +212,8 @@ class Stages:
         return SHARE if job.shares else await self._end(job.id, State.DONE, "")
 
     async def _share(self, job: Job, uplink: Uplink, asked: Asked) -> str:
+        if job.is_revoked:  # after a share that was not noted as made: the process died in between
+            return await self._end(job.id, State.DONE, "")
         fates = await self.store.instances(job.id)
         stored = [uid for uid, fate in fates.items() if fate is Fate.STORED]
         if uplink.policy is None:

@@ -3,6 +3,9 @@
 What the destination has already is not sent again: released UIDs are the same each time, so an attempt that was cut
 off anywhere, even by a power cut, is taken up by the next. An object that comes in one answer with many and can't be
 told apart, since it is no DICOM or broken at its head, is asked for by itself.
+
+Nor can it be told which object a destination stumbled over that broke off a request instead of answering it. All that
+were in it are suspects from then on: they go last, each in a request of its own, and are in nobody's way.
 """
 
 import logging
@@ -13,11 +16,11 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Final
 
-from gateway.core.errors import NotReleased, NotTaken, OriginFailed
+from gateway.core.errors import NotReleased, NotTaken, OriginBusy, OriginFailed
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.metadata import text
 from gateway.ports import OriginServer
-from gateway.storing.model import Incoming, Kind, Outcome
+from gateway.storing.model import Incoming, Kind, Names, Outcome
 from gateway.storing.sender import send
 from gateway.uplink.model import Asked, Fate, JobStore
 from gateway.uplink.source import Pull, list_instances, pulled, pulls_for, singly
@@ -51,6 +54,8 @@ class Transfer:
     engine: Engine
     store: JobStore
     _tries: Counter[str] = field(default_factory=Counter)
+    _broke: Counter[str] = field(default_factory=Counter)
+    """How often a request broke off that an instance was in: the suspects."""
 
     async def attempt(self) -> bool:
         """Try once, and say whether every instance is accounted for.
@@ -63,8 +68,10 @@ class Transfer:
         gone = dict.fromkeys(left - there.keys(), Fate.FAILED)
         await self.store.account(self.job, gone | await self._already(left & there.keys()))
         for pulls_of in (self._many, self._singly):
-            if left := await self._left():
+            if left := await self._left() - self._broke.keys():
                 await self._bring(pulls_of(there, left))
+        for uid in sorted(await self._left() & self._broke.keys()):
+            await self._bring_suspect(uid, there[uid])
         return await self._give_up()
 
     def _many(self, there: Mapping[str, Instance], left: Collection[str]) -> list[Pull]:
@@ -76,23 +83,53 @@ class Transfer:
     async def _bring(self, pulls: Sequence[Pull]) -> None:
         """Pull and send, and note what became of each object as soon as that is certain.
 
-        A fault that is of all ends the pulling, and is raised once it is known what became of those that were sent.
+        What the origin sends besides is passed over. A fault that is of all ends the pulling, and is raised once it is
+        known what became of those that were sent.
         """
+        wanted = {one.instance for pull in pulls for one in pull.brings}
+
+        async def admits(names: Names) -> bool:
+            return names.instance in wanted
+
         notes = _Notes(self.store, self.job)
         faults: list[OriginFailed] = []
         objects = _until(faults, pulled(self.origin, pulls))
-        sending = send(self.destination, self.engine, objects, path_study=self.asked.study)
+        sending = send(self.destination, self.engine, objects, path_study=self.asked.study, admits=admits)
         try:
             async with aclosing(objects), aclosing(sending):
                 async for outcome in sending:
                     if outcome.kind is Kind.FAILED:
-                        faults += _faults_of_all(outcome)
-                    elif outcome.source.instance:
+                        faults += self._faults_of_all(outcome)
+                    elif outcome.source.instance in wanted:
                         await notes.add(self.engine.uid(outcome.source.instance), _FATES[outcome.kind])
         finally:
             await notes.write()
         if faults:
             raise faults[0]
+
+    def _faults_of_all(self, outcome: Outcome) -> list[OriginFailed]:
+        """Return the fault that keeps the others from being stored, too; none where it is the object's own."""
+        fault = outcome.fault
+        if isinstance(fault, OriginFailed) and not isinstance(fault, NotTaken):
+            if outcome.released.instance and not isinstance(fault, OriginBusy):
+                self._broke[outcome.released.instance] += 1
+            return [fault]
+        log.warning("an instance was not taken: %04X", outcome.reason or 0)
+        return []
+
+    async def _bring_suspect(self, uid: str, one: Instance) -> None:
+        """Bring one alone. A request that breaks off again is its own fault if the destination still answers.
+
+        Raises OriginFailed when it does not.
+        """
+        times = self._broke[uid]
+        try:
+            await self._bring(singly([one]))
+        except OriginFailed:
+            if self._broke[uid] == times:
+                raise
+            log.warning("the destination breaks off at one instance")
+            await self.store.account(self.job, await self._already({uid}))
 
     async def _give_up(self) -> bool:
         """Count a try of what is left, and give up what was tried often enough."""
@@ -126,14 +163,6 @@ async def _until(faults: list[OriginFailed], objects: AsyncGenerator[Incoming, N
             if faults:
                 return
             yield one
-
-
-def _faults_of_all(outcome: Outcome) -> list[OriginFailed]:
-    """Return the fault that keeps the others from being stored, too; none where it is the object's own."""
-    if isinstance(outcome.fault, OriginFailed) and not isinstance(outcome.fault, NotTaken):
-        return [outcome.fault]
-    log.warning("an instance was not taken: %04X", outcome.reason or 0)
-    return []
 
 
 class _Notes:

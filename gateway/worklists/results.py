@@ -16,7 +16,7 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.keys import MODALITIES_IN_STUDY, MODALITY, SOP_CLASS, STUDY_UID
 from gateway.core.rewrite.metadata import Elements, text
 from gateway.core.rewrite.query import Search
-from gateway.core.standard.levels import Level, level_of
+from gateway.core.standard.levels import Level, attributes_above, level_of
 from gateway.core.standard.modalities import WITHOUT_PICTURE
 from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
@@ -31,6 +31,8 @@ ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
 """Number of Patient Related Studies, Series, Instances: they count what lies outside the worklist, too."""
 OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 """Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
+PATIENT = (0x00100010, 0x00100020, 0x00100030, 0x00100040)
+"""Name, ID, birth date and sex, which every result of a study has (PS3.18 Table 10.6.3-3)."""
 
 TURN_S = 0.001
 """How long one search may keep all others waiting."""
@@ -47,10 +49,14 @@ Link = Callable[[dict[str, bytes]], None]
 
 
 async def released(
-    worklist: Worklist, search: Search, found: AsyncIterator[DataSet], link: Link
+    worklist: Worklist, search: Search, found: AsyncIterator[DataSet], link: Link, *, within_study: bool = False
 ) -> AsyncIterator[dict[str, bytes]]:
-    """Yield the released results that match. Raises SearchTooBroad when too much was read in vain."""
-    in_vain, describe, turns = 0, _Describer(worklist, search, link), _Turns()
+    """Yield the released results that match. Raises SearchTooBroad when too much was read in vain.
+
+    ``within_study``: the path names the study, so that a result need not describe it.
+    """
+    in_vain, turns = 0, _Turns()
+    describe = _Describer(worklist, search, link, _returned(search, within_study=within_study))
     engine = worklist.engine
     subjects = Subjects(worklist, engine, search.level) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
@@ -108,8 +114,9 @@ class _Belongs(dict[str, bool]):
 class _Describer:
     """Rewrites results of one level: nothing of a lower one, no count of what is not released."""
 
-    def __init__(self, worklist: Worklist, search: Search, link: Link) -> None:
+    def __init__(self, worklist: Worklist, search: Search, link: Link, returned: frozenset[str]) -> None:
         self._engine = worklist.engine
+        self._returned = returned
         self._images_only = worklist.images_only
         self._level = search.level
         self._link = link
@@ -126,7 +133,8 @@ class _Describer:
         if self._level is Level.INSTANCE and self._engine.refuses(sop_class):
             return None
         belongs = self._belongs
-        result = self._engine.match({key: raw for key, raw in source.items() if belongs[key]}, sop_class)
+        own = {key: raw for key, raw in source.items() if belongs[key]}
+        result = self._engine.match(own, sop_class, self._returned)
         for key in self._dropped:
             result.pop(key, None)
         if not self._mend_modalities(result):
@@ -149,6 +157,19 @@ class _Describer:
         elif shown != found:
             result[_MODALITIES] = msgspec.json.encode({"vr": "CS", "Value": shown})
         return bool(shown) or not found
+
+
+def _returned(search: Search, *, within_study: bool) -> frozenset[str]:
+    """List what results have wherever the objects do: match keys, included fields, and who the patient of a study is.
+
+    The last only where the path does not name the study (PS3.18 Section 10.6.3.3).
+    """
+    tags = {*search.include, *(key.tag for key in search.keys if key.is_plain)}
+    if search.include_all:
+        tags.update(attributes_above(search.level))
+    if not within_study:
+        tags.update(PATIENT)
+    return frozenset(json_key(tag) for tag in tags if level_of(tag) <= search.level)
 
 
 async def _windows(found: AsyncIterator[_T]) -> AsyncIterator[list[_T]]:

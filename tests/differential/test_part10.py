@@ -16,7 +16,7 @@ from gateway.core.errors import GatewayError
 from tests.differential.corpus_files import CORPUS, NAMES, REFUSED
 from tests.kit import reference
 from tests.kit.corpus import read_manifest
-from tests.kit.engine import KEYS, nominal, random_cuts, rewrite, single_bytes
+from tests.kit.engine import KEYS, nominal, outcome, random_cuts, rewrite, single_bytes, strict
 from tests.kit.raw import comparable, differences, read, tree
 
 pytestmark = pytest.mark.corpus
@@ -66,6 +66,18 @@ def test_a_file_that_cannot_be_deidentified_is_refused_with_the_expected_reason(
 def test_output_equals_the_reference_element_by_element(name: str) -> None:
     expected = reference.deidentify(source(name), KEYS)
     assert list(differences(comparable(read(released(name))), comparable(expected))) == []
+
+
+@pytest.mark.parametrize("name", PASSED)
+def test_output_under_strict_equals_the_reference_element_by_element(name: str) -> None:
+    data = (CORPUS / name).read_bytes()
+    strictly = outcome(strict(), [data])
+    if isinstance(strictly, str):
+        assert strictly == "RefusedByProfile"
+        pytest.skip("strict refuses what is no image, or names its subject")
+    expected = reference.deidentify(read(data), KEYS, name="strict", details=reference.STRICT)
+    assert list(differences(comparable(read(strictly)), comparable(expected))) == []
+    assert outcome(strict(), random_cuts(data, crc32(name.encode()))) == strictly
 
 
 @pytest.mark.parametrize("name", PASSED)

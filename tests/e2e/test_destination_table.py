@@ -31,12 +31,13 @@ SAID: Final[tuple[dict[str, Any], ...]] = (
     {"PatientName": "x" * 64, "PatientID": "9" * 64, "PatientBirthDate": "not a date", "StudyDate": "20240101"},
     {"StudyDate": "2024.03.17", "PatientBirthDate": "1961.02.03", "PatientSex": "female"},
     {"PatientName": None, "PatientID": None, "PatientBirthDate": None, "PatientSex": None, "StudyDate": None},
+    {"PatientName": None, "PatientBirthDate": None, "PatientSex": None, "StudyDate": "20220505"},
 )
 """What objects say of a patient; None: the attribute is not there."""
-YEARS: Final = ("20260101", "", "19990101", "20230101", "19000101", "20240101", "20240101")
+YEARS: Final = ("20260101", "", "19990101", "20230101", "19000101", "20240101", "20240101", "", "20220101")
 NOBODY: Final = ("ANONYMOUS", "000000", "19900101", "O")
-EXPECTED: Final = sorted([*((*NOBODY, year) for year in YEARS), ("",) * len(TAGS)])
-"""What an object has not at all is not added to it."""
+EXPECTED: Final = sorted((*NOBODY, year) for year in YEARS)
+"""A study date that is not there has no year."""
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from tests.kit.uplinks import begin, ended, released, uplinks, write_study
 pytestmark = [pytest.mark.e2e, pytest.mark.orthanc, pytest.mark.slow, pytest.mark.timeout(1500)]
 
 POINTS: Final = 20
-INSTANCES: Final = 130
-"""More than go in one request, and of 100 kB each: more than the buffers between the two hold."""
+INSTANCES: Final = 40
+LARGE: Final = 2
+"""Each is sent in a request of its own and ends the one before, so that a job is several requests."""
 STUDY: Final = "1.2.826.0.1.88"
-LATEST_S: Final = 2.5
+LATEST_S: Final = 1.5
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,8 @@ class Stage:
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder = tmp_path_factory.mktemp("crash")
-    uids = write_study(folder / "source", STUDY, INSTANCES, side=224)
+    uids = write_study(folder / "source", STUDY, INSTANCES, side=160)
+    assert set(write_study(folder / "source", STUDY, LARGE, side=1500)) < set(uids)
     for name in ("local", "cloud"):
         (folder / name).mkdir()
     with orthanc(folder / "local") as local, orthanc(folder / "cloud") as cloud:
@@ -82,7 +84,8 @@ def test_every_instance_arrives_exactly_once_wherever_the_gateway_is_killed(stag
     print("\n   killed                    there then  in the end  job   stored")
     for number, point, killed_at, there_now, state, stored in rows:
         print(f"{number:2} {point:24} {killed_at:11} {there_now:11}  {state:5} {stored:7}")
-    assert len({killed_at for _, _, killed_at, _, _, _ in rows}) > POINTS / 4, "nothing happens where it was killed"
+    in_the_middle = [killed_at for _, _, killed_at, _, _, _ in rows if 0 < killed_at < INSTANCES]
+    assert len(in_the_middle) > POINTS / 4, "nothing happens where it was killed"
 
 
 def wait_for(stage: Stage, chance: random.Random, *, by_time: bool) -> str:
@@ -96,6 +99,7 @@ def wait_for(stage: Stage, chance: random.Random, *, by_time: bool) -> str:
     with httpx.Client(base_url=f"http://{stage.destination.authority}") as client:
         while client.get("/statistics").json()["CountInstances"] < count:
             assert time.monotonic() < deadline
+            time.sleep(0.002)  # or it takes the machine from those that it waits for
     return f"at {count} instances"
 
 

@@ -50,12 +50,15 @@ class Destination:
     """``requests`` are the parts of each request that came to its end; ``broken`` counts those that did not.
 
     ``refuses_after``: answers with this status after so many chunks, and reads no more. ``breaks_after``: resets the
-    connection instead.
+    connection instead, and so does an object with ``poison`` in it. ``dies``: it answers nothing while ``is_dead``.
     """
 
     reply: Reply = all_stored
     refuses_after: tuple[int, str] | None = None
     breaks_after: int | None = None
+    poison: bytes = b""
+    dies: bool = False
+    is_dead: bool = False
     requests: list[list[bytes]] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
     part_types: list[str] = field(default_factory=list)
@@ -75,6 +78,9 @@ class Destination:
 
     async def _serve(self, connection: Connection) -> None:
         head = await connection.request()
+        if self.is_dead:
+            connection.reset()
+            return
         if head.startswith(b"GET"):
             await connection.answer(b"[]", headers=f"Content-Type: {JSON}\r\n")
             return
@@ -85,6 +91,10 @@ class Destination:
             async for chunk in connection.chunks():
                 pieces.append(chunk)
                 if self.breaks_after is not None and len(pieces) > self.breaks_after:
+                    connection.reset()
+                    return
+                if self.poison and self.poison in b"".join(pieces):
+                    self.is_dead = self.dies
                     connection.reset()
                     return
                 if self.refuses_after is not None and len(pieces) > self.refuses_after[0]:

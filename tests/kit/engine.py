@@ -30,6 +30,12 @@ def nominal() -> Engine:
     return Engine(profile("nominal"), KEYS)
 
 
+@cache
+def strict() -> Engine:
+    """Give the one engine that all tests of profile ``strict`` share."""
+    return Engine(profile("strict"), KEYS)
+
+
 def rewrite(engine: Engine, chunks: Iterable[bytes]) -> bytes:
     """Feed the chunks of one object and collect what comes out."""
     rewriter = engine.part10()

@@ -20,7 +20,13 @@ class NeverStoredTo:
     """The half of an origin that no search may ever reach."""
 
     def post(
-        self, path: str, content_type: str, body: AsyncIterator[bytes | memoryview], accept: str = "*/*"
+        self,
+        path: str,
+        content_type: str,
+        body: AsyncIterator[bytes | memoryview],
+        accept: str = "*/*",
+        *,
+        is_long: bool = False,
     ) -> AbstractAsyncContextManager[OriginAnswer]:
         """Fail."""
         raise AssertionError("a search stores nothing")

@@ -6,7 +6,7 @@ output must equal what it makes.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from pydicom import Dataset
@@ -27,7 +27,7 @@ from tests.kit.reference_letters import (
     letter,
     private,
 )
-from tests.kit.reference_values import capped, cleaned, moved, numbers
+from tests.kit.reference_values import capped, cleaned, moved, numbers, year
 from tests.kit.tables import IODS, METHODS, keyword_of, option_codes
 
 __all__ = ["GONE", "REGISTERED", "WALKED_DUMMIES", "Refused", "deidentify", "goes_everywhere", "letter", "text", "uids"]
@@ -92,6 +92,27 @@ def _no_cleaner(_text: str, _vr: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Details:
+    """What a profile says of single attributes: at any depth; ``always``: at the root also where nothing is."""
+
+    always: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    years: frozenset[int] = frozenset()
+
+
+NO_DETAILS: Final = Details()
+STRICT: Final = Details(
+    {
+        0x00100010: ("PN", b"ANONYMOUS "),
+        0x00100020: ("LO", b"000000"),
+        0x00100030: ("DA", b"19900101"),
+        0x00100040: ("CS", b"O "),
+    },
+    frozenset({0x00080020}),
+)
+"""Profile ``strict``: who every patient is, and that study dates are cut to their year."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Case:
     keys: Keys
     iod: str
@@ -99,6 +120,7 @@ class _Case:
     days: int
     options: Options
     clean: Clean
+    details: Details
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +133,21 @@ class _Spot:
 
 
 def deidentify(
-    data_set: Dataset, keys: Keys, options: Options = NONE, clean: Clean = _no_cleaner, name: str = PROFILE
+    data_set: Dataset,
+    keys: Keys,
+    options: Options = NONE,
+    clean: Clean = _no_cleaner,
+    name: str = PROFILE,
+    details: Details = NO_DETAILS,
 ) -> Dataset:
     """Make the de-identified copy; raise Refused for what must not pass."""
     refuse(data_set)
     sop_class = text(data_set, 0x00080016)
     subject = (text(data_set, 0x00100021), text(data_set, 0x00100020), text(data_set, 0x0020000D))
     pseudonym = _padded(keys.patient(*subject).encode(), b" ")
-    case = _Case(keys, IODS.get(sop_class, ""), pseudonym, keys.shift_days(*subject), options, clean)
-    released = build(_walk(data_set, _Spot(), case) | _marks(data_set, options, name))
+    case = _Case(keys, IODS.get(sop_class, ""), pseudonym, keys.shift_days(*subject), options, clean, details)
+    temporal = "MODIFIED" if details.years else ""
+    released = build(_walk(data_set, _Spot(), case) | details.always | _marks(data_set, options, name, temporal))
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(sop_class)
     instance = _padded(text(data_set, 0x00080018).encode(), b"\0")
@@ -162,7 +190,7 @@ def _walk(source: Dataset, spot: _Spot, case: _Case) -> dict[int, tuple[str, Val
     for tag, vr, value in found:
         if tag >> 16 & 1:
             continue
-        action = "P" if tag in PATIENT else letter(tag, vr, spot.path, case.iod, case.options, spot.item)
+        action = _detailed(tag, case) or letter(tag, vr, spot.path, case.iod, case.options, spot.item)
         if action == "X":
             continue
         if isinstance(value, bytes):
@@ -172,6 +200,13 @@ def _walk(source: Dataset, spot: _Spot, case: _Case) -> dict[int, tuple[str, Val
         if items or not value or tag != CONTENT_SEQUENCE:  # of Type 1C: with no item left it goes
             released[tag] = ("SQ", items)
     return released | dict(_private(found, spot, case))
+
+
+def _detailed(tag: int, case: _Case) -> str:
+    """Give the letter of what a profile itself says: its own constant, the year, the pseudonym."""
+    if tag in case.details.always:
+        return "O"
+    return "Y" if tag in case.details.years else "P" if tag in PATIENT else ""
 
 
 def _terms(found: list[tuple[int, str, Value]]) -> tuple[str, ...]:
@@ -206,6 +241,10 @@ def _private(found: list[tuple[int, str, Value]], spot: _Spot, case: _Case) -> I
 
 
 def _leaf(action: str, tag: int, vr: str, value: bytes, spot: _Spot, case: _Case) -> bytes:
+    if action == "O":
+        return case.details.always[tag][1]
+    if action == "Y":
+        return year(value)
     if action in ("P", "Z"):
         return case.pseudonym if action == "P" else b""
     if action == "U" or tag == ANNOTATION_GROUP_UID:
@@ -272,11 +311,11 @@ def uids(value: bytes, keys: Keys) -> bytes:
     return _padded("\\".join(mapped).encode("latin-1"), b"\0")
 
 
-def _marks(source: Dataset, options: Options, name: str) -> dict[int, tuple[str, Value]]:
+def _marks(source: Dataset, options: Options, name: str, dates: str) -> dict[int, tuple[str, Value]]:
     """Say what was done (PS3.15 Section E.1.1), at the top level only."""
     own = ["113100", *sorted(option_codes()[option] for option in options)]
     codes = [*(code for code in dict.fromkeys(_earlier_methods(source)) if code not in own), *own]
-    temporal = "UNMODIFIED" if FULL in options else "MODIFIED" if MODIFIED in options else "REMOVED"
+    temporal = "UNMODIFIED" if FULL in options else "MODIFIED" if MODIFIED in options else dates or "REMOVED"
     earlier = text(source, 0x00280303)
     if earlier in _STRENGTH:
         temporal = max(temporal, earlier, key=_STRENGTH.index)

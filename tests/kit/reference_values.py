@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from pydicom.charset import convert_encodings, decode_bytes, encode_string
 
 _CLOCK = re.compile(r"([01]\d|2[0-3])([0-5]\d(([0-5]\d|60)(\.\d{1,6})?)?)?")
+_YEAR = re.compile(r"(?!0000)\d{4}((\d{4,})?|\.\d\d\.\d\d)", re.ASCII)
 _ZONE = re.compile(r"[+-](0\d|1[0-4])[0-5]\d")
 
 
@@ -46,6 +47,12 @@ def _moved(vr: str, value: str, days: int) -> str:
     except (ValueError, OverflowError):
         return ""
     return f"{day:%Y%m%d}".rjust(8, "0") + clock + zone
+
+
+def year(value: bytes) -> bytes:
+    """Cut dates to the first day of their year; what begins with no year becomes empty."""
+    days = [one.strip(" \0") for one in value.decode("latin-1").split("\\")]
+    return _padded("\\".join(f"{day[:4]}0101" if _YEAR.fullmatch(day) else "" for day in days).encode())
 
 
 def capped(value: bytes) -> bytes:

@@ -19,13 +19,15 @@ class Decision:
     """What happens to an attribute, and which rule says so.
 
     ``value`` is for REPLACE (None means the VR's dummy) and TRUNCATE_DATE (``month``; None: the year). ``deep``: a
-    sequence whose items stay but hold dummies only. CLEAN is for text, and for ages, which it caps.
+    sequence whose items stay but hold dummies only. CLEAN is for text, and for ages, which it caps. ``always``: the
+    value is also written where the object has no such attribute.
     """
 
     action: Action
     reason: str
     value: str | None = None
     deep: bool = False
+    always: bool = False
 
 
 @dataclass(frozen=True, slots=True)

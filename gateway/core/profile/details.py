@@ -50,6 +50,7 @@ class Detail(BaseModel):
     action: str | None = None
     value: str | None = None
     disabled: bool = False
+    always: bool = False
     when: dict[str, Test] = {}
 
 
@@ -58,6 +59,8 @@ def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:
     when = _when(detail.when)
     if selector.creator is None and selector.mask is None:
         _refuse_own(selector.tag)
+    if detail.always:
+        _check_always(selector, detail)
     if detail.disabled:
         return Rule(selector, Action.KEEP, disabled=True, when=when, where=where)
     if detail.action is None:
@@ -69,7 +72,7 @@ def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:
     action = _action(detail.action)
     _check_action(action, _vr_of(selector))
     value = _value(action, detail.value, _vr_of(selector))
-    return Rule(selector, action, value=value, when=when, where=where)
+    return Rule(selector, action, value=value, when=when, where=where, always=detail.always)
 
 
 def _refuse_own(tag: int) -> None:
@@ -77,6 +80,16 @@ def _refuse_own(tag: int) -> None:
         raise ValueError("the engine sets this attribute itself")
     if tag in LINKING_UIDS:
         raise ValueError("decided by the option retain_uids alone, so that references stay whole")
+
+
+def _check_always(selector: Selector, detail: Detail) -> None:
+    """Refuse what can't be written into an object that has nothing there."""
+    if selector.path or selector.creator is not None or selector.mask is not None or selector.vr is not None:
+        raise ValueError("always is for one attribute of the standard, by tag or keyword")
+    if detail.disabled or detail.when or detail.action not in ("replace", "D"):
+        raise ValueError("always is for replace, without conditions")
+    if detail.value is None or not detail.value.isascii():
+        raise ValueError("always needs a value, in ASCII: the object's character set may have no other")
 
 
 def _vr_of(selector: Selector) -> str | None:

@@ -80,7 +80,7 @@ def _safe(profile: Profile, creator: str, tag: int) -> str:
 
 def _row(what: str, decision: Decision) -> str:
     action = "dummies" if decision.deep else decision.action.value
-    value = "" if decision.value is None else f"{decision.value!r}; "
+    value = "" if decision.value is None else f"{decision.value!r}{_always(decision)}; "
     return f"{what:<60}  {action:<13}  {value}{decision.reason}"
 
 
@@ -155,9 +155,13 @@ def _title(selector: Selector) -> str:
 
 def _describe(decision: Decision) -> str:
     """Print a decision with its reason."""
-    value = "" if decision.value is None else f" {decision.value!r}"
+    value = "" if decision.value is None else f" {decision.value!r}{_always(decision)}"
     deep = " (items stay, filled with dummies)" if decision.deep else ""
     return f"{decision.action.value}{value}{deep}; {decision.reason}"
+
+
+def _always(decision: Decision | Rule) -> str:
+    return " always" if decision.always else ""
 
 
 def describe_rule(rule: Rule) -> str:
@@ -166,7 +170,7 @@ def describe_rule(rule: Rule) -> str:
         action = "keep"
     else:
         action = (rule.action.value if rule.action else rule.code) or ""
-        action += "" if rule.value is None else f" {rule.value!r}"
+        action += "" if rule.value is None else f" {rule.value!r}{_always(rule)}"
     when = f" when {describe_when(rule.when)}" if rule.when else ""
     return f"{format_selector(rule.selector)}: {action}{when}; {rule.reason}"
 

@@ -55,7 +55,7 @@ class Rule:
     """One line of a profile's details; ``where`` (``file:line``) is for messages, never for logic.
 
     ``code`` is a compound code of Table E.1-1 and then ``action`` is None. A disabled rule leaves the attribute alone.
-    ``when`` are conditions on the object that must all hold.
+    ``when`` are conditions on the object that must all hold. ``always``: an object that has not the attribute gets it.
     """
 
     selector: Selector
@@ -65,6 +65,7 @@ class Rule:
     disabled: bool = False
     when: When = ()
     where: str = field(default="", compare=False, repr=False)
+    always: bool = field(default=False, repr=False)
 
     @property
     def reason(self) -> str:
@@ -109,6 +110,7 @@ class Profile:
                 self.images_only,
                 self.apply_masks,
                 self.final_check,
+                *(rule.selector.tag for rule in self.rules if rule.always),
             )
         )
         return hashlib.sha256(meaning.encode()).hexdigest()[:16]

@@ -5,6 +5,8 @@ Table E.3.4-1 says of a content item; PS3.15 Table E.1-1 with the options that a
 table does not list; private; unknown; anything else of the standard.
 """
 
+from collections.abc import Iterator
+
 from gateway.core.profile import items
 from gateway.core.profile.annex_e import CLEANING, AnnexE
 from gateway.core.profile.decisions import (
@@ -73,6 +75,15 @@ class Plan:
         paths = ps315.overridden_paths(iod) if iod else frozenset()
         self._anchors = frozenset(path[: n + 1] for path in paths for n in range(len(path)))
         self._prefixes = self._rules.prefixes | self._possible.prefixes
+        self.always = tuple(self._always())
+
+    def _always(self) -> Iterator[tuple[int, str, str]]:
+        """Yield tag, VR and value of what every object says at its root, whether it said anything there or not."""
+        for tag in sorted({rule.selector.tag for rule in self._rules.rules if rule.always}):
+            vr = dictionary.vr_of(tag) or "UN"
+            decision = self.decide(tag, vr)
+            if decision.always:
+                yield tag, vr, decision.value or ""
 
     @property
     def longitudinal(self) -> str:
@@ -175,7 +186,7 @@ class Plan:
             return self._standard.settled(rule.code or "X", tag, place, rule.reason)
         if rule.action is Action.KEEP and meant in DATE_VRS and rule.selector.mask and not rule.disabled:
             return self._standard.dated(rule.reason)
-        decision = _carried_out(rule, meant)
+        decision = _carried_out(rule, meant, is_root=place == ROOT)
         return guard(decision, tag, known, vr) if rule.selector.vr else decision
 
     def _privately(self, rule: Rule, meant: str) -> Decision:
@@ -189,7 +200,7 @@ class Plan:
         return _carried_out(rule, meant)
 
 
-def _carried_out(rule: Rule, vr: str) -> Decision:
+def _carried_out(rule: Rule, vr: str, *, is_root: bool = False) -> Decision:
     """Carry out the action of a rule on a value that is of ``vr``."""
     action = rule.action or Action.REMOVE
     if action is Action.CLEAN:
@@ -198,7 +209,7 @@ def _carried_out(rule: Rule, vr: str) -> Decision:
         return Decision(Action.KEEP, rule.reason, deep=True)
     if action is Action.REPLACE and vr == "UI":
         return Decision(Action.UID, rule.reason)
-    return Decision(action, rule.reason, rule.value)
+    return Decision(action, rule.reason, rule.value, always=rule.always and is_root)
 
 
 def _may_be_date(rule: Rule) -> bool:

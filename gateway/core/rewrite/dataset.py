@@ -62,8 +62,8 @@ class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
     ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the
-    offset of the buffer in the whole data set, for messages. Without a ``cleaner`` text that is to be cleaned is
-    emptied.
+    offset of the buffer in the whole data set, for messages. ``deepest`` is how deep sequences were nested so far, in
+    what stays. Without a ``cleaner`` text that is to be cleaned is emptied.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class DataSetWalker:
         self._character_set = self.changer.character_set
         self.creators: dict[int, Table] = {}
         self.path: list[int] = []
-        self.base = 0
+        self.base = self.deepest = 0
         self.run = self.pos = self.stop = 0
         self._told = UNDEFINED  # where a content item has said what it is about
 
@@ -284,6 +284,7 @@ class DataSetWalker:
             if known is None:
                 return limit, self._remembered(buf, pos, limit, table, raw)
             self.changer.touched += 1  # what holds it is not the same for all objects either
+        self.deepest = max(self.deepest, len(self.path) + known[2])
         if known[1]:
             self.changer.counts = [a + b for a, b in zip(self.changer.counts, known[1], strict=True)]
         return limit, known[0]
@@ -303,9 +304,12 @@ class DataSetWalker:
         """Walk a small sequence and remember what became of it, for all objects or for those it is the same for."""
         changer = self.changer
         touched, before = changer.touched, changer.counts[:]
+        deepest, self.deepest = self.deepest, len(self.path)
         changed = self._items(buf, pos, limit, limit, table, closed=True)[1]
+        depth = self.deepest - len(self.path)
+        self.deepest = max(self.deepest, deepest)
         counts = tuple(a - b for a, b in zip(changer.counts, before, strict=True))
-        outcome = changed, counts if any(counts) else ()
+        outcome = changed, counts if any(counts) else (), depth
         if changer.touched == touched:
             if len(table.memo) >= MAX_MEMO:
                 table.memo.clear()
@@ -322,7 +326,8 @@ class DataSetWalker:
     ) -> tuple[int, bytes | None]:
         """Walk items up to ``limit`` (None: up to the delimiter, which belongs to the value)."""
         self.path.append(table.sequence)
-        if len(self.path) > MAX_DEPTH:
+        self.deepest = max(self.deepest, len(self.path))
+        if self.deepest > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
         unpack, changer = table.encoding.u32.unpack_from, self.changer
         character_set, told = changer.character_set, self._told

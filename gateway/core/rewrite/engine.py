@@ -1,6 +1,6 @@
 """One profile and one domain, ready to rewrite any number of objects: plans and tables are made once and kept."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 
 from gateway.core.errors import MalformedInput
@@ -131,9 +131,11 @@ class Engine:
         """Do the same for a data set that is split into elements already."""
         return self._metadata.instance(elements, bulk)
 
-    def match(self, elements: Elements, sop_class: str = "") -> dict[str, bytes]:
-        """Rewrite one search result (PS3.18 Section 10.6.3)."""
-        return self._metadata.match(elements, self.plan(sop_class), _no_bulk)
+    def match(
+        self, elements: Elements, sop_class: str = "", returned: Collection[str] = frozenset()
+    ) -> dict[str, bytes]:
+        """Rewrite one search result (PS3.18 Section 10.6.3) that has the keys ``returned`` if the objects have them."""
+        return self._metadata.match(elements, self.plan(sop_class), _no_bulk, returned)
 
     def shows(self, source: Elements, study: Elements, released: Elements, sop_class: str = "") -> bool:
         """Say whether a rewritten search result passes the final check; ``study`` is what the origin says above it."""

@@ -2,7 +2,8 @@
 
 import struct
 from base64 import b64encode
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -65,6 +66,12 @@ def constant(vr: str, meant: str, value: str | None) -> bytes:
     if vr in ("DS", "IS"):
         return _encode({"vr": vr, "Value": [float(value) if vr == "DS" else int(value)]})
     return written(vr, [value])
+
+
+@lru_cache(maxsize=64)
+def constants(always: tuple[tuple[int, str, str], ...]) -> Mapping[str, bytes]:
+    """Write what a plan always writes, by key."""
+    return {json_key(tag): constant(vr, vr, value) for tag, vr, value in always}
 
 
 def method_codes(codes: marks.Codes) -> bytes:

@@ -1,4 +1,7 @@
-"""What a finished object says about its de-identification (PS3.15 Section E.1.1), the same for Part 10 and JSON."""
+"""What every finished object says, the same for Part 10 and JSON, whatever it said before.
+
+That is about its de-identification (PS3.15 Section E.1.1), and what its profile always writes.
+"""
 
 from collections.abc import Iterable
 
@@ -31,6 +34,16 @@ def elements(
         encoding.make(METHOD, "LO", plan.method.encode()) + encoding.make(METHOD_CODES, "SQ", items),
         encoding.make(TEMPORAL, "CS", temporal(plan.longitudinal, earlier_temporal).encode()),
     )
+
+
+def stages(
+    plan: Plan, encoding: Encoding, earlier_codes: Iterable[str] = (), earlier_temporal: str = ""
+) -> tuple[tuple[int, bytes], ...]:
+    """Encode all that is inserted at the root, in order: before the first element at or past a tag, what goes there."""
+    first, second, third = elements(plan, encoding, earlier_codes, earlier_temporal)
+    ours = [(IDENTITY_REMOVED, first), (METHOD_CODES + 1, second), (TEMPORAL + 1, third)]
+    always = [(tag, encoding.make(tag, vr, value.encode("ascii"))) for tag, vr, value in plan.always]
+    return tuple(sorted([*ours, *always], key=lambda stage: stage[0]))
 
 
 def code_items(pairs: Codes, encoding: Encoding) -> bytes:

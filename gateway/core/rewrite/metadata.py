@@ -5,7 +5,7 @@ change and sequences are decoded. Sequences that do not name the patient are rem
 """
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
 from gateway.core.profile.model import Action
@@ -100,7 +100,7 @@ class MetadataRewriter:
         return encode(out | {CHARACTER_SET: jsonvalues.CHARACTER_SET})  # a value of the profile, which may be anything
 
     def _marks(self, plan: Plan, earlier_codes: list[str], earlier_temporal: str) -> dict[str, bytes]:
-        """Return what a finished object says about its de-identification; the objects of a series say the same."""
+        """Return what every finished object says; the objects of a series say the same."""
         asked = plan, tuple(earlier_codes), earlier_temporal
         if asked != self._marked:
             codes = marks.codes(plan.codes, earlier_codes)
@@ -111,15 +111,23 @@ class MetadataRewriter:
                 json_key(METHOD): jsonvalues.written("LO", [plan.method]),
                 json_key(METHOD_CODES): jsonvalues.method_codes(codes),
                 _TEMPORAL: jsonvalues.written("CS", [temporal]),
+                **jsonvalues.constants(plan.always),
             }
         return self._last_marks
 
-    def match(self, elements: Elements, plan: Plan, bulk: Bulk) -> dict[str, bytes]:
+    def match(
+        self, elements: Elements, plan: Plan, bulk: Bulk, returned: Collection[str] = frozenset()
+    ) -> dict[str, bytes]:
         """Rewrite one data set that is not a whole instance (a search result), without the marks of an instance.
 
-        It does not say who all its subject is, so text that is to be cleaned does not leave.
+        It does not say who all its subject is, so text that is to be cleaned does not leave. ``returned`` are the keys
+        that it has if the objects have them.
         """
-        return self._root(elements, plan, bulk, None)
+        out = self._root(elements, plan, bulk, None)
+        if plan.always:
+            always = jsonvalues.constants(plan.always)
+            out |= {key: raw for key, raw in always.items() if key in elements or key in returned}
+        return out
 
     def passes(self, source: Elements, study: Elements, released: Elements, plan: Plan) -> bool:
         """Say whether what is released of a search result passes the final check; ``study``: what is known above it.

@@ -114,6 +114,11 @@ class Part10Rewriter:
         return self._led(self._through(data, at))
 
     @property
+    def held(self) -> int:
+        """How many bytes are held until more come."""
+        return self._data_set.held if self._data_set else len(self._start)
+
+    @property
     def untouched(self) -> int:
         """How many of the next source bytes leave as they are; they may go another way, if ``skip`` is told."""
         return self._data_set.untouched if self._data_set and self._inflater is None else 0

@@ -5,6 +5,7 @@ What an object says of itself is checked all the same: an origin that answers wi
 
 import struct
 import zlib
+from collections.abc import Collection
 
 import msgspec
 
@@ -44,6 +45,11 @@ class PassingPart10:
     def series(self) -> str:
         """The Series Instance UID of the object, once its head is known."""
         return self.head.asked.get(SERIES, "") if self.head else ""
+
+    @property
+    def held(self) -> int:
+        """How many bytes are held until more come."""
+        return 0 if self.head else self._size
 
     def pieces(self, data: bytes) -> list[Piece]:
         """Return the bytes, as soon as they may leave."""
@@ -90,7 +96,12 @@ class Passing:
         """Point every BulkDataURI at the gateway, at any depth; a Retrieve URL is not the object's and goes."""
         return encode({key: _linked(bytes(raw), bulk) for key, raw in elements.items() if key != RETRIEVE_URL})
 
-    def match(self, elements: Elements, sop_class: str = "") -> dict[str, bytes]:  # noqa: ARG002 - the Engine's signature
+    def match(
+        self,
+        elements: Elements,
+        sop_class: str = "",  # noqa: ARG002 - the Engine's signature
+        returned: Collection[str] = frozenset(),  # noqa: ARG002 - the Engine's signature
+    ) -> dict[str, bytes]:
         """Return a search result without links: those of bulk data belong to metadata."""
         return {key: _linked(bytes(raw), None) for key, raw in elements.items() if key != RETRIEVE_URL}
 

@@ -43,13 +43,15 @@ _ENDS = frozenset({DELIMITER, INSERT, PADDING, PIXELS})
 class Run:
     """Bytes of whole elements, what leaves instead, and by how much which counts grow.
 
-    ``creators``: who has reserved the private blocks, None where the run has no private elements.
+    ``creators``: who has reserved the private blocks, None where the run has no private elements. ``depth``: how deep
+    its sequences are nested.
     """
 
     raw: bytes
     new: bytes
     counts: tuple[tuple[int, int], ...]
     creators: dict[int, Table] | None
+    depth: int
 
 
 @dataclass(slots=True)
@@ -87,6 +89,7 @@ def walk_root(
                 out.append(run.new)
             for code, count in run.counts:
                 walker.changer.counts[code] += count
+            walker.deepest = max(walker.deepest, run.depth)
             pos += len(run.raw)
             continue
         end, code, is_run = _next(buf, pos, table, runs)
@@ -109,15 +112,18 @@ def _learn(
 ) -> bytes:
     """Walk a run, remember it and return what leaves."""
     before = walker.changer.counts[:]
+    deepest, walker.deepest = walker.deepest, 0
     out: list[Piece] = []
     walker.walk(buf, pos, end, table, out, closed=True)
+    depth, walker.deepest = walker.deepest, max(walker.deepest, deepest)
     new = b"".join([*out, buf[walker.run : end]])
-    counts = (after - count for after, count in zip(walker.changer.counts, before, strict=True))
+    grown = (after - count for after, count in zip(walker.changer.counts, before, strict=True))
+    counts = tuple((code, count) for code, count in enumerate(grown) if count)
     first = buf[pos : pos + table.encoding.width]
     creators = dict(walker.creators) if is_private else None
     if len(runs.known) >= MAX_RUNS:
         runs.known.clear()
-    runs.known[first] = Run(buf[pos:end], new, tuple((code, n) for code, n in enumerate(counts) if n), creators)
+    runs.known[first] = Run(buf[pos:end], new, counts, creators, depth)
     return new
 
 

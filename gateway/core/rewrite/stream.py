@@ -20,12 +20,13 @@ from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
 from gateway.core.rewrite.runs import walk_root
-from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STAGES, STUDY_UID, Table
+from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
 from gateway.core.standard.uids import TransferSyntax
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET, UTF_8
 from gateway.core.wire.elements import (
     HEADER_BYTES,
+    MAX_DEPTH,
     SHORT,
     UNDEFINED,
     Encoding,
@@ -37,12 +38,16 @@ from gateway.core.wire.elements import (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one object may cost, in bytes. An element is held whole only if something inside it may change."""
+    """What one object may cost, in bytes. An element is held whole only if something inside it may change.
+
+    ``max_depth``: of sequences within sequences, in what leaves.
+    """
 
     max_head_bytes: int = 32 << 20
     max_element_bytes: int = 256 << 20
     max_meta_bytes: int = 1 << 20
     max_inflated_bytes: int = 8 << 30
+    max_depth: int = MAX_DEPTH
 
 
 ENCAPSULATED = 0x7FE00010
@@ -134,6 +139,11 @@ class DataSetRewriter:
         return self._check is not None and self._check.is_refused
 
     @property
+    def held(self) -> int:
+        """How many bytes are held until more come."""
+        return self._held
+
+    @property
     def encoding(self) -> Encoding:
         """How the data set is encoded, whatever was said of it."""
         return self._encoding
@@ -187,7 +197,7 @@ class DataSetRewriter:
             raise MalformedInput("the data ends inside an element", offset=self._base)
         if self._study and not self._walker.changer.has_study:
             raise MalformedInput("an object of no study", (STUDY_UID,))
-        while self._stage < len(STAGES) - 1:
+        while self._layout is None or self._stage < len(self._layout.tables) - 1:
             out.append(self._insertion())
         return out
 
@@ -206,6 +216,8 @@ class DataSetRewriter:
             pos = after or self._elements(buf, pos, out, whole=whole)
             if self._check:
                 checked += out[begin:]
+        if self._walker.deepest > self._limits.max_depth:
+            raise LimitExceeded("nesting of sequences", self._limits.max_depth, offset=self._base + pos)
         self._base += len(buf) - self._held
         if self._check:
             self._check.pieces(checked, self._encoding)
@@ -345,5 +357,5 @@ class DataSetRewriter:
         stage, changer = self._stage, self._walker.changer
         self._stage += 1
         if changer.codes or changer.temporal:
-            return marks.elements(self._layout.plan, self._encoding, changer.codes, changer.temporal)[stage]
+            return marks.stages(self._layout.plan, self._encoding, changer.codes, changer.temporal)[stage][1]
         return self._layout.tables[stage].insertion

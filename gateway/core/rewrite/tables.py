@@ -59,8 +59,8 @@ REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
 
-STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
-"""At the root, an element at or past the tag of its stage waits until the elements of that stage are inserted."""
+LAST_STAGE = (0x1_0000_0000, b"")
+"""Past all tags; nothing more is inserted."""
 
 PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_KEYS = 20_000
@@ -84,8 +84,8 @@ _CODES = {
 
 _AT_ROOT = {0x00120064: CODES, 0x00280303: TEMPORAL} | dict.fromkeys(PIXEL_DATA, PIXELS)
 
-Outcome = tuple[bytes | None, tuple[int, ...]]
-"""What became of a sequence: its new value, None if it stays, and how the counts grew, empty if they did not."""
+Outcome = tuple[bytes | None, tuple[int, ...], int]
+"""What became of a sequence: its new value, None if it stays; how the counts grew, empty if they did not; its depth."""
 Concept = tuple[str, str]
 """Coding Scheme Designator and Code Value of a content item's concept name."""
 
@@ -93,15 +93,16 @@ Concept = tuple[str, str]
 class Table:
     """Operations for the data sets at one place in one encoding; ``sequence`` is the tag of what holds them.
 
-    ``stage`` counts what the root has inserted so far and ``insertion`` is what it inserts next; None and nothing
-    elsewhere. A private block has a table of its own: ``number`` is its group and block, ``creator`` who reserved it,
-    empty when nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
+    At the root an element at or past the tag ``stage`` waits until ``insertion`` has left; None and nothing elsewhere.
+    A private block has a table of its own: ``number`` is its group and block, ``creator`` who reserved it, empty when
+    nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
     what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
     what the profile says about a value: the text that replaces it, or how far it is cut; ``deciding`` has tag and
     operation of a DECIDING attribute; ``groups`` are private groups that were looked through, with their blocks.
     """
 
     __slots__ = (
+        "_always",
         "_blocks",
         "_deciding",
         "_family",
@@ -139,7 +140,7 @@ class Table:
         encoding: Encoding,
         sequence: int = 0,
         *,
-        stage: int | None = None,
+        stage: tuple[int, bytes] | None = None,
         block: tuple[int, str] | None = None,
         recodes: bool = False,
     ) -> None:
@@ -148,12 +149,12 @@ class Table:
         self._private_groups = frozenset(group for _, group in plan.private_groups)
         self.encoding = encoding
         self.sequence = sequence
-        self.stage = stage
+        self.stage = stage[0] if stage else None
+        self.insertion = stage[1] if stage else b""
         self.number = block[0] if block else 0
         self.creator = block[1] if block else None
         self.recodes = recodes
         self.content = place.content
-        self.insertion = _insertion(plan, encoding, stage)
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
         self._family: dict[tuple[Place, Encoding, int], Table] = {}
@@ -164,6 +165,7 @@ class Table:
         self.constants: dict[bytes, bytes] = {}
         self.given: dict[bytes, str] = {}
         self._deciding = frozenset[int]() if stage is None else _deciding(plan)
+        self._always = frozenset(() if stage is None else (tag for tag, _, _ in plan.always))
         self.deciding: dict[bytes, tuple[int, int]] = {}
         self.vrs: dict[bytes, str] = {}
         self.children: dict[bytes, Table] = {}
@@ -252,7 +254,10 @@ class Table:
             decision = self._plan.private_rule(self.creator, tag & 0xFFFF00FF, encoded, self._place)
             return self._code(key, tag, encoded, decision, form)
         code = self._special(tag)
-        if code is None:
+        if code is None and tag in self._always:
+            self.constants[key] = b""  # what stands for it was inserted before
+            code = CONSTANT
+        elif code is None:
             encoded = vr or dictionary.vr_of(tag) or "UN"
             code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
         if tag in (STUDY_UID, SERIES_UID) and self.stage is not None:
@@ -265,7 +270,7 @@ class Table:
     def _special(self, tag: int) -> int | None:
         """Return the operation for what the walk itself needs, whatever the plan says."""
         if self.stage is not None:
-            if tag >= STAGES[self.stage]:
+            if tag >= self.stage:
                 return INSERT
             if tag in _AT_ROOT:
                 return _AT_ROOT[tag]
@@ -344,13 +349,7 @@ def _deciding(plan: Plan) -> frozenset[int]:
     return frozenset({SOP_CLASS, *profile.condition_tags, *((BURNED_IN,) if profile.apply_masks else ())})
 
 
-def _insertion(plan: Plan, encoding: Encoding, stage: int | None) -> bytes:
-    """What belongs before the elements of the next stage (PS3.15 Section E.1.1) when no earlier pass left its marks."""
-    if stage is None or stage == len(STAGES) - 1:
-        return b""
-    return marks.elements(plan, encoding, (), "")[stage]
-
-
 def root_tables(plan: Plan, encoding: Encoding, *, recodes: bool = False) -> tuple[Table, ...]:
-    """The tables of a top-level data set, one per stage."""
-    return tuple(Table(plan, ROOT, encoding, stage=stage, recodes=recodes) for stage in range(len(STAGES)))
+    """The tables of a top-level data set, one per stage, for an object without marks of an earlier pass."""
+    stages = (*marks.stages(plan, encoding), LAST_STAGE)
+    return tuple(Table(plan, ROOT, encoding, stage=stage, recodes=recodes) for stage in stages)

@@ -202,6 +202,35 @@ async def test_a_fault_of_the_maker_breaks_the_request_off() -> None:
     assert broken == [True]
 
 
+async def test_what_may_last_long_leaves_a_quarter_of_the_connections() -> None:
+    async def forever() -> AsyncIterator[bytes]:
+        yield PIECE
+        await asyncio.Event().wait()
+
+    async def script(connection: Connection) -> None:
+        await connection.request()
+        await connection.answer(await connection.body())
+
+    async def long(origin: HttpOrigin) -> None:
+        async with origin.post("/studies", TYPE, forever(), is_long=True):
+            pass
+
+    policy = ConnectionPolicy(limit=4, connect_s=5, read_s=20, queue_s=0.3)
+    async with origin_on(script, policy) as (origin, server):
+        posting = [asyncio.create_task(long(origin)) for _ in range(3)]
+        await until(lambda: len(server.heads) == 3)
+        with pytest.raises(OriginBusy):
+            await long(origin)
+        for _ in range(2):
+            assert (await post(origin, pieces_of(b"short")))[0] == 200
+        posting.pop().cancel()
+        posting.append(asyncio.create_task(long(origin)))
+        await until(lambda: len(server.heads) == 6)
+        for one in posting:
+            one.cancel()
+        await asyncio.gather(*posting, return_exceptions=True)
+
+
 async def test_who_is_cancelled_breaks_the_request_off() -> None:
     broken = asyncio.Event()
 

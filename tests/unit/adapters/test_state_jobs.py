@@ -1,6 +1,6 @@
 """Jobs in the state store: what is kept, what is sealed, what is forgotten."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,7 @@ from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_sql import state_url
 from gateway.core.errors import KeyReused
 from gateway.core.pseudonym.keys import KeyRings
-from gateway.uplink.model import Asked, Fate, Job, Notified, State, Told
+from gateway.uplink.model import KEPT_S, Asked, Fate, Job, Notified, State, Told
 
 SECRETS = [bytes(range(32)), bytes(range(1, 33))]
 ASKED = Asked("1.2.826.99", ("1.2.826.99.1",), ("1.2.826.99.2.1",), "4711x")
@@ -20,9 +20,9 @@ JOB = Job("job", "clinic", shares=True, notified=Notified.PENDING, base="https:/
 TOLD = Told(b"key", b"whole", b"rest")
 
 
-def store_in(folder: Path, secrets: list[bytes] = SECRETS) -> SqlJobStore:
+def store_in(folder: Path, secrets: list[bytes] = SECRETS, clock: Callable[[], float] | None = None) -> SqlJobStore:
     url = state_url("sqlite:///state.db", folder)
-    return SqlJobStore(url, lambda domain: KeyRings.derive(secrets, domain), iter(range(100)).__next__)
+    return SqlJobStore(url, lambda domain: KeyRings.derive(secrets, domain), clock or iter(range(100)).__next__)
 
 
 def everything_in(folder: Path) -> bytes:
@@ -114,6 +114,25 @@ async def test_a_link_is_known_until_it_is_revoked(store: SqlJobStore) -> None:
     found = await store.find("job")
     assert found is not None
     assert (found.link, found.expires, found.is_revoked) == ("", EXPIRES, True)
+
+
+async def test_jobs_that_ended_long_ago_are_forgotten_unless_their_share_is_open(tmp_path: Path) -> None:
+    now = [EXPIRES.timestamp() - 2 * KEPT_S]
+    store = store_in(tmp_path, clock=lambda: now[0])
+    await store.start()
+    for name in ("ended", "shared", "revoked", "running"):
+        await store.create(replace(JOB, id=name), "clinic", ASKED, None)
+        if name in ("shared", "revoked"):
+            await store.shared(name, "t0ken", EXPIRES)
+        if name != "running":
+            await store.end(name, State.DONE, "")
+    await store.revoked("revoked")
+    left = [{"ended", "shared", "revoked", "running"}, {"shared", "running"}, {"running"}]
+    for after_s, expected in zip((KEPT_S, KEPT_S + 1, 2 * KEPT_S + 1), left, strict=True):
+        now[0] = EXPIRES.timestamp() - 2 * KEPT_S + after_s
+        await store.prune()
+        assert {name for name in left[0] if await store.find(name)} == expected
+    await store.aclose()
 
 
 async def test_an_earlier_secret_still_opens_and_another_does_not(tmp_path: Path) -> None:

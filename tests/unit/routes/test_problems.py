@@ -19,6 +19,7 @@ from gateway.core.errors import (
     RenderingBusy,
     RenderingFailed,
     StateFailed,
+    TooManyFollowers,
 )
 from gateway.routes.problems import FAILED, KINDS, METHOD_NOT_ALLOWED, problem, problem_of_status, problem_response
 
@@ -41,6 +42,7 @@ from gateway.routes.problems import FAILED, KINDS, METHOD_NOT_ALLOWED, problem, 
         (OriginTimedOut("origin archive: silent"), 504, "origin-timed-out", "See the gateway's log."),
         (StateFailed("the state store failed (OperationalError)"), 503, "state-failed", "See the gateway's log."),
         (RenderingBusy("all processes are busy", 7), 503, "rendering-busy", "The request may be sent again."),
+        (TooManyFollowers("64 follow", 10), 503, "too-many-followers", "A job can still be looked at."),
         (RenderingFailed("no process starts"), 500, "gateway-failed", "See the gateway's log."),
         (GatewayError("state.db is locked"), 500, "gateway-failed", "See the gateway's log."),
     ],

@@ -15,6 +15,7 @@ import pytest
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.routes import store
 from gateway.storing import parts as storing_parts
+from gateway.storing import rewriting
 from tests.kit.destination import JSON, Destination, destination, response, uid_of
 from tests.kit.images import CANARY, STUDY, image, ramp, written
 from tests.kit.inprocess import SECRET, InProcess, in_process, on_a_port
@@ -220,6 +221,15 @@ async def test_a_destination_that_stores_nothing_is_to_blame(tmp_path: Path, nam
     assert ("retry-after" in answer.headers) == (status == 503)
     assert "SECRET" not in answer.text
     assert STUDY not in answer.text
+
+
+async def test_a_gateway_that_holds_all_it_may_is_503(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "UNCOUNTED_BYTES", -(1 << 30))
+    async with over(tmp_path) as (running, far):
+        answer = await post(running, body(small(1)))
+        assert far.begun == 0
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.json()["type"] == "urn:dicomveil:problem:storing-busy"
 
 
 async def test_a_destination_that_is_down_is_502(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The uplink call over HTTP: what it takes, what it answers, what it refuses without repeating it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,10 +26,12 @@ from gateway.routes.front import Gateway
 from gateway.routes.links import Links
 from gateway.routes.uplinks import uplink_routes
 from gateway.sharing.service import Sharing
+from gateway.uplink import jobs as jobs_module
 from gateway.uplink.jobs import Jobs
-from gateway.uplink.model import Asked, Fate, State
+from gateway.uplink.model import Asked, Fate, Job, State
 from gateway.uplink.stages import Uplink
 from tests.kit.engine import KEYS, profile
+from tests.kit.scripted_server import until
 
 STUDY = "1.2.826.0.1.4711"
 EMAIL = "erika@example.org"
@@ -45,6 +48,7 @@ class Stage:
     client: httpx.AsyncClient
     store: SqlJobStore
     contacts: SqlContacts
+    jobs: Jobs
     woken: list[None] = field(default_factory=list)
 
     async def begin(self, body: object = None, name: str = "clinic", **headers: str) -> httpx.Response:
@@ -89,7 +93,7 @@ async def opened(folder: Path) -> AsyncIterator[Stage]:
 
     app = Gateway(uplink_routes(jobs, Links("https://gateway.example")), lifespan, ("*",))
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
-        yield Stage(client, store, contacts, woken)
+        yield Stage(client, store, contacts, jobs, woken)
     await nowhere.aclose()
     for one in (store, contacts, shares):
         await one.aclose()
@@ -167,6 +171,46 @@ async def test_a_job_is_followed_to_its_end(stage: Stage) -> None:
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert answer.text.count("event: job") == 1
     assert '"stored": 1' in answer.text
+
+
+async def test_all_who_follow_a_job_share_its_look_ups(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    find = SqlJobStore.find
+
+    async def counting(store: SqlJobStore, job_id: str) -> Job | None:
+        looks.append(job_id)
+        return await find(store, job_id)
+
+    monkeypatch.setattr(SqlJobStore, "find", counting)
+    job = await stage.begun()
+    path = f"/uplinks/clinic/jobs/{job['id']}/events"
+    followers = [asyncio.create_task(stage.client.get(path)) for _ in range(20)]
+    await until(lambda: len(looks) > 20 + 3)
+    assert stage.jobs._followers == 20
+    before = len(looks)
+    await until(lambda: len(looks) > before + 3)
+    assert len(looks) < before + 8
+    await stage.store.end(job["id"], State.DONE, "")
+    answers = await asyncio.gather(*followers)
+    assert all(answer.text.count("event: job") == 2 for answer in answers)
+    assert (stage.jobs._followers, stage.jobs._looks) == (0, {})
+
+
+async def test_more_followers_than_there_may_be_come_back_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "MOST_FOLLOWERS", 2)
+    job = await stage.begun()
+    path = f"/uplinks/clinic/jobs/{job['id']}"
+    followers = [asyncio.create_task(stage.client.get(f"{path}/events")) for _ in range(2)]
+    await until(lambda: stage.jobs._followers == 2)
+    answer = await stage.client.get(f"{path}/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert (await stage.client.get(path)).status_code == 200
+    followers.pop().cancel()
+    await until(lambda: stage.jobs._followers == 1)
+    followers.append(asyncio.create_task(stage.client.get(f"{path}/events")))
+    await until(lambda: stage.jobs._followers == 2)
+    await stage.store.end(job["id"], State.DONE, "")
+    assert [each.status_code for each in await asyncio.gather(*followers)] == [200, 200]
 
 
 @pytest.mark.parametrize(

@@ -7,20 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pydicom import Dataset
 
 from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
-from gateway.core.errors import ClientLeft, GatewayError, MalformedInput, OriginBusy, OriginFailed
+from gateway.core.errors import ClientLeft, GatewayError, MalformedInput, OriginBusy, OriginFailed, StoringBusy
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.stream import Limits
 from gateway.storing import rewriting, sender
+from gateway.storing.bulkparts import HeldBytes
 from gateway.storing.model import Incoming, Kind, Names, Outcome
 from gateway.storing.sender import send
 from tests.kit.destination import JSON, Destination, destination, response, uid_of
 from tests.kit.engine import KEYS, nominal, profile, random_cuts, rewrite
 from tests.kit.images import CANARY, STUDY, image, ramp, transcoded, written
-from tests.kit.scripted_server import until
+from tests.kit.scripted_server import Connection, scripted_server, until
 
 POLICY = ConnectionPolicy(connect_s=2, read_s=20, queue_s=2)
 PDF = b"%PDF-1.7\n" + bytes(1000)
@@ -232,6 +234,33 @@ async def test_a_destination_is_believed_item_by_item_whatever_its_status(status
     assert told(outcomes) == [(uid(1), Kind.STORED, None), (uid(2), Kind.FAILED, 49152)]
 
 
+async def test_what_is_said_to_be_stored_and_failed_is_failed() -> None:
+    def both(parts: list[bytes]) -> tuple[str, bytes, str]:
+        each = [uid_of(part) for part in parts]
+        return "202 Accepted", response(each, [(each[0], 0xA900)]), JSON
+
+    async with destination(Destination(both)) as far:
+        outcomes = await sent(far, small(1), small(2))
+    assert told(outcomes) == [(uid(1), Kind.FAILED, 0xA900), (uid(2), Kind.STORED, None)]
+
+
+@pytest.mark.parametrize("tail", [b"", b"MZ, and more"], ids=["good", "with a trailer"])
+async def test_a_destination_that_says_stored_before_it_had_all_is_not_believed(tail: bytes) -> None:
+    async def hasty(connection: Connection) -> None:
+        await connection.request()
+        async for _ in connection.chunks():
+            break
+        await connection.answer(response([released(1)]), headers=f"Content-Type: {JSON}\r\n")
+        await connection.until_gone()
+
+    async with scripted_server(hasty) as far:
+        origin = HttpOrigin("far", far.base, policy=POLICY)
+        async with aclosing(send(origin, nominal(), objects(large(1, 40) + tail))) as sending:
+            outcomes = [outcome async for outcome in sending]
+        await origin.aclose()
+    assert told(outcomes) == [(uid(1), Kind.FAILED, 0x0110)]
+
+
 async def test_an_answer_in_xml_is_read() -> None:
     def in_xml(parts: list[bytes]) -> tuple[str, bytes, str]:
         names = "".join(
@@ -379,6 +408,78 @@ async def test_a_deflate_bomb_is_broken_off(monkeypatch: pytest.MonkeyPatch) -> 
         outcomes = await sent(far, packed, small(1))
         assert [uid_of(part) for part in far.parts] == [released(1)]
     assert told(outcomes) == [(uid(9), Kind.MALFORMED, 0xA700), (uid(1), Kind.STORED, None)]
+
+
+async def dripping(data: bytes, whole: int, size: int = 1) -> AsyncIterator[bytes]:
+    """Yield so many bytes at once, and the others a few at a time."""
+    yield data[:whole]
+    for at in range(whole, len(data), size):
+        await asyncio.sleep(0.005)
+        yield data[at : at + size]
+
+
+async def test_a_large_object_that_drips_does_not_keep_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "PATIENCE_S", 0.05)
+    async with destination() as far:
+        outcomes = await sent(far, Incoming(dripping(large(1), 5 << 20)), small(2))
+        assert [uid_of(part) for part in far.parts] == [released(2)]
+        assert far.broken == 1
+    assert told(outcomes) == [(uid(1), Kind.FAILED, 0x0110), (uid(2), Kind.STORED, None)]
+
+
+async def test_who_is_slow_but_not_too_slow_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rewriting, "MIN_RATE", 1)
+    async with destination() as far:
+        outcomes = await sent(far, Incoming(dripping(large(1), 5 << 20, 50_000)), Incoming(dripping(small(2), 800, 10)))
+    assert {one.kind for one in outcomes} == {Kind.STORED}
+
+
+async def test_a_request_of_small_objects_is_ended_however_often_one_comes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sender, "BATCH_OPEN_S", 0.05)
+    async with destination() as far:
+
+        async def slow() -> AsyncIterator[bytes]:
+            await until(lambda: far.requests)
+            yield small(2)
+
+        outcomes = await sent(far, small(1), Incoming(slow()))
+        assert [len(request) for request in far.requests] == [1, 1]
+    assert {one.kind for one in outcomes} == {Kind.STORED}
+
+
+@pytest.mark.parametrize("engine", [nominal(), Passing()], ids=["rewritten", "passing"])
+async def test_what_all_objects_hold_of_their_heads_is_limited(engine: Engine | Passing) -> None:
+    held = HeldBytes(2 << 20)
+    head = written(image(ramp(), 9, AccessionNumber="A"))
+    at = head.index(b"\x08\0\x50\0")
+    padded = head[:at] + b"\x08\0\x4f\0UN\0\0" + (4 << 20).to_bytes(4, "little") + bytes(4 << 20) + head[at:]
+    async with destination() as far:
+        origin = HttpOrigin("far", far.base, policy=POLICY)
+        async with aclosing(send(origin, engine, objects(padded, small(1)), held=held)) as sending:
+            outcomes = [outcome async for outcome in sending]
+        await origin.aclose()
+    assert told(outcomes)[1:] == [(uid(1), Kind.STORED, None)]
+    assert (outcomes[0].kind, outcomes[0].reason) == (Kind.FAILED, 0xA700)
+    assert isinstance(outcomes[0].fault, StoringBusy)
+    held.take(2 << 20)  # nothing is held any more
+
+
+def nested(number: int, depth: int) -> bytes:
+    inner = Dataset()
+    for _ in range(depth):
+        outer = Dataset()
+        outer.ContentSequence = [inner]
+        inner = outer
+    return small(number, ContentSequence=inner.ContentSequence)
+
+
+async def test_an_object_nested_so_deep_that_archives_die_of_it_is_never_sent() -> None:
+    async with destination() as far:
+        outcomes = await sent(far, nested(1, 32), nested(9, 33), small(2))
+        assert [uid_of(part) for part in far.parts] == [released(1), released(2)]
+    assert told(outcomes) == [
+        (uid(9), Kind.MALFORMED, 0xA700), (uid(1), Kind.STORED, None), (uid(2), Kind.STORED, None)
+    ]  # fmt: skip
 
 
 async def test_a_fault_that_an_object_brings_along_is_its_own() -> None:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from dbos import DBOS
 
 from gateway.adapters.durable import Durable, jobs_file
 from gateway.adapters.leadership import FileLeadership
 from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_sql import state_url
+from gateway.core.errors import StateFailed
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.uplink import leading
 from gateway.uplink.leading import JOBS_AT_ONCE, Leader
@@ -31,11 +33,14 @@ class Work:
     cancelled: list[str] = field(default_factory=list)
     waiting: set[str] = field(default_factory=set)
     tidied: int = 0
+    faults: list[Exception] = field(default_factory=list)
 
     async def run(self, job: str, stage: str) -> str:
         self.seen.append((job, stage))
         if stage == "one":
             return "two"
+        if self.faults:
+            raise self.faults.pop()
         if stage == FIRST:  # of a job that is to be cancelled before it has begun
             await self.store.end(job, State.CANCELLED, "")
             return ""
@@ -61,6 +66,7 @@ class Stage:
     store: SqlJobStore
     work: Work
     leader: Leader
+    runner: Durable
     folder: Path
 
     async def add(self, *jobs: str) -> None:
@@ -84,10 +90,11 @@ async def led(folder: Path) -> AsyncIterator[Stage]:
     await store.start()
     work = Work(store)
     lock = FileLeadership(folder / "lock")
-    leader = Leader(store, work, lock, lambda: Durable(state, work.run, "one"))
+    runner = Durable(state, work.run, "one")
+    leader = Leader(store, work, lock, lambda: runner)
     leader.open()
     try:
-        yield Stage(store, work, leader, folder)
+        yield Stage(store, work, leader, runner, folder)
     finally:
         await leader.close()
         await store.aclose()
@@ -139,6 +146,17 @@ async def test_a_workflow_that_ended_before_its_job_is_begun_anew(tmp_path: Path
         await it.done("b")
 
 
+async def test_a_job_whose_workflow_ended_in_a_fault_is_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(leading, "CHECK_EACH_S", 0.2)
+    async with led(tmp_path) as it:
+        it.work.faults = [StateFailed("no disk")]
+        await it.add("a", "b")
+        await it.done("a", "b")
+        assert sorted(it.work.begun()) in (["a", "a", "b"], ["a", "b", "b"])  # the other is not begun twice
+
+
 async def test_no_more_than_some_are_begun_but_those_that_wait_do_not_count(tmp_path: Path) -> None:
     names = [f"{number:02}" for number in range(JOBS_AT_ONCE + 3)]
     async with led(tmp_path) as it:
@@ -159,6 +177,20 @@ async def test_cancelling_reaches_a_job_that_runs_and_one_that_has_not_begun(tmp
             await it.store.cancel(job)
         await reached(lambda: names[0] in it.work.cancelled and names[-1] in it.work.begun(FIRST))
         await it.done(*names[:-1])
+
+
+async def test_the_engine_forgets_jobs_that_ended_long_ago(tmp_path: Path) -> None:
+    async with led(tmp_path) as it:
+        await it.add("ended")
+        await it.done("ended")
+        it.work.gate.clear()
+        await it.add("running")
+        await reached(lambda: "running" in it.work.begun())
+        await it.runner.prune(3600.0)
+        assert {row.workflow_id.split(".")[0] for row in await DBOS.list_workflows_async()} == {"ended", "running"}
+        await it.runner.prune(-3600.0)
+        assert {row.workflow_id.split(".")[0] for row in await DBOS.list_workflows_async()} == {"running"}
+        await it.done("running")
 
 
 async def test_one_leads_and_the_next_takes_over(tmp_path: Path) -> None:

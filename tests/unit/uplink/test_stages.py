@@ -235,6 +235,18 @@ async def test_a_share_that_cannot_be_made_ends_the_job_or_waits(tmp_path: Path,
         assert not await it.keeps_contact()
 
 
+async def test_a_share_that_was_revoked_is_not_made_again(tmp_path: Path, transfers: Outcomes) -> None:
+    async with begun(tmp_path) as it:
+        assert await it.stages.run("job", FIRST) == SHARE
+        assert await it.stages.run("job", SHARE) == NOTIFY
+        await it.store.revoked("job")
+        assert await it.stages.run("job", SHARE) == END  # the process died before it was noted that it was done
+        job = await it.job()
+        assert (job.state, job.link, job.is_revoked, job.notified) == (State.DONE, "", True, Notified.FAILED)
+        assert len(it.pages.made) == 1
+        assert not await it.keeps_contact()
+
+
 async def test_a_message_is_tried_again_and_no_share_is_made_for_it(tmp_path: Path, transfers: Outcomes) -> None:
     async with begun(tmp_path) as it:
         it.mail.faults = [NotifyFailed("later"), NotifyFailed("later")]

@@ -206,7 +206,7 @@ async def test_what_the_destination_does_not_take_is_given_up_after_some_tries(t
     [
         (Destination(refuses_after=(0, "507 Insufficient Storage")), OriginBusy),
         (Destination(refuses_after=(0, "503 Service Unavailable")), OriginBusy),
-        (Destination(breaks_after=0), OriginFailed),
+        (Destination(is_dead=True), OriginFailed),
     ],
 )
 async def test_a_destination_that_takes_nothing_now_ends_the_attempt(
@@ -217,6 +217,54 @@ async def test_a_destination_that_takes_nothing_now_ends_the_attempt(
             with pytest.raises(fault):
                 await it.transfer.attempt()
         assert await it.fates() == {None: 6}
-        there.refuses_after = there.breaks_after = None
+        there.refuses_after, there.is_dead = None, False
         assert await it.transfer.attempt()
+        assert await it.fates() == {Fate.STORED: 6}
+
+
+@pytest.mark.parametrize("poisoned", [ROWS[0], ROWS[-1]])
+async def test_an_object_at_which_the_destination_breaks_off_keeps_no_other_from_being_stored(
+    tmp_path: Path, poisoned: Row
+) -> None:
+    there = Destination(poison=KEYS.uid(poisoned.instance).encode())
+    async with stage(tmp_path, there=there) as it:
+        with pytest.raises(OriginFailed):  # nobody knows yet which it was
+            await it.transfer.attempt()
+        for _ in range(MAX_TRIES - 1):
+            assert not await it.transfer.attempt()
+            assert await it.fates() == {Fate.STORED: 5, None: 1}
+        assert await it.transfer.attempt()
+        assert await it.fates() == {Fate.STORED: 5, Fate.FAILED: 1}
+        assert await it.fate(poisoned) is Fate.FAILED
+
+
+async def test_what_was_in_a_broken_request_goes_last_and_alone(tmp_path: Path) -> None:
+    there = Destination(poison=KEYS.uid(ROWS[0].instance).encode())
+    async with stage(tmp_path, there=there) as it:
+        it.transfer._broke.update(released(ROWS[:2]))
+        assert not await it.transfer.attempt()
+        assert [{uid_of(part) for part in request} for request in there.requests] == [
+            released(ROWS[2:]), released(ROWS[1:2]),
+        ]  # fmt: skip
+
+
+async def test_no_try_counts_while_the_destination_is_down(tmp_path: Path) -> None:
+    there = Destination(poison=KEYS.uid(ROWS[0].instance).encode(), dies=True)
+    async with stage(tmp_path, there=there) as it:
+        for _ in range(2 * MAX_TRIES):
+            there.is_dead = False
+            with pytest.raises(OriginFailed):
+                await it.transfer.attempt()
+        assert await it.fate(ROWS[0]) is None
+        there.is_dead, there.poison = False, b""
+        assert await it.transfer.attempt()
+        assert await it.fates() == {Fate.STORED: 6}
+
+
+async def test_what_was_not_asked_for_is_passed_over(tmp_path: Path) -> None:
+    foreign = part(row(9))
+    async with stage(tmp_path) as it:
+        it.archive.replies[f"/studies/{STUDY}"] = multipart_reply([*WHOLE[:3], foreign, *WHOLE[3:]])
+        assert await it.transfer.attempt()
+        assert it.arrived == released(ROWS)
         assert await it.fates() == {Fate.STORED: 6}

@@ -147,6 +147,60 @@ async def test_a_result_that_names_its_patient_is_not_there_under_the_final_chec
     assert len(await ask(path, "nominal", archive)) == 2
 
 
+NOBODY = {"00100010": {"Alphabetic": "ANONYMOUS"}, "00100020": "000000", "00100030": "19900101", "00100040": "O"}
+NAMELESS = [{key: raw for key, raw in one.items() if key[:4] != "0010"} for one in ARCHIVE]
+"""An archive of which no object says anything of a patient."""
+
+
+def of_the_patient(one: Json) -> Json:
+    return {key: raw["Value"][0] for key, raw in one.items() if key[:4] == "0010"}
+
+
+async def strictly(path: str, archive: list[Json]) -> list[Json]:
+    async with searching(worklist_over(ListingOrigin(archive), profile("strict"))) as client:
+        await client.get("/studies")
+        return [of_the_patient(one) for one in results(await client.get(path))]
+
+
+@pytest.mark.parametrize("archive", [ARCHIVE, NAMELESS])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/studies", "/series", "/instances", "/studies?PatientSex=O", "/series?PatientBirthDate=19900101-",
+        "/studies?PatientName=anon*", "/instances?PatientSex=O&PatientID=000000", "/studies?includefield=all",
+        "/studies?PatientBirthDate=19890101-19910101&limit=1",
+    ],
+)  # fmt: skip
+async def test_what_is_always_written_is_found_in_studies_that_lack_it(path: str, archive: list[Json]) -> None:
+    found = await strictly(path, archive)
+    assert found
+    assert all(one == NOBODY for one in found)
+
+
+@pytest.mark.parametrize("archive", [ARCHIVE, NAMELESS])
+@pytest.mark.parametrize(
+    "query", ["PatientSex=F", "PatientName=SMITH", "PatientID=P1", 'PatientSex=""&emptyvaluematching=true']
+)
+async def test_nothing_else_is_found_of_what_is_always_written(query: str, archive: list[Json]) -> None:
+    assert await strictly(f"/studies?{query}", archive) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "keys"),
+    [
+        ("", ()),
+        ("?includefield=PatientSex", ("00100040",)),
+        ("?PatientName=ANONYMOUS", ("00100010",)),
+        ("?PatientBirthDate=&includefield=PatientID,00080060", ("00100020", "00100030")),
+        ("?includefield=all", tuple(NOBODY)),
+    ],
+)
+async def test_below_a_study_it_comes_back_where_it_is_asked_for(query: str, keys: tuple[str, ...]) -> None:
+    study = RINGS.current.uid("1.2.1")
+    for one in await strictly(f"/studies/{study}/series{query}", NAMELESS):
+        assert one == {key: NOBODY[key] for key in keys}
+
+
 class Obedient(ListingOrigin):
     """Gives no more than it is asked for, beside UIDs."""
 

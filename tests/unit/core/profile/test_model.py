@@ -57,6 +57,7 @@ def test_words_order_of_options_and_place_in_the_file_do_not_change_the_digest(s
         replace(PROFILE, rules=PROFILE.rules[::-1]),
         replace(PROFILE, rules=(replace(PROFILE.rules[0], value="NOBODY"), PROFILE.rules[1])),
         replace(PROFILE, rules=(replace(PROFILE.rules[0], disabled=True), PROFILE.rules[1])),
+        replace(PROFILE, rules=(replace(PROFILE.rules[0], always=True), PROFILE.rules[1])),
         replace(PROFILE, rules=(Rule(Selector(0x00100010, path=(0x00081115,)), Action.REPLACE), PROFILE.rules[1])),
         replace(PROFILE, rules=(PROFILE.rules[0], Rule(Selector(0x60003000), Action.REMOVE))),
         replace(PROFILE, rules=(PROFILE.rules[0], Rule(Selector(0x60003000, creator="ACME"), Action.REMOVE))),

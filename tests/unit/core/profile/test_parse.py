@@ -1,5 +1,7 @@
 """Profile text in, Profile out; or every fault at once, each with its line."""
 
+import re
+
 import pytest
 
 from gateway.core.errors import ConfigFaults
@@ -522,3 +524,36 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
         "p.yaml:10: attributes: (0010,0010): the same attribute as in p.yaml:8",
         "p.yaml:11: attributes: PatientID: shift_date is for dates and times (DA, TM, DT)",
     ]
+
+
+def test_a_constant_may_be_written_always() -> None:
+    said = rule("PatientSex: {action: replace, value: O, always: true}")
+    assert said == Rule(Selector(0x00100040), Action.REPLACE, value="O", always=True)
+    assert not rule("PatientSex: {action: replace, value: O, always: false}").always
+
+
+@pytest.mark.parametrize(
+    ("written", "why"),
+    [
+        ("PatientSex: {action: replace, always: true}", "always needs a value, in ASCII"),
+        ("PatientName: {action: replace, value: Niemand\u00e4, always: true}", "always needs a value, in ASCII"),
+        ("PatientSex: {action: empty, always: true}", "always is for replace, without conditions"),
+        ("StudyDate: {action: truncate_date, value: year, always: true}", "always is for replace"),
+        ("StudyID: {action: X/Z, always: true}", "always is for replace"),
+        ("StudyID: {always: true}", "always is for replace"),
+        ("StudyID: {disabled: true, always: true}", "always is for replace"),
+        (
+            "PatientSex: {action: replace, value: O, always: true, when: {Modality: {equals: US}}}",
+            "always is for replace, without conditions",
+        ),
+        ("ContentSequence > PersonName: {action: replace, value: X, always: true}", "always is for one attribute"),
+        ("vr PN: {action: replace, value: X, always: true}", "always is for one attribute"),
+        ("(60xx,1500): {action: replace, value: X, always: true}", "always is for one attribute"),
+        ("'(\"ACME\",0029,10)': {action: replace, value: X, always: true}", "always is for one attribute"),
+        ("PatientIdentityRemoved: {action: replace, value: X, always: true}", "the engine sets this attribute itself"),
+    ],
+)
+def test_what_cannot_be_written_always_is_a_fault_with_its_line(written: str, why: str) -> None:
+    with pytest.raises(ConfigFaults, match=why) as error:
+        rule(written)
+    assert re.search(r"p\.yaml:\d+", str(error.value))

@@ -6,6 +6,7 @@ from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
 from gateway.core.rewrite import dataset, tables
 from gateway.core.rewrite.change import COUNTED
 from gateway.core.rewrite.dataset import MEMO_BYTES
+from gateway.core.rewrite.stream import Limits
 from gateway.core.standard import dictionary
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, MAX_DEPTH, Encoding
 from tests.kit.engine import KEYS
@@ -192,6 +193,22 @@ def test_nesting_in_closed_lengths_beyond_the_limit_is_refused() -> None:
         inner = sequence(NAMES, inner)
     with pytest.raises(LimitExceeded, match="nesting of sequences"):
         feed(data_set_rewriter(engine()), [head() + inner])
+
+
+@pytest.mark.parametrize("inner_depth", [2, 20, 28])
+def test_a_lower_limit_counts_also_what_is_remembered(inner_depth: int) -> None:
+    inner = b""
+    for _ in range(inner_depth):
+        inner = sequence(NAMES, inner)
+    outer = (NAMES + b"SQ\0\0" + UNDEFINED + OPEN_ITEM, END_ITEM + END_SEQUENCE)
+    under = engine()
+    shallow, deep = (outer[0] * count + inner + outer[1] * count for count in (30 - inner_depth, 31 - inner_depth))
+    for _ in range(3):  # the first walks, the second remembers, the third is compared
+        feed(data_set_rewriter(under), [head() + inner])
+        feed(data_set_rewriter(under), [head() + deep])
+        feed(data_set_rewriter(under, limits=Limits(max_depth=30)), [head() + shallow])
+        with pytest.raises(LimitExceeded, match="nesting of sequences exceeds the limit of 30"):
+            feed(data_set_rewriter(under, limits=Limits(max_depth=30)), [head() + deep])
 
 
 def test_nesting_inside_what_is_removed_is_limited_too() -> None:

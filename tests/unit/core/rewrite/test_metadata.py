@@ -465,7 +465,9 @@ def test_a_profile_that_refuses_the_object_gives_nothing() -> None:
     assert masks.metadata(json.dumps(HEAD).encode(), bulk) is not None
 
 
-def test_a_strict_profile_answers_any_vr_with_something_of_that_vr() -> None:
-    strict = Engine(profile("strict"), KEYS)
+def test_a_constant_answers_any_vr_with_something_of_that_vr_unless_it_is_always_written() -> None:
+    plain, strict = engine("  PatientComments: {action: replace, value: X}\n"), Engine(profile("strict"), KEYS)
     for value in ({"vr": "IS", "Value": [1]}, {"vr": "UI", "Value": ["1.2"]}, {"vr": "OB", "InlineBinary": "AAA="}):
-        assert rewrite(strict, HEAD | {"00100010": value})["00100010"]["vr"] == value["vr"]
+        assert rewrite(plain, HEAD | {"00104000": value})["00104000"]["vr"] == value["vr"]
+        name = {"vr": "PN", "Value": [{"Alphabetic": "ANONYMOUS"}]}
+        assert rewrite(strict, HEAD | {"00100010": value})["00100010"] == name

@@ -5,7 +5,7 @@ import pytest
 from gateway.core.errors import MalformedInput
 from gateway.core.profile.plan import ROOT, Place
 from gateway.core.rewrite import tables
-from gateway.core.rewrite.tables import STAGES, Table, root_tables
+from gateway.core.rewrite.tables import Table, root_tables
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT, IMPLICIT_LE, LONG, SHORT, Encoding
 from tests.unit.core.rewrite.objects import engine
 
@@ -62,9 +62,14 @@ def test_the_three_plain_forms_of_keep_are_the_smallest_numbers() -> None:
     assert (tables.KEEP << 2 | SHORT, tables.KEEP << 2 | LONG, tables.KEEP << 2 | IMPLICIT) == (0, 1, 2)
 
 
+STAGES = (0x00120062, 0x00120065, 0x00280304, 0x1_0000_0000)
+
+
 @pytest.mark.parametrize("stage", range(len(STAGES)))
 def test_at_the_root_an_element_past_its_stage_waits_for_the_marks(stage: int) -> None:
-    table = root_tables(PLAN, EXPLICIT_LE)[stage]
+    tables_by_stage = root_tables(PLAN, EXPLICIT_LE)
+    assert len(tables_by_stage) == len(STAGES)
+    table = tables_by_stage[stage]
     for tag, vr in ((0x00120062, "CS"), (0x00120065, "LO"), (0x00280304, "UI"), (0x00281050, "DS"), (0x7FE00010, "OW")):
         waits = table.classify(key(EXPLICIT_LE, tag, vr)) >> 2 == tables.INSERT
         assert waits is (tag >= STAGES[stage])
