@@ -127,8 +127,8 @@ def check(config: Path) -> None:
     """
     settings = _settings(config, faults_to_stderr=False)
     _print_warnings(list(settings.profiles.values()), settings.warnings)
-    worklists, profiles = len(settings.worklists), len(settings.profiles)
-    click.echo(f"ok: {_count(worklists, 'worklist')}, {_count(profiles, 'profile')}")
+    counted = [(settings.worklists, "worklist"), (settings.uplinks, "uplink"), (settings.profiles, "profile")]
+    click.echo(f"ok: {', '.join(_count(len(some), what) for some, what in counted if some or what != 'uplink')}")
 
 
 @_commands.command()
@@ -277,10 +277,19 @@ def reidentify(  # noqa: PLR0913, PLR0917 one for each option
 @click.option("--share", is_flag=True, help="Make a page of the images and print its address.")
 @click.option("--email", "contact", flag_value="email", help="Share, and tell an e-mail address, which is asked for.")
 @click.option("--phone", "contact", flag_value="phone", help="Share, and tell a phone number, which is asked for.")
-@click.option("--reference", "contact", flag_value="reference", help="Share, and tell whom a webhook knows so.")
+@click.option(
+    "--reference",
+    "contact",
+    flag_value="reference",
+    help="Share, and tell a webhook by a reference.",
+)
 @click.option("--webhook", metavar="W", help="Webhook of the settings for --phone or --reference.")
 @click.option("--pin", is_flag=True, help="Share behind a PIN, which is asked for.")
-@click.option("--no-wait", is_flag=True, help="Leave the job to a running gateway, and print its identifier.")
+@click.option(
+    "--no-wait",
+    is_flag=True,
+    help="Print the job's identifier and leave it to a gateway with these settings, running or started later.",
+)
 def uplink(  # noqa: PLR0913, PLR0917 one for each option
     name: str,
     study: str,
@@ -293,10 +302,11 @@ def uplink(  # noqa: PLR0913, PLR0917 one for each option
     pin: bool,  # noqa: FBT001 as click calls it
     no_wait: bool,  # noqa: FBT001 as click calls it
 ) -> None:
-    """Send the study STUDY up through the uplink NAME: read, de-identified, stored at the destination.
+    """Send a study up through an uplink.
 
-    The job is one like those of POST /uplinks/NAME: a gateway that runs with the same settings takes it on; else it
-    runs here. Interrupted, it goes on with the next gateway. Exits with 1 when not all of it arrived.
+    The study STUDY is read, de-identified, and stored at the destination of the uplink NAME. The job is one like those
+    of POST /uplinks/NAME: a gateway that runs with the same settings takes it on; else it runs here. Interrupted, it
+    goes on with the next gateway. Exits with 1 when not all of it arrived. To share, the settings need `public_url`.
 
     Arguments are seen by every user of a machine: with - the study is asked for, or read from standard input; a
     contact and a PIN always are, one line each, in this order.

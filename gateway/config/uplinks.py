@@ -50,7 +50,7 @@ def _ends(draft: Draft) -> Iterator[ConfigFault]:
             continue
         place = (*uplink, "destination")
         if destination == origin:
-            yield draft.document.fault(place, "is the origin: what is de-identified goes elsewhere")
+            yield draft.document.fault(place, "is the same as origin; name another one")
         elif stores_nothing(draft, destination):
             what = f'"{destination}" is a folder that stores nothing; writable: true there lets it'
             yield draft.document.fault(place, what)

@@ -102,7 +102,7 @@ def test_mail_has_the_port_and_protection_of_submission(folder: Path) -> None:
          ['8: uplinks.clinic.origin: no origin named "locl" (did you mean "local"?)',
           '8: uplinks.clinic.destination: no origin named "clud" (did you mean "cloud"?)']),
         (UPLINK + "{origin: local, destination: local}\n",
-         ["8: uplinks.clinic.destination: is the origin: what is de-identified goes elsewhere"]),
+         ["8: uplinks.clinic.destination: is the same as origin; name another one"]),
         (UPLINK + "{origin: local, destination: here}\n",
          ['8: uplinks.clinic.destination: "here" is a folder that stores nothing; writable: true there lets it']),
         (UPLINK + "{origin: local, destination: cloud, profile: strickt}\n",
