@@ -1,16 +1,22 @@
-"""Profiles by name, out of folders of YAML files; the first folder that has a name wins."""
+"""Profiles and mask rule sets by name, out of folders of YAML files; the first folder that has a name wins.
+
+Rule sets lie in the folder ``masks`` of a folder of profiles.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.core import marked_yaml
 from gateway.core.errors import ConfigFault, ConfigFaults
+from gateway.core.mask.parse import parse_rules
+from gateway.core.mask.rules import MaskRule
 from gateway.core.profile.model import Profile
 from gateway.core.profile.parse import parse_profile
 
 __all__ = ["ProfileFiles", "shipped_profiles"]
 
 SUFFIX = ".yaml"
+MASKS = "masks"
 
 
 def shipped_profiles() -> Path:
@@ -26,11 +32,11 @@ class ProfileFiles:
     def __init__(self, folders: Sequence[Path]) -> None:
         self.faults: list[ConfigFault] = []
         self.folders = tuple(folders)
-        self._files: dict[str, Path] = {}
+        self._files = _by_name(folders)
+        self._sets = _by_name([folder / MASKS for folder in folders])
+        self._rules: dict[str, tuple[MaskRule, ...] | None] = {}
         self._read: dict[str, Profile | None] = {}
         self._open: list[str] = []
-        for folder in reversed(folders):
-            self._files |= {file.stem: file for file in sorted(folder.glob("*" + SUFFIX)) if file.is_file()}
 
     @property
     def names(self) -> list[str]:
@@ -55,30 +61,64 @@ class ProfileFiles:
         return profile
 
     @property
+    def mask_sets(self) -> list[str]:
+        """List the names of the mask rule sets there are, those of broken ones too."""
+        return sorted(self._sets)
+
+    def rules(self, name: str) -> tuple[MaskRule, ...] | None:
+        """Return the rules of a mask rule set, or None when there is no such name or its file has faults."""
+        if name not in self._sets:
+            return None
+        if name not in self._rules:
+            self._rules[name] = self._parse_rules(name)
+        return self._rules[name]
+
+    @property
     def loaded(self) -> dict[str, Profile]:
         """Return the sound ones of the profiles that were asked for."""
         return {name: profile for name, profile in sorted(self._read.items()) if profile is not None}
 
-    def _parse(self, name: str) -> Profile | None:
-        file = self._files[name]
-        source = str(file)
+    def _parse_rules(self, name: str) -> tuple[MaskRule, ...] | None:
+        file = self._sets[name]
+        text = self._text(file)
+        if text is None:
+            return None
         try:
-            text = file.read_bytes().decode()
-        except (OSError, UnicodeDecodeError) as error:
-            why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
-            self.faults.append(ConfigFault(f"{source}:1", f"cannot be read: {why}"))
+            said, rules = parse_rules(text, str(file))
+        except ConfigFaults as found:
+            self.faults += found.faults
+            return None
+        return rules if self._is_called(said, name, text, str(file)) else None
+
+    def _parse(self, name: str) -> Profile | None:
+        source = str(self._files[name])
+        text = self._text(self._files[name])
+        if text is None:
             return None
         faults: list[ConfigFault] = []
         try:
-            profile = parse_profile(text, source, lambda base: self._base(base, text, source, faults))
+            profile = parse_profile(text, source, lambda base: self._base(base, text, source, faults), self.rules)
         except ConfigFaults as found:
             self.faults += [*faults, *found.faults]
             return None
-        if profile.name != name:
-            where = marked_yaml.load(text, source).where(("name",))
-            faults.append(ConfigFault(where, f"name: should be {name}, as the file is called"))
         self.faults += faults
-        return None if faults else profile
+        return profile if self._is_called(profile.name, name, text, source) and not faults else None
+
+    def _text(self, file: Path) -> str | None:
+        """Read a file; None when that fails, which is then a fault."""
+        try:
+            return file.read_bytes().decode()
+        except (OSError, UnicodeDecodeError) as error:
+            why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+            self.faults.append(ConfigFault(f"{file}:1", f"cannot be read: {why}"))
+            return None
+
+    def _is_called(self, said: str, name: str, text: str, source: str) -> bool:
+        """Say whether a file says the name that it is called by; it is a fault when not."""
+        if said != name:
+            where = marked_yaml.load(text, source).where(("name",))
+            self.faults.append(ConfigFault(where, f"name: should be {name}, as the file is called"))
+        return said == name
 
     def _base(self, name: str, text: str, source: str, faults: list[ConfigFault]) -> Profile | None:
         """Find the profile another is based on; a broken one is stood in for, so that the other's faults show too."""
@@ -88,3 +128,9 @@ class ProfileFiles:
             faults.append(ConfigFault(where, f"based_on: goes round in a circle: {circle}"))
             return Profile(name)
         return self.get(name) or (Profile(name) if name in self._files else None)
+
+
+def _by_name(folders: Sequence[Path]) -> dict[str, Path]:
+    """Find the files of several folders by name; the first folder wins."""
+    files = ((file.stem, file) for folder in reversed(folders) for file in sorted(folder.glob("*" + SUFFIX)))
+    return {name: file for name, file in files if file.is_file()}

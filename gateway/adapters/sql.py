@@ -1,11 +1,14 @@
 """Connections to the databases behind ``state``: SQLite files that only their owner reads, or PostgreSQL."""
 
+import asyncio
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
+from threading import Thread
 from typing import Any, Final
 
+import aiosqlite
 from sqlalchemy import MetaData, event, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import URL
@@ -22,20 +25,54 @@ WRITE_AHEAD: Final = ("journal_mode=WAL", "synchronous=NORMAL")
 
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 4
+MAX_JOIN_S = 10
 SCHEMA_LOCK = 0x6469636F6D
 """Key of PostgreSQL's advisory lock: replicas that start together would collide in making the tables."""
 
 
 def open_engine(url: URL, tables: MetaData, pragmas: Sequence[str] = WRITE_AHEAD) -> AsyncEngine:
     """Return an engine; on SQLite each connection makes the tables: the file may be deleted under a running gateway."""
-    on_sqlite = url.get_backend_name() == "sqlite"
-    engine = create_async_engine(
-        url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=0, pool_pre_ping=not on_sqlite
-    )
-    if on_sqlite:
-        event.listen(engine.sync_engine, "do_connect", _make_private_file)
-        event.listen(engine.sync_engine, "connect", _preparing([*_pragmas(pragmas), *_creating(tables)]))
-    return engine
+    options: dict[str, Any] = {"hide_parameters": True, "pool_size": POOL_SIZE, "max_overflow": 0}
+    if url.get_backend_name() != "sqlite":
+        return create_async_engine(url, pool_pre_ping=True, **options)
+    threads = _Threads()
+    engine = create_async_engine(url, connect_args={"async_creator_fn": threads.connect}, **options)
+    event.listen(engine.sync_engine, "do_connect", _make_private_file)
+    event.listen(engine.sync_engine, "connect", _preparing([*_pragmas(pragmas), *_creating(tables)]))
+    return _SqliteEngine(engine, threads)
+
+
+class _Threads:
+    """The threads behind aiosqlite's connections."""
+
+    def __init__(self) -> None:
+        self._begun: list[Thread] = []
+
+    def connect(self, *arguments: Any, **options: Any) -> aiosqlite.Connection:
+        """Make a connection, as SQLAlchemy does."""
+        connection = aiosqlite.connect(*arguments, **options)
+        thread = connection._thread  # noqa: SLF001 - there is no other way to it
+        thread.daemon = True
+        self._begun = [*(one for one in self._begun if one.is_alive()), thread]
+        return connection
+
+    async def join(self) -> None:
+        """Wait until they have ended."""
+        for thread in self._begun:
+            if thread.is_alive():
+                await asyncio.to_thread(thread.join, MAX_JOIN_S)
+
+
+class _SqliteEngine(AsyncEngine):
+    """Ends with its threads: one whose task was cancelled still reports to the event loop, which must be there."""
+
+    def __init__(self, engine: AsyncEngine, threads: _Threads) -> None:
+        super().__init__(engine.sync_engine)
+        self._threads = threads
+
+    async def dispose(self, close: bool = True) -> None:  # noqa: FBT001, FBT002 - the signature of AsyncEngine
+        await super().dispose(close)
+        await self._threads.join()
 
 
 async def make_tables(engine: AsyncEngine, tables: MetaData) -> None:

@@ -1,0 +1,37 @@
+"""An engine ends with its threads, or they would report to an event loop that is closed."""
+
+import asyncio
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from sqlalchemy import MetaData, text
+from sqlalchemy.engine import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from gateway.adapters.sql import begin, open_engine
+
+
+async def use(engine: AsyncEngine) -> None:
+    while True:
+        async with begin(engine) as connection:
+            await connection.execute(text("SELECT 1"))
+
+
+def workers() -> set[threading.Thread]:
+    return {thread for thread in threading.enumerate() if "_connection_worker" in thread.name}
+
+
+async def test_no_thread_outlives_its_engine_whatever_was_broken_off(tmp_path: Path) -> None:
+    before = workers()
+    for _ in range(20):
+        engine = open_engine(URL.create("sqlite+aiosqlite", database=str(tmp_path / "state.db")), MetaData())
+        tasks = [asyncio.create_task(use(engine)) for _ in range(4)]
+        while not workers() - before:
+            await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks)
+        await engine.dispose()
+        assert workers() == before
