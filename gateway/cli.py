@@ -320,6 +320,40 @@ def uplink(  # noqa: PLR0913, PLR0917 one for each option
         sys.exit(1)
 
 
+@_commands.group()
+def masks() -> None:
+    """See what the masks of a profile do to pictures."""
+
+
+@masks.command()
+@click.argument("file", metavar="FILE", type=_FILE)
+@click.option("--profile", "profile_name", required=True, metavar="P", help="Name of a profile, or a YAML file.")
+@click.option("--out", type=_NEW_FILE, help="Draw the frame before and after, side by side, as PNG.")
+@click.option("--frame", type=click.IntRange(1), default=1, show_default=True, help="Frame to draw.")
+@_FOLDER
+def preview(file: Path, profile_name: str, out: Path | None, frame: int, folder: Path | None) -> None:
+    """Say what happens to the pixels of a file under a profile, and which rules decide.
+
+    Where a mask rule is missing, it is printed, ready to be put into a rule set and narrowed down; the exit code is 1
+    when nothing of the file would leave. The picture of --out holds the original on its left side, whole: it is as
+    confidential as the file. An existing picture is overwritten.
+    """
+    from gateway import masks_cli
+
+    if not masks_cli.preview(file, _profile(profile_name, folder), out, frame):
+        sys.exit(1)
+
+
+@masks.command("list")
+@click.option("--profile", "profile_name", required=True, metavar="P", help="Name of a profile, or a YAML file.")
+@_FOLDER
+def list_masks(profile_name: str, folder: Path | None) -> None:
+    """List the mask rules of a profile, in their order."""
+    from gateway import masks_cli
+
+    masks_cli.list_rules(_profile(profile_name, folder))
+
+
 def _refuse_same_folder(inputs: tuple[Path, ...], out: Path) -> None:
     if any(path.resolve() == out.resolve() for path in inputs):
         raise click.UsageError("--out is an input folder; originals and copies must not mix")

@@ -9,6 +9,7 @@ import secrets
 import socket
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 import click
 import uvicorn
@@ -16,15 +17,29 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from gateway import app
+from gateway.adapters.folder.files import read_header
+from gateway.adapters.folder.index import resource
 from gateway.config import Settings, load_settings
 from gateway.connection import ClientConnection
-from gateway.demo.page import Destination, Side, demo_routes
+from gateway.core.mask.model import Verdict
+from gateway.core.profile.model import Profile
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.rewrite.identity import Identity
+from gateway.demo.page import Destination, Shown, Side, demo_routes, mask_routes
 from gateway.demo.samples import make_samples
 from gateway.logs import log_config
+from gateway.previewing import look_at
 
 HOST = "127.0.0.1"
 IDENTIFIED, RELEASED, PROFILE = "identified", "research", "nominal"
+MASKED, MASKING_PROFILE = "masked", "clean-pixel-data"
 CLOUD, STORE, UPLINK = "cloud", "store", "clinic"
+
+PICTURES: Final = {
+    "An ultrasound clip that says where its picture lies": "2-us-echo/us-001.dcm",
+    "A screen of a workstation that no rule knows": "8-sc-capture/sc-001.dcm",
+    "A CT slice, which nothing makes suspect": "1-ct-thorax/ct-024.dcm",
+}
 
 
 class _Server(uvicorn.Server):
@@ -45,6 +60,7 @@ def run(port: int, level: str) -> None:
         settings = _settings(Path(folder), samples)
         cloud = Destination(_side(settings, CLOUD), _side(settings, STORE).base, f"/uplinks/{UPLINK}")
         pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE, cloud)
+        pages += mask_routes(_side(settings, MASKED), MASKING_PROFILE, _shown(settings, samples))
         config = uvicorn.Config(
             app.build(settings, pages),
             host=HOST,
@@ -89,11 +105,46 @@ def _settings(folder: Path, samples: Path) -> Settings:
         "worklists:\n"
         f"  {IDENTIFIED}: {{origin: samples, identified: true}}\n"
         f"  {RELEASED}: {{origin: samples, profile: {PROFILE}}}\n"
+        f"  {MASKED}: {{origin: samples, profile: {MASKING_PROFILE}}}\n"
         f"  {STORE}: {{origin: {CLOUD}, profile: strict, services: [store], domain: {UPLINK}}}\n"
         f"  {CLOUD}: {{origin: {CLOUD}, identified: true}}\n"
         f"uplinks:\n  {UPLINK}: {{origin: samples, destination: {CLOUD}, share: {{days: 1}}}}\n"
     )
     return load_settings(folder / "demo.yaml")
+
+
+def _shown(settings: Settings, samples: Path) -> list[Shown]:
+    """Decide about the pictures of the page of masks, as the worklist does."""
+    worklist = settings.worklists[MASKED]
+    profile = worklist.profile
+    if profile is None or settings.secret is None:  # never so: both are written above
+        return []
+    names = Identity(KeyRing(settings.secret.reveal(), worklist.domain))
+    return [
+        _picture(title, samples / file, profile, _side(settings, IDENTIFIED).base, (worklist.path, names))
+        for title, file in PICTURES.items()
+    ]
+
+
+def _picture(title: str, file: Path, profile: Profile, before: str, after: tuple[str, Identity]) -> Shown:
+    looked = look_at(file, profile)
+    header = read_header(file)
+    uids = [str(header[keyword].value) for keyword in ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")]
+    leaves = looked.decision.verdict is not Verdict.REFUSE
+    base, names = after
+    told, _, snippet = looked.told.partition("Missing rule: ")
+    return Shown(
+        title,
+        looked.about,
+        f"{before}/{resource(*uids)}",
+        f"{base}/{resource(*(names.uid(uid) for uid in uids))}" if leaves else "",
+        looked.rows,
+        looked.columns,
+        looked.decision.rectangles,
+        looked.decision.verdict.value,
+        told.strip(),
+        snippet,
+    )
 
 
 def _side(settings: Settings, name: str) -> Side:

@@ -1,9 +1,12 @@
 """What the routes need from outside, as protocols; ``gateway.adapters`` fills them."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
+
+from gateway.core.mask.model import FrameWork, Image, PixelDecision, Rectangle
+from gateway.core.wire.jsonelement import Elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +69,53 @@ class ReleaseStore(Protocol):
 
     async def aclose(self) -> None:
         """Release connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as the origin gave it, what the metadata say about it, and the values behind their URIs.
+
+    ``rectangles`` are pixels of it that must not be seen: whoever decodes it overwrites them first.
+    """
+
+    attributes: dict[str, Any]
+    bulk: Mapping[str, bytes]
+    keyword: str
+    data: bytes
+    media_type: str
+    transfer_syntax: str
+    image: Image | None = None
+    rectangles: tuple[Rectangle, ...] = ()
+
+
+class Codecs(Protocol):
+    """Where compressed frames are masked."""
+
+    async def masked(self, work: FrameWork) -> bytes:
+        """Return the codestream of a frame without what its rectangles hold. Raises MalformedInput."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """An instance whose pixels must be looked at before they leave.
+
+    ``path`` is its place at the origin, a key to remember it by; ``elements`` is what the origin says of it, source
+    identifiers included. ``frames`` reads frames by their numbers, which begin with 1, unmasked, without what the
+    profile does to their metadata; it raises NotAcceptable, NotReleased, OriginFailed. Nothing of it is to be shown.
+    """
+
+    path: str
+    elements: Elements
+    decision: PixelDecision
+    image: Image
+    frames: Callable[[Sequence[int]], Awaitable[Sequence[Frame]]]
+
+
+class Screener(Protocol):
+    """Looks at pixels for text. Where there is none, what must be screened is refused."""
+
+    async def judge(self, one: Screened) -> PixelDecision:
+        """Answer a SCREEN decision with one that is none: PASS, MASK or REFUSE. Asked once a minute per instance.
+
+        A fault of its own is a refusal, not an exception; GatewayError goes through (the origin fails, it is busy).
+        """

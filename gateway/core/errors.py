@@ -52,6 +52,13 @@ class RefusedSopClass(RefusedByProfile):
     """The profile lets no object of this SOP Class through."""
 
 
+class RefusedByMasks(RefusedByProfile):
+    """The pixels of this object may show text that no rule masks, or cannot be masked.
+
+    The message is for an operator: it may say what a mask rule looks at, down to a rule that would do.
+    """
+
+
 class OriginFailed(GatewayError):
     """The origin server could not be reached, or answered what it must not."""
 
@@ -70,6 +77,10 @@ class OriginBusy(OriginFailed):
 
 class NotTaken(OriginFailed):
     """The destination answered, but did not take an object, or does not say so."""
+
+
+class ProcessFailed(GatewayError):
+    """No process that could work on pixels was started."""
 
 
 class RenderingFailed(GatewayError):

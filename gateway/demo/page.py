@@ -1,10 +1,10 @@
-"""The root page of the demonstration: an identified and a de-identified worklist side by side.
+"""The pages of the demonstration: two worklists side by side, and what masks do to pictures.
 
-The page itself holds no DICOM value; the browser reads both services. Everything it loads comes from this server.
+The pages themselves hold no identifier; the browser reads both services. Everything they load comes from this server.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -14,6 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gateway import __version__
+from gateway.core.mask.model import Rectangle
 from gateway.core.standard.dictionary import keyword_of
 
 MAX_TAGS = 1000
@@ -49,9 +50,41 @@ class Destination:
     uplink: str
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One picture on the page of masks: its instance on both sides, and what was decided about it, in words.
+
+    ``after`` is empty for what does not leave; ``snippet`` is the rule that is missing.
+    """
+
+    title: str
+    about: str
+    before: str
+    after: str
+    rows: int
+    columns: int
+    rectangles: tuple[Rectangle, ...]
+    verdict: str
+    told: str
+    snippet: str = ""
+
+
+def mask_routes(released: Side, profile: str, shown: Sequence[Shown]) -> list[BaseRoute]:
+    """Return the route of the page that shows what masks do."""
+    page = _render("masks.html", released=released, profile=profile, shown=shown)
+    return [Route("/masks", _fixed(page, "text/html"))]
+
+
 def demo_routes(identified: Side, released: Side, profile: str, destination: Destination) -> list[BaseRoute]:
     """Return the routes of the page: ``/`` and what it loads, below ``/demo``."""
-    page = _render(identified, released, profile, destination).encode()
+    page = _render(
+        "page.html",
+        identified=identified,
+        released=released,
+        profile=profile,
+        destination=destination,
+        names=f"{_ASSETS}/names",
+    )
     routes: list[BaseRoute] = [Route("/", _fixed(page, "text/html")), Route(f"{_ASSETS}/names", _names)]
     for asset in sorted(files(__package__).joinpath("static").iterdir(), key=lambda one: one.name):
         media_type = _MEDIA_TYPES[asset.name.rpartition(".")[2]]
@@ -59,18 +92,10 @@ def demo_routes(identified: Side, released: Side, profile: str, destination: Des
     return routes
 
 
-def _render(identified: Side, released: Side, profile: str, destination: Destination) -> str:
-    template = files(__package__).joinpath("page.html").read_text("utf-8")
+def _render(name: str, **values: object) -> bytes:
+    template = files(__package__).joinpath(name).read_text("utf-8")
     environment = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(template).render(
-        identified=identified,
-        released=released,
-        profile=profile,
-        destination=destination,
-        assets=_ASSETS,
-        names=f"{_ASSETS}/names",
-        version=__version__,
-    )
+    return environment.from_string(template).render(values, assets=_ASSETS, version=__version__).encode()
 
 
 def _fixed(body: bytes, media_type: str) -> Callable[[Request], Awaitable[Response]]:

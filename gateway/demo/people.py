@@ -259,6 +259,19 @@ CHEST = Examination(
     "Before surgery, bed 14-2",
     "077Y",
 )
+CAPTURE = Examination(
+    "8-sc-capture",
+    OKONKWO,
+    BIRGITTA,
+    "20240315",
+    "084216",
+    "ACC-24-031509",
+    "RAD-5523",
+    "Heart size, S. Okonkwo-Reyes",
+    "Before surgery, as discussed with Dr. Hallberg",
+    "077Y",
+    "Ward 14, bed 2",
+)
 
 
 def describe(data_set: Dataset, exam: Examination) -> None:

@@ -6,13 +6,11 @@ invented names, stripped of every header they came with.
 
 import shutil
 from collections.abc import Callable, Iterator
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import openjpeg
 from numpy.typing import NDArray
-from PIL import Image
 from pydicom import examples
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
@@ -27,16 +25,16 @@ from pydicom.uid import (
     RLELossless,
 )
 
-from gateway.demo import head, people, thorax
+from gateway.demo import burned, head, people, thorax
 from gateway.demo.people import Examination, describe
 from gateway.demo.phantom import Shorts
 from gateway.demo.report import COMPREHENSIVE_SR, fill_report
 
-VERSION = 1
-INSTANCES = thorax.SLICES + head.SLICES + 5
+VERSION = 2
+INSTANCES = thorax.SLICES + head.SLICES + 6
 
 CT, MR, CR = "1.2.840.10008.5.1.4.1.1.2", "1.2.840.10008.5.1.4.1.1.4", "1.2.840.10008.5.1.4.1.1.1"
-US_MULTIFRAME = "1.2.840.10008.5.1.4.1.1.3.1"
+US_MULTIFRAME, SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.3.1", "1.2.840.10008.5.1.4.1.1.7"
 
 Progress = Callable[[int, int], None]
 
@@ -72,7 +70,9 @@ def _instances() -> Iterator[tuple[Examination, str, Dataset]]:
     yield people.REPORT, "sr-001", _report()
     yield people.MR_ABDOMEN, "mr-001", _mr_abdomen()
     yield people.CT_HEAD, "ct-001", _ct_head()
-    yield people.CHEST, "cr-001", _chest(np.stack(slices))
+    volume = np.stack(slices)
+    yield people.CHEST, "cr-001", _chest(volume)
+    yield people.CAPTURE, "sc-001", _capture(volume)
 
 
 def _start(exam: Examination, sop_class: str, modality: str, number: int, description: str) -> Dataset:
@@ -143,38 +143,37 @@ def _ct_acquisition(data_set: Dataset) -> None:
 
 
 def _echo() -> Dataset:
-    """A clip of the beating heart that comes with pydicom, without the text around the sector."""
+    """A clip of the beating heart that comes with pydicom, under the banner of a device."""
     exam = people.ECHO
-    frames = pixel_array(examples.get_path("ybr_color")).copy()
-    frames[:, :24] = frames[:, 206:] = frames[:, :, 270:] = frames[:, :60, :60] = 0
+    frames = pixel_array(examples.get_path("ybr_color"))
     data_set = _start(exam, US_MULTIFRAME, "US", 1, "Apical view, Lindqvist")
     _equipment(data_set, "Halden Ultrasound", "Vista 9", "ECHO-03", "HV9-2210")
     data_set.ImageType = ["ORIGINAL", "PRIMARY", "", "0001"]
-    brighter = (255 * np.clip((frames - 8.0) / 235, 0, 1) ** 0.75).astype(np.uint8)
-    streams = []
-    for frame in brighter:
-        stream = BytesIO()
-        Image.fromarray(frame, "RGB").save(stream, "JPEG", quality=90, subsampling="4:2:2")
-        streams.append(stream.getvalue())
-    data_set.SamplesPerPixel, data_set.PhotometricInterpretation, data_set.PlanarConfiguration = 3, "YBR_FULL_422", 0
-    data_set.NumberOfFrames, data_set.Rows, data_set.Columns = frames.shape[:3]
-    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 8, 8, 7, 0
+    streams = burned.clip(frames, exam, "Vista 9")
+    _colours(data_set, "YBR_FULL_422", 2 * frames.shape[1], 2 * frames.shape[2])
+    data_set.NumberOfFrames = len(streams)
     data_set.FrameTime, data_set.FrameIncrementPointer, data_set.RecommendedDisplayFrameRate = "33.3", 0x00181063, 30
     data_set.LossyImageCompression, data_set.LossyImageCompressionMethod = "01", "ISO_10918_1"
-    data_set.LossyImageCompressionRatio = round(frames.nbytes / sum(map(len, streams)), 2)
-    data_set.BurnedInAnnotation, data_set.HeartRate = "NO", 72
+    data_set.LossyImageCompressionRatio = round(4 * frames.nbytes / sum(map(len, streams)), 2)
+    data_set.BurnedInAnnotation, data_set.HeartRate = "YES", 72
     data_set.SequenceOfUltrasoundRegions = Sequence([_sector()])
     _encapsulated(data_set, JPEGBaseline8Bit, streams)
     return data_set
 
 
+def _colours(data_set: Dataset, photometric: str, rows: int, columns: int) -> None:
+    data_set.SamplesPerPixel, data_set.PhotometricInterpretation, data_set.PlanarConfiguration = 3, photometric, 0
+    data_set.Rows, data_set.Columns = rows, columns
+    data_set.BitsAllocated, data_set.BitsStored, data_set.HighBit, data_set.PixelRepresentation = 8, 8, 7, 0
+
+
 def _sector() -> Dataset:
     region = Dataset()
     region.RegionSpatialFormat, region.RegionDataType, region.RegionFlags = 1, 1, 2
-    region.RegionLocationMinX0, region.RegionLocationMinY0 = 50, 20
-    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = 291, 205
+    region.RegionLocationMinX0, region.RegionLocationMinY0 = burned.SECTOR[:2]
+    region.RegionLocationMaxX1, region.RegionLocationMaxY1 = burned.SECTOR[2:]
     region.PhysicalUnitsXDirection = region.PhysicalUnitsYDirection = 3  # cm
-    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.1
+    region.PhysicalDeltaX = region.PhysicalDeltaY = 0.05
     return region
 
 
@@ -252,4 +251,18 @@ def _chest(volume: Shorts) -> Dataset:
     data_set.ImagerPixelSpacing = [0.6, 0.6]
     data_set.BodyPartExamined, data_set.ViewPosition, data_set.BurnedInAnnotation = "CHEST", "PA", "NO"
     data_set.WindowCenter, data_set.WindowWidth = "1700", "2600"
+    return data_set
+
+
+def _capture(volume: Shorts) -> Dataset:
+    """The screen of a workstation that nobody has a mask for."""
+    exam = people.CAPTURE
+    data_set = _start(exam, SECONDARY_CAPTURE, "OT", 1, "Measurements")
+    _equipment(data_set, "Northlight Medical", "ReadStation", "WS-BIRG-11", "NRS-0417")
+    data_set.ConversionType, data_set.ImageType = "WSD", ["DERIVED", "SECONDARY"]
+    data_set.DateOfSecondaryCapture, data_set.TimeOfSecondaryCapture = exam.date, exam.time
+    screen = burned.screen(thorax.radiograph(volume), exam)
+    _colours(data_set, "RGB", *screen.shape[:2])
+    data_set.PixelData = screen.tobytes()
+    data_set["PixelData"].VR = "OB"
     return data_set

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import overload
 
-from gateway.rendering.work import Frame
+from gateway.ports import Frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,4 @@
-"""Processes that render: a few at once, killed when the client leaves, when they take too long or break.
-
-Decoders are native code fed with data from anywhere. What breaks them ends a process that was given frames and no key.
-That is no sandbox: a process runs as the gateway's user, and what it answers is unpickled.
-"""
+"""Turns of those who want pictures, and the processes that make them: a few at once."""
 
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -10,10 +6,10 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from math import ceil
 from typing import Final, TypeVar, TypeVarTuple
 
-from anyio import BrokenWorkerProcess, CapacityLimiter, fail_after
-from anyio.to_process import run_sync
+from anyio import CapacityLimiter, fail_after
 
-from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
+from gateway.core.errors import NotAcceptable, ProcessFailed, RenderingBusy, RenderingFailed
+from gateway.processes import Ended, called
 from gateway.rendering import work
 
 log = logging.getLogger("dicomveil.rendering")
@@ -56,10 +52,14 @@ class Renderers:
             with self._patience():
                 await held.enter_async_context(self._processes)
             try:
-                with fail_after(self._max_seconds):
-                    return await _called(function, *arguments)
+                return await called(self._max_seconds, function, *arguments)
             except TimeoutError:
                 raise NotAcceptable("the picture takes too long to make") from None
+            except Ended:
+                log.warning("a rendering process ended before its picture was made")
+                raise NotAcceptable(work.UNREADABLE) from None
+            except ProcessFailed:
+                raise RenderingFailed("a rendering process does not start") from None
 
     @contextmanager
     def _patience(self) -> Iterator[None]:
@@ -68,21 +68,3 @@ class Renderers:
                 yield
         except TimeoutError:
             raise RenderingBusy("no rendering process is free", ceil(self._wait_s)) from None
-
-
-async def _called(function: Callable[[*_A], _T], *arguments: *_A) -> _T:
-    own = CapacityLimiter(1)  # anyio's is for the whole loop and may be smaller
-    try:
-        await run_sync(work.limit_memory, cancellable=True, limiter=own)
-    except (BrokenWorkerProcess, OSError):  # nothing of the object was there yet
-        raise RenderingFailed("a rendering process does not start") from None
-    try:
-        return await run_sync(_bounded, function, *arguments, cancellable=True, limiter=own)
-    except BrokenWorkerProcess:
-        log.warning("a rendering process ended before its picture was made")
-        raise NotAcceptable(work.UNREADABLE) from None
-
-
-def _bounded(function: Callable[[*_A], _T], *arguments: *_A) -> _T:
-    work.limit_memory()
-    return function(*arguments)

@@ -1,9 +1,8 @@
 """What a process of its own does: one frame, or the frames of an animation, from samples to an encoded picture."""
 
-import resource
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -12,35 +11,18 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from gateway.core.errors import GatewayError, NotAcceptable
-from gateway.memory import container_bytes
+from gateway.ports import Frame
 from gateway.rendering import encoders
 from gateway.rendering.colour import colours, in_srgb, srgb_profile
-from gateway.rendering.description import Json
 from gateway.rendering.frames import Samples, decoded, syntax_of
 from gateway.rendering.grey import has_own_range, shades, whole_range
 from gateway.rendering.look import Look, Profile, Window
 from gateway.rendering.view import is_whole, viewed
 
 UNREADABLE: Final = "the pixel data of this object cannot be shown"
-MAX_MEMORY: Final = 4 << 30
-"""Bytes that a process may take: a compressed frame can pretend to be any size."""
-CONTAINER_SHARE: Final = 4
-"""In a container with a limit, two processes and the gateway have room: past the limit all of them would be ended."""
 _GREYS: Final = ("MONOCHROME1", "MONOCHROME2")
 Shown = NDArray[np.uint8]
 _T = TypeVar("_T")
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """A frame as the origin gave it, what the released metadata say about it, and the values behind their URIs."""
-
-    attributes: Json
-    bulk: Mapping[str, bytes]
-    keyword: str
-    data: bytes
-    media_type: str
-    transfer_syntax: str
 
 
 def still(frame: Frame, look: Look, media_type: str) -> bytes:
@@ -61,18 +43,6 @@ def common_window(frame: Frame) -> Window | None:
 def joined(parts: Sequence[bytes]) -> bytes:
     """Join the parts of a clip. Raises NotAcceptable when that cannot be."""
     return _guarded(lambda: encoders.joined(parts))
-
-
-def limit_memory() -> None:
-    """Bound what this process may take."""
-    _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = memory_bound(container_bytes())
-    resource.setrlimit(resource.RLIMIT_DATA, (bound if most == resource.RLIM_INFINITY else min(most, bound), most))
-
-
-def memory_bound(container: int | None) -> int:
-    """Return the bytes that a process may take in a container with this limit."""
-    return MAX_MEMORY if container is None else min(MAX_MEMORY, container // CONTAINER_SHARE)
 
 
 def _guarded(work: Callable[[], _T]) -> _T:
@@ -138,8 +108,22 @@ def _common_window(frame: Frame) -> Window | None:
 
 
 def _samples(frame: Frame, attributes: Dataset) -> tuple[Samples, str]:
+    """Decode a frame, and overwrite what must not be seen before anything is computed from it."""
     syntax = syntax_of(frame.data, frame.transfer_syntax, frame.media_type)
-    return decoded(frame.data, syntax, attributes, frame.keyword)
+    samples, interpretation = decoded(frame.data, syntax, attributes, frame.keyword)
+    if frame.rectangles:
+        samples = _masked(frame, samples, interpretation)
+    return samples, interpretation
+
+
+def _masked(frame: Frame, samples: Samples, interpretation: str) -> Samples:
+    stored = frame.image
+    if stored is None or samples.shape[:2] != (stored.rows, stored.columns):
+        raise ValueError("samples that rectangles do not fit")
+    if not samples.flags.writeable:
+        samples = samples.copy()
+    blank(samples, replace(stored, photometric=interpretation), frame.rectangles)
+    return samples
 
 
 def _data_set(frame: Frame) -> Dataset:

@@ -14,23 +14,21 @@ from starlette.types import ASGIApp
 
 from gateway.core.errors import NotAcceptable, NotReleased, OriginFailed
 from gateway.core.rewrite.dataset import Piece
-from gateway.core.rewrite.metadata import Elements
-from gateway.core.wire.jsonelement import decode_element
 from gateway.core.wire.multipart import MultipartWriter
+from gateway.ports import OriginServer
 from gateway.rendering.description import frame_count
-from gateway.routes.bulklinks import bulk_links, bulk_path, source_of
+from gateway.routes.bulklinks import bulk_links, bulk_path, pixel_uri, source_of
 from gateway.routes.exchange import Outcome, Streamed
 from gateway.routes.links import Links
-from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, Values, Wanted, answer, copied, new_writer
+from gateway.routes.masked import FrameMasker, masker_of
+from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, Values, Wanted, answer, copied, frame_lists, new_writer
 from gateway.routes.target import source_instance, source_path
 from gateway.worklists.origin_json import read_json
+from gateway.worklists.pixels import Judged
 from gateway.worklists.source import Instance, valid_source
 from gateway.worklists.worklist import Worklist
 
-PIXELS: Final = ("7FE00010", "7FE00008", "7FE00009")
 ROWS: Final = "00280010"
-FRAMES_PER_REQUEST: Final = 200
-"""A frame list of this length stays below the shortest limits of URLs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +37,9 @@ class _Source:
 
     path: str
     locations: Iterator[str]
+    masker: FrameMasker | None = None
+    frames: int = 0
+    """Of how many frames the value is made here, where they must be masked."""
 
 
 class BulkService:
@@ -53,9 +54,14 @@ class BulkService:
         wanted = Wanted(request, BULK_TYPES, alone=True)
         instance = await source_instance(self._worklist, request)
         token = request.path_params["token"]
-        path = bulk_path(self._worklist, token, instance)
+        path, is_pixels = bulk_path(self._worklist, token, instance)
         outcome = Outcome()
-        values = await wanted.open(self._worklist.origin, path, outcome)
+        judged = await self._worklist.pixels.of(instance)
+        masker = masker_of(judged, self._worklist.pixels.codecs) if is_pixels else None
+        source = _Source(path, iter(()))
+        if masker is not None:
+            source = _whole_pixels(instance, judged, masker, iter(()))
+        values = await _open(wanted, self._worklist.origin, source, outcome)
         base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
         locations = itertools.repeat(f"{base}/bulkdata/{token}") if wanted.is_multipart else None
         return answer(self._worklist.engine, values, locations, outcome)
@@ -87,7 +93,7 @@ class BulkService:
         """Ask for one after the other; what the request does not accept is left out."""
         for source in sources:
             try:
-                values = await wanted.open(self._worklist.origin, source.path, outcome)
+                values = await _open(wanted, self._worklist.origin, source, outcome)
             except (NotAcceptable, NotReleased) as missing:
                 if wanted.takes_octets and isinstance(missing, NotReleased):
                     raise OriginFailed("the origin has not what its metadata name") from None
@@ -119,7 +125,8 @@ class BulkService:
                 valid_source(source.series) and valid_source(source.instance)
             ):
                 raise OriginFailed("the origin answered with another study")
-            link = bulk_links(worklist, source, path, base)
+            judged = await worklist.pixels.by(source, elements)
+            link = bulk_links(worklist, source, path, base, pixel_uri(elements))
             paths: dict[str, str] = {}
 
             def noted(uri: str) -> str:
@@ -127,30 +134,38 @@ class BulkService:
                 paths[url] = uri  # noqa: B023
                 return url
 
-            released = worklist.engine.metadata_elements(elements, noted)
+            released = worklist.pixels.metadata(judged, elements, noted)
             if released is None:
                 outcome.is_partial = True
                 continue
-            pixels = _pixel_uri(elements)
+            pixels = pixel_uri(elements)
+            masker = masker_of(judged, worklist.pixels.codecs)
             for url, uri in paths.items():
                 if url.encode() in released and (uri == pixels or not only_pixels):
+                    locations = itertools.repeat(url)
+                    if masker is not None and uri == pixels:
+                        yield [_whole_pixels(source, judged, masker, locations)]
+                        continue
                     token = url.rpartition("/")[2]
-                    yield [_Source(bulk_path(worklist, token, source), itertools.repeat(url))]
+                    yield [_Source(bulk_path(worklist, token, source)[0], locations)]
             if pixels is None and ROWS in elements:
-                yield _frames(frame_count(elements), source, base + worklist.released_path(source))
+                yield _frames(frame_count(elements), source, base + worklist.released_path(source), masker)
 
 
-def _pixel_uri(elements: Elements) -> str | None:
-    """Return the origin's BulkDataURI of the pixel data; None where it gives none."""
-    for key in PIXELS:
-        if key in elements:
-            return decode_element(bytes(elements[key]), int(key, 16)).BulkDataURI
-    return None
+async def _open(wanted: Wanted, origin: OriginServer, source: _Source, outcome: Outcome) -> Values:
+    """Ask for a value; pixel data that are masked are made of their frames, whatever an origin has of them."""
+    if source.masker is not None and source.frames:
+        return await wanted.open_all(origin, source.path, source.frames, source.masker, outcome)
+    return await wanted.open(origin, source.path, outcome, source.masker)
 
 
-def _frames(count: int, source: Instance, url: str) -> Iterator[_Source]:
+def _whole_pixels(source: Instance, judged: Judged, masker: FrameMasker, locations: Iterator[str]) -> _Source:
+    return _Source(source.path, locations, masker, judged.image.frames if judged.image else 1)
+
+
+def _frames(count: int, source: Instance, url: str, masker: FrameMasker | None) -> Iterator[_Source]:
     """List pixel data without a BulkDataURI, which some origins give to native pixel data only, frame by frame."""
-    for start in range(1, count + 1, FRAMES_PER_REQUEST):
-        numbers = range(start, min(start + FRAMES_PER_REQUEST, count + 1))
-        listed = ",".join(map(str, numbers))
-        yield _Source(f"{source.path}/frames/{listed}", (f"{url}/frames/{number}" for number in numbers))
+    locations = (f"{url}/frames/{number}" for number in range(1, count + 1))
+    for listed in frame_lists(count):
+        own = itertools.islice(locations, listed.count(",") + 1)
+        yield _Source(f"{source.path}/frames/{listed}", own, masker)

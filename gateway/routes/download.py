@@ -51,7 +51,7 @@ class DownloadService:
         outcome = Outcome()
         events = open_parts(self._worklist.origin, path, _attempts(syntax), frozenset({DICOM}), outcome)
         headers = {"content-disposition": f'attachment; filename="{_file_name(engine.uid(study))}"'}
-        return Streamed(released(events, engine, study, Archive(engine, outcome)), ZIP, headers)
+        return Streamed(released(events, self._worklist.pixels, study, Archive(engine, outcome)), ZIP, headers)
 
 
 class Archive:

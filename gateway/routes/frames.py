@@ -5,6 +5,7 @@ from starlette.types import ASGIApp
 
 from gateway.routes.exchange import Outcome
 from gateway.routes.links import Links
+from gateway.routes.masked import masker_of
 from gateway.routes.octets import FRAME_TYPES, Wanted, answer, frame_numbers
 from gateway.routes.target import source_instance
 from gateway.worklists.worklist import Worklist
@@ -24,7 +25,8 @@ class FrameService:
         instance = await source_instance(self._worklist, request)
         outcome = Outcome()
         path = f"{instance.path}/frames/{','.join(map(str, numbers))}"
-        values = await wanted.open(self._worklist.origin, path, outcome)
+        masker = masker_of(await self._worklist.pixels.of(instance), self._worklist.pixels.codecs)
+        values = await wanted.open(self._worklist.origin, path, outcome, masker)
         base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
         locations = (f"{base}/frames/{number}" for number in numbers) if wanted.is_multipart else None
         return answer(self._worklist.engine, values, locations, outcome)

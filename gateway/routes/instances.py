@@ -49,13 +49,15 @@ class InstanceService:
         path = await source_path(self._worklist, request)
         outcome = Outcome()
         events = open_parts(self._worklist.origin, path, attempts(wanted, several=not one), _TYPES, outcome)
-        engine, study = self._worklist.engine, path.split("/")[2]
+        pixels, study = self._worklist.pixels, path.split("/")[2]
         if not wanted[0].offer.multipart:
-            return Streamed(released(events, engine, study, Bare(), single=True), DICOM)
+            return Streamed(released(events, pixels, study, Bare(), single=True), DICOM)
         boundary = random_boundary(os.urandom(16))
         locate = self._locate(path, self._links.service(request, self._worklist))
         packing = Multipart(MultipartWriter(boundary), locate, outcome)
-        return Streamed(released(events, engine, study, packing), content_type(DICOM, boundary), outcome=outcome)
+        return Streamed(
+            released(events, pixels, study, packing), content_type(DICOM, boundary), outcome=outcome
+        )
 
     def _locate(self, path: str, base: str) -> Locate:
         """Make the function that says where an object is; empty where its series is not known."""

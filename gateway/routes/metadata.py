@@ -13,7 +13,7 @@ from gateway.core.wire.accept import Offer
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.dicomxml import to_xml
 from gateway.core.wire.multipart import MultipartWriter, content_type, random_boundary
-from gateway.routes.bulklinks import bulk_links, source_of
+from gateway.routes.bulklinks import bulk_links, pixel_uri, source_of
 from gateway.routes.exchange import Outcome, Streamed
 from gateway.routes.links import Links
 from gateway.routes.negotiation import choose
@@ -51,7 +51,11 @@ class MetadataService:
         async for elements in read_json(worklist.origin, f"{path}/metadata"):
             if text(elements, "0020000D") != study:
                 raise OriginFailed("the origin answered with another study")
-            one = worklist.engine.metadata_elements(elements, bulk_links(worklist, source_of(elements), path, base))
+            source = source_of(elements)
+            judged = await worklist.pixels.by(source, elements, palette=False)
+            one = worklist.pixels.metadata(
+                judged, elements, bulk_links(worklist, source, path, base, pixel_uri(elements))
+            )
             if one is None:
                 outcome.is_partial = True
                 continue

@@ -21,8 +21,9 @@ from gateway.core.wire.accept import Choice, Offer
 from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartStart, content_type, random_boundary
 from gateway.ports import OriginServer
 from gateway.routes.exchange import Outcome, Streamed
+from gateway.routes.masked import FrameMasker, together
 from gateway.routes.negotiation import ranked
-from gateway.routes.parts import open_parts
+from gateway.routes.parts import open_parts, part_type
 
 OCTETS: Final = "application/octet-stream"
 FRAME_TYPES: Final = (
@@ -39,8 +40,11 @@ FRAME_TYPES: Final = (
     "video/h265",
 )
 BULK_TYPES: Final = (*FRAME_TYPES, "application/pdf")
+PLAIN: Final = f'multipart/related; type="{OCTETS}"'
 AS_STORED: Final = f'multipart/related; type="{OCTETS}"; transfer-syntax=*'
 MAX_FRAMES: Final = 10_000
+FRAMES_PER_REQUEST: Final = 200
+"""A frame list of this length stays below the shortest limits of URLs."""
 MAX_ATTEMPTS: Final = 4
 """A wildcard names more image types than an origin should be asked for one by one; what is stored is checked then."""
 
@@ -61,16 +65,52 @@ class Wanted:
         self._attempts = _attempts(choices)
         self.is_multipart = choices[0].offer.multipart
 
-    async def open(self, origin: OriginServer, path: str, outcome: Outcome | None = None) -> "Values":
-        """Ask the origin. Raises NotReleased, NotAcceptable, OriginFailed, MalformedInput."""
-        events = open_parts(origin, path, self._attempts, self._types, outcome)
-        first = await anext(events, None)
-        if not isinstance(first, PartStart):
-            raise NotReleased
-        if part_type(first)[0] not in self._accepted:
-            await events.aclose()
-            raise NotAcceptable("the origin has no representation that the request accepts")
-        return Values(first, events)
+    async def open(
+        self, origin: OriginServer, path: str, outcome: Outcome | None = None, masker: FrameMasker | None = None
+    ) -> "Values":
+        """Ask the origin. Raises NotReleased, NotAcceptable, OriginFailed, MalformedInput.
+
+        What ``masker`` cannot mask comes uncompressed where the client takes that, or not at all.
+        """
+        for attempts in self._tries(masker):
+            events = open_parts(origin, path, attempts, self._types, outcome)
+            first = await anext(events, None)
+            if not isinstance(first, PartStart):
+                raise NotReleased
+            if masker is not None and not masker.takes(first):
+                await events.aclose()
+                continue
+            if part_type(first)[0] not in self._accepted:
+                await events.aclose()
+                raise NotAcceptable("the origin has no representation that the request accepts")
+            return Values(first, masker.masked(first, events) if masker else events)
+        raise NotAcceptable("the origin has no representation that can be masked")
+
+    async def open_all(
+        self, origin: OriginServer, path: str, count: int, masker: FrameMasker, outcome: Outcome | None = None
+    ) -> "Values":
+        """Ask for all frames of an instance, as its pixel data: octets in one part, codestreams in a part each."""
+        lists = iter([f"{path}/frames/{numbers}" for numbers in frame_lists(count)])
+        values = await self.open(origin, next(lists), outcome, masker)
+
+        async def following() -> AsyncGenerator[Event, None]:
+            now = values
+            while True:
+                async with aclosing(now.events):
+                    async for event in now.events:
+                        yield event
+                listed = next(lists, None)
+                if listed is None:
+                    return
+                now = await self.open(origin, listed, outcome, masker)
+                yield now.first
+
+        return Values(values.first, together(values.first, following(), count))
+
+    def _tries(self, masker: FrameMasker | None) -> list[list[str]]:
+        if masker is None or not self.takes_octets:
+            return [self._attempts]
+        return [[AS_STORED]] if masker.needs_stored else [self._attempts, [PLAIN]]
 
 
 class Values:
@@ -131,12 +171,6 @@ async def copied(
         yield writer.end()
 
 
-def part_type(start: PartStart) -> tuple[str, str]:
-    """Return media type and Transfer Syntax of a part, empty where it names none."""
-    media_type, _, syntax = start.headers["content-type"].partition("; transfer-syntax=")
-    return media_type, syntax
-
-
 def frame_numbers(listed: str) -> list[int]:
     """Read a frame list. Raises BadRequest."""
     parts = listed.split(",")
@@ -145,6 +179,12 @@ def frame_numbers(listed: str) -> list[int]:
     ):
         raise BadRequest("frames are numbers from 1, separated by commas")
     return [int(part) for part in parts]
+
+
+def frame_lists(count: int) -> Iterator[str]:
+    """Yield lists of all frames of an instance, as paths have them."""
+    for start in range(1, count + 1, FRAMES_PER_REQUEST):
+        yield ",".join(map(str, range(start, min(start + FRAMES_PER_REQUEST, count + 1))))
 
 
 @cache
@@ -177,5 +217,5 @@ def _attempts(choices: list[Choice]) -> list[str]:
     if len(wanted) > MAX_ATTEMPTS:
         wanted = [*wanted[: MAX_ATTEMPTS - 1], AS_STORED]
     if any(choice.offer.media_type == OCTETS for choice in choices):
-        wanted += [f'multipart/related; type="{OCTETS}"', AS_STORED]
+        wanted += [PLAIN, AS_STORED]
     return list(dict.fromkeys(wanted))

@@ -111,3 +111,9 @@ def _inner_type(whole: ContentType) -> ContentType | None:
     inner = parse_content_type(text)
     syntax = whole.parameters.get("transfer-syntax")
     return ContentType(inner.media_type, {"transfer-syntax": syntax, **inner.parameters}) if syntax else inner
+
+
+def part_type(start: PartStart) -> tuple[str, str]:
+    """Return media type and Transfer Syntax of a part, empty where it names none."""
+    media_type, _, syntax = start.headers["content-type"].partition("; transfer-syntax=")
+    return media_type, syntax

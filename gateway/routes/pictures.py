@@ -4,45 +4,40 @@ An origin's own renderings are never asked for: they may show names, and what th
 """
 
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from gateway.core.errors import BadRequest, NotAcceptable, NotReleased, OriginFailed
+from gateway.core.mask.model import Image, Rectangle
 from gateway.core.rewrite.metadata import Elements, text
-from gateway.core.wire.multipart import PartChunk, PartStart
-from gateway.rendering.description import Description, bulk_uris, describe
-from gateway.rendering.frames import decodes, syntax_of
-from gateway.rendering.work import UNREADABLE, Frame
-from gateway.routes.bulklinks import origin_path, source_of
-from gateway.routes.octets import AS_STORED, FRAME_TYPES, OCTETS, part_type
-from gateway.routes.parts import open_parts
+from gateway.ports import Frame
+from gateway.rendering.description import Description, describe
+from gateway.routes.bulklinks import source_of
+from gateway.routes.stored import NO_IMAGE, StoredPixels, linking
 from gateway.worklists.origin_json import read_json, read_pages
 from gateway.worklists.source import INSTANCE, SERIES, SOP_CLASS, Instance, valid_source
 from gateway.worklists.worklist import Worklist
 
 MAX_PIXELS: Final = 1 << 27
 """Pixels of a frame: four times the largest mammogram."""
-MAX_TABLE_BYTES: Final = 8 << 20
-"""Bytes of a palette, a table or a colour profile."""
-MAX_TOGETHER_BYTES: Final = 256 << 20
-"""Bytes of the frames of one animation, as the origin has them."""
-FRAMES_PER_REQUEST: Final = 100
 TRIES: Final = 12
 """Instances that are looked at for one that shows what a study or series is."""
 _NUMBERS: Final = {"series": (SERIES, "00200011"), "instances": (INSTANCE, "00200013")}
 _T = TypeVar("_T")
-_PLAIN: Final = f'multipart/related; type="{OCTETS}"'
-_ANY_IMAGE: Final = 'multipart/related; type="image/*"; transfer-syntax=*'
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """An instance that shows something; ``bulk`` are the origin's paths behind the BulkDataURIs of the description."""
+    """An instance that shows something; ``bulk`` are the origin's paths behind the BulkDataURIs of the description.
+
+    ``rectangles`` are overwritten before anything is seen of the ``image``.
+    """
 
     source: Instance
     description: Description
     bulk: Sequence[str]
+    image: Image | None = None
+    rectangles: tuple[Rectangle, ...] = ()
 
     @property
     def representative(self) -> int:
@@ -55,6 +50,7 @@ class Pictures:
 
     def __init__(self, worklist: Worklist) -> None:
         self._worklist = worklist
+        self._stored = StoredPixels(worklist.origin)
 
     async def of(self, source: Instance) -> Picture:
         """Read one instance. Raises NotReleased when the profile refuses it, NotAcceptable when it shows nothing."""
@@ -64,21 +60,17 @@ class Pictures:
         own = source_of(found[0])
         if len(found) > 1 or own.path != source.path:
             raise OriginFailed("the origin answered with another instance")
+        judged = await self._worklist.pixels.by(source, found[0])
         bulk: list[str] = []
-
-        def link(uri: str) -> str:
-            bulk.append(origin_path(uri, f"{source.path}/metadata", source))
-            return str(len(bulk) - 1)
-
-        released = self._worklist.engine.metadata_elements(found[0], link)
+        released = self._worklist.pixels.metadata(judged, found[0], linking(source, bulk))
         if released is None:
             raise NotReleased
         description = describe(released)
         if description is None:
-            raise NotAcceptable("this object has no image")
+            raise NotAcceptable(NO_IMAGE)
         if description.pixels > MAX_PIXELS:
             raise NotAcceptable("the image is too large to be rendered")
-        return Picture(source, description, bulk)
+        return Picture(source, description, bulk, judged.image, judged.decision.rectangles)
 
     async def frame(self, picture: Picture, number: int) -> Frame:
         """Read one frame. Raises NotReleased when there is no such frame."""
@@ -86,18 +78,10 @@ class Pictures:
 
     async def frames(self, picture: Picture, numbers: Sequence[int]) -> list[Frame]:
         """Read frames. Raises NotReleased when there is no such frame, NotAcceptable when they are too much."""
-        found: list[Frame] = []
-        tables: dict[str, bytes] = {}
-        for at in range(0, len(numbers), FRAMES_PER_REQUEST):
-            batch = numbers[at : at + FRAMES_PER_REQUEST]
-            if not all(1 <= number <= picture.description.frames for number in batch):
-                raise NotReleased
-            held = sum(len(frame.data) for frame in found)
-            for number, (data, kind, syntax) in zip(batch, await self._stored(picture, batch, held), strict=True):
-                attributes = picture.description.attributes(number)
-                tables |= {uri: await self._table(picture, uri) for uri in bulk_uris(attributes) if uri not in tables}
-                found.append(Frame(attributes, tables, picture.description.keyword, data, kind, syntax))
-        return found
+        found = await self._stored.described(picture.source, picture.description, picture.bulk, numbers)
+        if not picture.rectangles:
+            return found
+        return [replace(one, image=picture.image, rectangles=picture.rectangles) for one in found]
 
     async def representative(self, study: str, series: str | None) -> Picture:
         """Return the image in the middle of a (source) series or study. Raises NotReleased, NotAcceptable."""
@@ -147,44 +131,6 @@ class Pictures:
             if not self._worklist.engine.refuses(text(elements, SOP_CLASS))
         ]
         return [one for _, one in sorted(found) if valid_source(one)]
-
-    async def _stored(self, picture: Picture, numbers: Sequence[int], held: int) -> list[tuple[bytes, str, str]]:
-        """Return frames with media type and Transfer Syntax: as stored, or uncompressed where no decoder is here."""
-        path = f"{picture.source.path}/frames/{','.join(map(str, numbers))}"
-        limit = min(MAX_TOGETHER_BYTES - held, len(numbers) * (2 * picture.description.frame_bytes + (1 << 16)))
-        for attempts in ([AS_STORED, _PLAIN, _ANY_IMAGE], [_PLAIN]):
-            try:
-                parts = await self._parts(path, attempts, FRAME_TYPES, limit)
-            except NotReleased:  # it is there, and some origins have no frames of it: those of one bit, or broken ones
-                raise NotAcceptable(UNREADABLE) from None
-            if len(parts) != len(numbers):
-                raise OriginFailed("the origin answered another number of frames than was asked for")
-            if all(decodes(syntax_of(data, syntax, kind)) for data, kind, syntax in parts):
-                return parts
-        raise NotAcceptable(UNREADABLE)
-
-    async def _table(self, picture: Picture, uri: str) -> bytes:
-        path = picture.bulk[int(uri)]
-        parts = await self._parts(path, [_PLAIN, OCTETS], (OCTETS,), MAX_TABLE_BYTES)
-        return parts[0][0] if parts else b""
-
-    async def _parts(
-        self, path: str, attempts: Sequence[str], allowed: Sequence[str], limit: int
-    ) -> list[tuple[bytes, str, str]]:
-        """Read whole parts. Raises NotAcceptable when they are larger than they can be."""
-        kinds: list[tuple[str, str]] = []
-        chunks: list[list[bytes]] = []
-        async with aclosing(open_parts(self._worklist.origin, path, attempts, frozenset(allowed))) as events:
-            async for event in events:
-                if isinstance(event, PartStart):
-                    kinds.append(part_type(event))
-                    chunks.append([])
-                elif isinstance(event, PartChunk):
-                    chunks[-1].append(bytes(event.data))
-                    limit -= len(event.data)
-                    if limit < 0:
-                        raise NotAcceptable("these frames are too large to be rendered together")
-        return [(b"".join(data), *kind) for data, kind in zip(chunks, kinds, strict=True)]
 
 
 def checked_frame(picture: Picture, number: int) -> int:

@@ -4,17 +4,22 @@ An object that the profile refuses is not there. Once bytes of an object have be
 other: what left cannot be taken back, and must look broken.
 """
 
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from gateway.core.errors import NotReleased, RefusedByProfile
+from gateway.core.errors import NotReleased, RefusedByMasks, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
-from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
-from gateway.core.rewrite.passing import Passing, PassingPart10
+from gateway.core.rewrite.passing import PassingPart10
 from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartEnd, PartStart
+from gateway.masking.driving import finished
 from gateway.routes.exchange import Outcome
+from gateway.worklists.pixels import Judge
+from gateway.worklists.source import Instance
+
+log = logging.getLogger("dicomveil.masks")
 
 Rewriter = Part10Rewriter | PassingPart10
 Locate = Callable[[Rewriter], str]
@@ -90,9 +95,11 @@ class Bare:
 
 
 async def released(
-    events: AsyncGenerator[Event, None], engine: Engine | Passing, study: str, packing: Packing, *, single: bool = False
+    events: AsyncGenerator[Event, None], pixels: Judge, study: str, packing: Packing, *, single: bool = False
 ) -> AsyncIterator[Piece]:
     """De-identify part by part, each an object of a (source) study; ``single``: the first that passes is all.
+
+    What must be screened waits for that, before its first byte leaves; compressed frames are masked as they come.
 
     Raises NotReleased when nothing passes, RefusedByProfile only behind the first byte of an object, and what the
     rewriter, the packing and ``events`` raise.
@@ -102,15 +109,16 @@ async def released(
     async with aclosing(events):
         async for event in events:
             if isinstance(event, PartStart):
-                rewriter, begun = engine.part10(study), False
+                rewriter, begun = pixels.engine.part10(study), False
                 continue
             if rewriter is None:
                 continue
             try:
-                pieces = rewriter.pieces(event.data) if isinstance(event, PartChunk) else rewriter.last_pieces()
-            except RefusedByProfile:
+                pieces = await _pieces(rewriter, event.data if isinstance(event, PartChunk) else None, pixels)
+            except RefusedByProfile as refusal:
                 if begun:
                     raise
+                _log(refusal)
                 packing.refused()
                 rewriter = None
                 continue
@@ -128,3 +136,20 @@ async def released(
         raise NotReleased
     for piece in packing.close():
         yield piece
+
+
+async def _pieces(rewriter: Rewriter, data: bytes | memoryview | None, pixels: Judge) -> list[Piece]:
+    """Take the next bytes of an object, None at its end, and return what may leave."""
+    if isinstance(rewriter, PassingPart10):
+        return rewriter.last_pieces() if data is None else rewriter.pieces(data)
+    steps = rewriter.last_pieces() if data is None else rewriter.pieces(data)
+    if rewriter.question is not None and rewriter.head is not None:
+        head = rewriter.head
+        one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
+        steps = rewriter.answer((await pixels.of(one)).decision)
+    return await finished(steps, pixels.codecs)
+
+
+def _log(refusal: RefusedByProfile) -> None:
+    if isinstance(refusal, RefusedByMasks):
+        log.info("an object is not released: %s", refusal)

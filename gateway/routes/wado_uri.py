@@ -61,7 +61,7 @@ class UriService:
     def _object(self, instance: Instance, syntax: str | None) -> ASGIApp:
         asked = attempts([Choice(ALONE, syntax)])
         events = open_parts(self._worklist.origin, instance.path, asked, frozenset({DICOM}))
-        return Streamed(released(events, self._worklist.engine, instance.study, Bare(), single=True), DICOM)
+        return Streamed(released(events, self._worklist.pixels, instance.study, Bare(), single=True), DICOM)
 
     def _rendered(self, picture: Picture, look: Look, number: int | None, offer: Offer) -> ASGIApp:
         frames = picture.description.frames

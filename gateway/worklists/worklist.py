@@ -28,8 +28,9 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.uids import valid_uid
 from gateway.core.wire.dicomjson import DataSet
-from gateway.ports import OriginServer, Release, ReleaseStore
+from gateway.ports import Codecs, OriginServer, Release, ReleaseStore, Screener
 from gateway.worklists.origin_json import encode_query, read_json, read_pages
+from gateway.worklists.pixels import Judge, PixelReader
 from gateway.worklists.source import (
     INSTANCE,
     ISSUER,
@@ -58,7 +59,10 @@ _T = TypeVar("_T")
 
 @dataclass(slots=True)
 class Worklist:
-    """A named set of studies of one origin, de-identified by ``engine`` (or Passing, where the settings say so)."""
+    """A named set of studies of one origin, de-identified by ``engine`` (or Passing, where the settings say so).
+
+    ``codecs`` mask compressed frames; ``reader`` and ``screener`` are for what metadata alone do not decide.
+    """
 
     name: str
     base_path: str
@@ -70,12 +74,15 @@ class Worklist:
     domain: str
     services: frozenset[str]
     search_budget: int = DEFAULT_BUDGET
+    codecs: Codecs | None = None
+    reader: PixelReader | None = None
+    screener: Screener | None = None
+    pixels: Judge = field(init=False)
     _members: TTLCache[str, Identity | None] = field(default_factory=lambda: TTLCache(10_000, MEMBER_TTL_S))
     _series: TTLCache[str, Mapping[str, str]] = field(default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S))
     _instances: TTLCache[tuple[str, str], Mapping[str, Instance]] = field(
         default_factory=lambda: TTLCache(2_000, MEMBER_TTL_S)
     )
-    _refused: TTLCache[Instance, bool] = field(default_factory=lambda: TTLCache(50_000, MEMBER_TTL_S))
     _rebuilding: asyncio.Lock = field(default_factory=asyncio.Lock)
     _rebuilt_at: float = float("-inf")
     _past: tuple[Engine | Passing, ...] = field(init=False)
@@ -83,6 +90,7 @@ class Worklist:
     def __post_init__(self) -> None:
         """Keep an engine for each earlier secret; nothing that they rewrite is handed out."""
         engine = self.engine
+        self.pixels = Judge(self.origin, engine, self.codecs, self.reader, self.screener)
         self._past = tuple(
             engine if isinstance(engine, Passing) else Engine(engine.profile, ring) for ring in self.keys.previous
         )
@@ -124,7 +132,7 @@ class Worklist:
             named = {name: one for one in found for name in self.released_uids(one.instance)}
             known = self._instances[study, series] = named
         one = _found(known, released)
-        if self.engine.refuses(one.sop_class) or (looks_inside and await self._is_refused(one)):
+        if self.engine.refuses(one.sop_class) or (looks_inside and (await self.pixels.of(one)).is_refused):
             raise NotReleased
         return one
 
@@ -202,7 +210,7 @@ class Worklist:
         if isinstance(self.engine, Passing):
             return False
         profile = self.engine.profile
-        return profile.images_only or profile.apply_masks or profile.final_check
+        return profile.images_only or self.engine.masks is not None or profile.final_check
 
     @property
     def images_only(self) -> bool:
@@ -270,18 +278,6 @@ class Worklist:
     def _binding(self, released: str) -> bytes:
         return f"{self.name}\0{self.engine.digest}\0{released}".encode()
 
-    async def _is_refused(self, one: Instance) -> bool:
-        """Say whether the profile refuses an instance for what it holds: its metadata tell what its pixels do not."""
-        engine = self.engine
-        if isinstance(engine, Passing) or not (engine.wants_burned_in or engine.final_check):
-            return False
-        known = self._refused.get(one)
-        if known is None:
-            found = read_json(self.origin, f"{one.path}/metadata")
-            released = [engine.metadata_elements(elements, _no_link) is not None async for elements in found]
-            known = self._refused[one] = released != [True]
-        return known
-
     async def _study_source(self, released: str) -> str:
         if isinstance(self.engine, Passing) or self.engine.identity.retains_uids:
             if not valid_source(released):
@@ -326,11 +322,6 @@ def _released_path(engine: Engine | Passing, source: Instance) -> str:
 
 def _patient_elements(elements: Elements) -> Identity:
     return {key: bytes(elements[key]) for key in (PATIENT_ID, ISSUER) if key in elements}
-
-
-def _no_link(_uri: str) -> str:
-    """Stand for a BulkDataURI in metadata that nobody gets."""
-    return ""
 
 
 def _found(known: Mapping[str, _T], released: str) -> _T:

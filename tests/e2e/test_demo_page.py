@@ -92,7 +92,7 @@ def open_row(page: Page, index: int) -> None:
 
 def test_both_lists_show_and_the_right_one_holds_no_identifier(seen: Seen, samples: Path) -> None:
     rows = seen.page.locator("#studies tr")
-    assert rows.count() == 7
+    assert rows.count() == 8
     left, right = (" ".join(seen.page.locator(f"#studies td.{side}").all_inner_texts()) for side in "lr")
     for path in sorted(samples.glob("*/*-001.dcm")):
         data_set = dcmread(path)
@@ -105,7 +105,7 @@ def test_both_lists_show_and_the_right_one_holds_no_identifier(seen: Seen, sampl
 
 def test_every_study_opens_with_the_same_picture_on_both_sides(seen: Seen) -> None:
     shown = []
-    for index in range(7):
+    for index in range(8):
         open_row(seen.page, index)
         pictures = seen.page.evaluate(
             """() => ['before', 'after'].map((side) => {
@@ -121,12 +121,13 @@ def test_every_study_opens_with_the_same_picture_on_both_sides(seen: Seen) -> No
         shown.append(pictures[0].split(" ")[0] + pictures[0][-6:])
     assert shown == [
         "256x256bright",
-        "320x240bright",
+        "640x480bright",
         "256x256bright",
         "documentcument",
         "484x300bright",
         "512x512bright",
         "640x480bright",
+        "960x600bright",
     ]
     assert seen.faults == []
 
@@ -181,7 +182,7 @@ def test_the_open_study_is_sent_up_and_read_at_the_destination(seen: Seen, sampl
     seen.page.locator("#uplink-state", has_text="done: 1 of 1 stored").wait_for()
     cells = seen.page.locator("#sent td")
     cells.nth(6).wait_for()
-    assert cells.all_inner_texts() == ["ANONYMOUS", "000000", "19900101", "O", "20240101", "US", "1"]
+    assert cells.all_inner_texts() == ["ANONYMOUS", "000000", "1990-01-01", "O", "2024-01-01", "US", "1"]
     source = str(dcmread(next(samples.glob("2-*/*.dcm"))).StudyInstanceUID)
     assert source in seen.page.locator("#uplink-commands").inner_text()
     with seen.page.expect_popup() as popup:

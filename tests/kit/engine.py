@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import GatewayError
+from gateway.core.mask.parse import parse_rules
+from gateway.core.mask.rules import MaskRule
 from gateway.core.profile.model import Profile
 from gateway.core.profile.parse import parse_profile
 from gateway.core.pseudonym.keys import KeyRing
@@ -21,7 +23,14 @@ REFUSALS: Final = ("MalformedInput", "LimitExceeded", "RefusedByProfile")
 def profile(name: str) -> Profile:
     """Load a shipped profile."""
     source = PROFILES / f"{name}.yaml"
-    return parse_profile(source.read_text(encoding="utf-8"), str(source), profile)
+    return parse_profile(source.read_text(encoding="utf-8"), str(source), profile, mask_rules)
+
+
+@cache
+def mask_rules(name: str) -> tuple[MaskRule, ...] | None:
+    """Load a shipped set of mask rules; None when there is no such set."""
+    source = PROFILES / "masks" / f"{name}.yaml"
+    return parse_rules(source.read_text(encoding="utf-8"), str(source))[1] if source.is_file() else None
 
 
 @cache

@@ -10,6 +10,7 @@ DATE_VRS = frozenset({"DA", "TM", "DT"})
 TEXT_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 CLEANED_VRS = TEXT_VRS - {"CS"}
 """Text that can be cleaned: asterisks are no code (CS)."""
+PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 TIMEZONE = 0x00080201
 """Timezone Offset From UTC: not a date, but what dates mean depends on it; shifting leaves a valid one as it is."""
 
@@ -126,3 +127,20 @@ def guard(decision: Decision, tag: int, known: str | None, vr: str) -> Decision:
     if known is not None and vr not in ("SQ", "UN", *dictionary.vrs_of(tag)) and not _alike(known, vr):
         return Decision(Action.REMOVE, f"VR {vr} where the standard has {known}")
     return decision
+
+
+_PICTURES = frozenset({0x00880200, 0x00287FE0, 0x00420011})
+"""Icon Image Sequence, Pixel Data Provider URL, Encapsulated Document."""
+
+
+def hidden(tag: int, place: Place) -> Decision | None:
+    """Decide what shows the pixels of an object where no mask reaches them, or None.
+
+    That is pixel data in items (of an icon), overlays and curves, retired variable pixel data, and offset tables, which
+    no longer fit.
+    """
+    group = tag >> 16
+    is_elsewhere = group == 0x7FE0 and (place != ROOT or tag not in PIXEL_DATA)
+    if tag in _PICTURES or is_elsewhere or (group != 0x7FE0 and tag >> 24 in (0x50, 0x60, 0x7F) and group % 2 == 0):
+        return Decision(Action.REMOVE, "shows pixels where no mask reaches them")
+    return None

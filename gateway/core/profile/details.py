@@ -2,24 +2,16 @@
 
 import re
 import unicodedata
-from collections.abc import Mapping
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.core.profile.conditions import Condition, Operator, When
+from gateway.core.conditions import Test, parse_when
 from gateway.core.profile.decisions import CLEANED_VRS, DATE_VRS, TEXT_VRS
 from gateway.core.profile.model import LETTERS, Action, Rule, Selector
 from gateway.core.profile.rulebook import LINKING_UIDS, OWN_TAGS
-from gateway.core.profile.selectors import parse_attribute
-from gateway.core.standard import dictionary, iods, vr
-from gateway.core.standard.uids import valid_uid
+from gateway.core.standard import dictionary, vr
 
 COMPOUND_CODES = frozenset({"X/Z", "X/D", "Z/D", "X/Z/D", "X/Z/U*"})
-CONDITION_VRS = TEXT_VRS | DATE_VRS | {"AS", "DS", "IS", "UI", "UR"}
-"""Conditions look at values that are text on the wire."""
-SOP_CLASS = 0x00080016
-PIXEL_GROUP = 0x7FE00000
 _VALUES = {
     "AE": re.compile(r"[ -~]*"),
     "DA": re.compile(r"[0-9]{8}"),
@@ -31,16 +23,6 @@ _VALUES = {
     "IS": re.compile(r"[+-]?[0-9]{1,11}"),
     "UR": re.compile(r"[!-~]*"),
 }
-
-
-class Test(BaseModel):
-    """What a condition asks of one attribute; several of them must all hold."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    equals: str | None = None
-    contains: str | None = None
-    matches: str | None = None
-    present: Literal["true", "false"] | None = None
 
 
 class Detail(BaseModel):
@@ -56,7 +38,7 @@ class Detail(BaseModel):
 
 def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:
     """Make the rule of one detail; raises ValueError when it cannot be carried out."""
-    when = _when(detail.when)
+    when = parse_when(detail.when)
     if selector.creator is None and selector.mask is None:
         _refuse_own(selector.tag)
     if detail.always:
@@ -150,33 +132,3 @@ def _check_value(value: str, value_vr: str | None) -> None:
     syntax = _VALUES.get(value_vr)
     if len(groups) > 3 or (syntax and not syntax.fullmatch(value)):
         raise ValueError(f"the value is not valid for VR {value_vr}")
-
-
-def _when(tests: Mapping[str, Test]) -> When:
-    """Make the conditions of a rule, in the order of their tags."""
-    found = {condition for name, test in tests.items() for condition in _conditions(name, test)}
-    return tuple(sorted(found, key=lambda condition: (condition.tag, condition.operator.value)))
-
-
-def _conditions(name: str, test: Test) -> list[Condition]:
-    try:
-        tag = parse_attribute(name)
-    except ValueError:
-        raise ValueError(f"when: {name}: not a keyword or tag") from None
-    if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in CONDITION_VRS:
-        raise ValueError(f"when: {name}: a condition looks at text, dates and UIDs of the data set's top level")
-    said = {key: value for key, value in test.model_dump().items() if value is not None}
-    if not said:
-        raise ValueError(f"when: {name}: say equals, contains, matches or present")
-    if "" in said.values():
-        raise ValueError(f"when: {name}: nothing to compare with; present: false asks for an absent or empty one")
-    return [Condition(tag, Operator(key), _compared(tag, key, value)) for key, value in said.items()]
-
-
-def _compared(tag: int, operator: str, value: str) -> str:
-    if tag != SOP_CLASS or operator != "equals" or valid_uid(value):
-        return value
-    uid = iods.sop_class_of(value)
-    if uid is None:
-        raise ValueError(f"when: SOPClassUID: {value!r} is neither a UID nor the keyword of a storage SOP Class")
-    return uid

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from gateway.core.profile.conditions import Condition, Operator, When
+from gateway.core.conditions import Condition, Operator, When
 from gateway.core.profile.decisions import ROOT, Decision
 from gateway.core.profile.model import Action, Profile, Rule, Selector
 from gateway.core.profile.plan import Plan
@@ -183,5 +183,6 @@ def describe_when(when: When) -> str:
 def _condition(condition: Condition) -> str:
     name = dictionary.keyword_of(condition.tag) or format_tag(condition.tag)
     if condition.operator is Operator.PRESENT:
-        return f"{name} is {'present' if condition.value == 'true' else 'absent'}"
-    return f"{name} {condition.operator.value} {condition.value!r}"
+        return f"{name} is {'present' if condition.values == ('true',) else 'absent'}"
+    values = " or ".join(map(repr, condition.values))
+    return f"{name} {'not ' if condition.negated else ''}{condition.operator.value} {values}".replace("_", " ")

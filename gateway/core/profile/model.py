@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from gateway.core.profile.conditions import When, holds
+from gateway.core.conditions import When, holds
+from gateway.core.mask.rules import Masks
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import TagMask
 
@@ -78,17 +79,17 @@ class Profile:
     """A whole profile. ``rules`` holds what it says itself first, then what the profile it is based on says.
 
     ``whens`` are the different sets of conditions that rules depend on, and ``condition_tags`` the root attributes that
-    these look at, ascending, all before Pixel Data.
+    these look at, ascending, all before Pixel Data. ``masks`` are None where pixels pass as they are.
     """
 
     name: str
     comment: str = ""
     enabled: bool = True
-    apply_masks: bool = False
     options: frozenset[Option] = frozenset()
     rules: tuple[Rule, ...] = ()
     images_only: bool = False
     final_check: bool = False
+    masks: Masks | None = None
     whens: tuple[When, ...] = field(init=False, compare=False, repr=False)
     condition_tags: tuple[int, ...] = field(init=False, compare=False, repr=False)
 
@@ -98,6 +99,11 @@ class Profile:
         object.__setattr__(self, "whens", whens)
         tags = {condition.tag for when in whens for condition in when}
         object.__setattr__(self, "condition_tags", tuple(sorted(tags)))
+
+    @property
+    def apply_masks(self) -> bool:
+        """Say whether pixels are looked after at all."""
+        return self.masks is not None
 
     @property
     def digest(self) -> str:
@@ -111,6 +117,7 @@ class Profile:
                 self.apply_masks,
                 self.final_check,
                 *(rule.selector.tag for rule in self.rules if rule.always),
+                *((self.masks.meaning,) if self.masks else ()),
             )
         )
         return hashlib.sha256(meaning.encode()).hexdigest()[:16]

@@ -1,13 +1,15 @@
 """Profile text (YAML) -> Profile, or every fault with its file and line."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.core import marked_yaml
+from gateway.core.conditions import exclude
 from gateway.core.errors import ConfigFault, ConfigFaults
-from gateway.core.profile.conditions import exclude
+from gateway.core.mask.model import Policy
+from gateway.core.mask.rules import DEFAULT_SETS, MaskRule, Masks
 from gateway.core.profile.details import COMPOUND_CODES, Detail, make_rule
 from gateway.core.profile.model import Action, Profile, Rule
 from gateway.core.profile.rulebook import rank
@@ -16,8 +18,16 @@ from gateway.core.standard.ps315 import Option
 
 __all__ = ["AVAILABLE", "COMPOUND_CODES", "parse_profile", "parse_selector"]
 
-AVAILABLE = frozenset(Option) - {Option.CLEAN_PIXEL_DATA, Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES}
-"""Options that do not act on pixels; those that do are refused until there are masks."""
+AVAILABLE = frozenset(Option) - {Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES}
+"""Every option but the one that nothing here can carry out: nobody's face is taken out of a volume."""
+
+RuleSets = Callable[[str], tuple[MaskRule, ...] | None]
+"""Finds the rules of a mask rule set by its name."""
+
+
+def no_sets(_name: str) -> None:
+    """Find nothing: for profiles that apply no masks."""
+
 
 _WORDS = [action.value for action in Action]
 
@@ -41,6 +51,8 @@ class _Profile(BaseModel):
     comment: str = ""
     enabled: bool = True
     apply_masks: bool | None = None
+    burned_in_text: Literal["mask", "screen", "mask_or_screen", "refuse", "allow"] | None = None
+    masks: list[str] | None = None
     final_check: bool | None = None
     based_on: str | None = None
     options: list[str] = []
@@ -49,7 +61,7 @@ class _Profile(BaseModel):
     sop_classes: Literal["all", "images"] | None = None
 
 
-def parse_profile(text: str, source: str, base: Callable[[str], Profile | None]) -> Profile:
+def parse_profile(text: str, source: str, base: Callable[[str], Profile | None], sets: RuleSets = no_sets) -> Profile:
     """Parse one profile; ``base`` finds the profile that ``based_on`` names, or returns None.
 
     Raises ConfigFaults with every fault, each naming ``source`` and its line.
@@ -71,6 +83,7 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None])
             ConfigFault(document.where(("options",)), "options: full dates and modified dates exclude each other")
         )
     rules = _rules(authored, document, faults)
+    masks = _masks(authored, below.masks, document, sets, faults, is_needed=Option.CLEAN_PIXEL_DATA in options)
     if faults:
         raise ConfigFaults(faults)
     images_only = below.images_only if authored.sop_classes is None else authored.sop_classes == "images"
@@ -78,11 +91,11 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None])
         name=authored.name,
         comment=authored.comment,
         enabled=authored.enabled,
-        apply_masks=below.apply_masks if authored.apply_masks is None else authored.apply_masks,
         options=options,
         rules=(*rules, *(rule for rule in below.rules if not _replaced(rule, rules))),
         images_only=images_only,
         final_check=below.final_check if authored.final_check is None else authored.final_check,
+        masks=masks,
     )
 
 
@@ -104,8 +117,45 @@ def _option(name: str) -> Option:
             f"unknown option {name!r}; there are {', '.join(sorted(o.value for o in AVAILABLE))}"
         ) from None
     if option not in AVAILABLE:
-        raise ValueError(f"{name} is not available yet: it comes with masks")
+        raise ValueError(f"{name} is not available: nothing here recognises faces")
     return option
+
+
+def _masks(
+    authored: _Profile,
+    below: Masks | None,
+    document: marked_yaml.Document,
+    sets: RuleSets,
+    faults: list[ConfigFault],
+    *,
+    is_needed: bool,
+) -> Masks | None:
+    """Make what the profile wants of pixels; None when it leaves them as they are."""
+    if authored.apply_masks is False and is_needed:
+        faults.append(document.fault(("apply_masks",), "the option clean_pixel_data cannot do without masks"))
+    if not (is_needed or below is not None if authored.apply_masks is None else authored.apply_masks):
+        useless = {"burned_in_text", "masks"} & authored.model_fields_set
+        faults += (document.fault((key,), "only with apply_masks: true") for key in sorted(useless))
+        return None
+    said = authored.burned_in_text
+    policy = Policy(said) if said else below.policy if below else Policy.MASK
+    if authored.masks is None and below is not None:
+        return Masks(policy, below.rules)
+    return Masks(policy, tuple(_rule_sets(authored.masks, document, sets, faults)))
+
+
+def _rule_sets(
+    names: Sequence[str] | None, document: marked_yaml.Document, sets: RuleSets, faults: list[ConfigFault]
+) -> Iterator[MaskRule]:
+    """Yield the rules of the rule sets that are named, or of all that are shipped."""
+    for index, name in enumerate(DEFAULT_SETS if names is None else names):
+        rules = sets(name)
+        if rules is None:
+            faults.append(document.fault(("masks", index), f"no sound mask rule set named {name!r}"))
+        elif names and name in names[:index]:
+            faults.append(document.fault(("masks", index), f"{name} is named twice"))
+        else:
+            yield from rules
 
 
 def _rules(authored: _Profile, document: marked_yaml.Document, faults: list[ConfigFault]) -> list[Rule]:

@@ -18,6 +18,7 @@ from gateway.core.profile.decisions import (
     caution,
     fit,
     guard,
+    hidden,
 )
 from gateway.core.profile.model import Action, Profile, Rule
 from gateway.core.profile.rulebook import RuleBook
@@ -42,30 +43,31 @@ __all__ = [
 METHOD, METHOD_CODES, IDENTITY_REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 CHARACTER_SET = 0x00080005
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-TEXT_IODS = (
-    "ultrasound",
-    "secondary-capture",
-    "vl-",
-    "video-",
-    "photography",
-    "encapsulated",
-    "enhanced-us",
-    "endoscop",
-)
-"""Parts of the names of IODs whose pictures commonly carry burned-in text."""
+BURNED_IN = 0x00280301
 
 
 class Plan:
     """The decisions of one profile for the objects of one IOD (None: unknown).
 
     ``active`` says which of the profile's conditions hold (``Profile.active``). None: not known, as in a search, and
-    then the most cautious of what may hold is decided.
+    then the most cautious of what may hold is decided. ``is_masked``: pixels of the object are overwritten, so nothing
+    stays that shows them elsewhere. ``is_clean``: the object says that its pixels are free of text.
     """
 
-    def __init__(self, profile: Profile, iod: str | None, active: frozenset[int] | None = None) -> None:
+    def __init__(
+        self,
+        profile: Profile,
+        iod: str | None,
+        active: frozenset[int] | None = None,
+        *,
+        is_masked: bool = False,
+        is_clean: bool = False,
+    ) -> None:
         self.profile = profile
         self.iod = iod
         self.active = active
+        self.is_masked = is_masked
+        self.is_clean = is_clean
         met = {profile.whens[index] for index in active or ()}
         self._rules = RuleBook(rule for rule in profile.rules if not rule.when or rule.when in met)
         self._possible = RuleBook(rule for rule in profile.rules if rule.when and active is None)
@@ -79,7 +81,11 @@ class Plan:
 
     def _always(self) -> Iterator[tuple[int, str, str]]:
         """Yield tag, VR and value of what every object says at its root, whether it said anything there or not."""
+        if self.is_clean:
+            yield BURNED_IN, "CS", "NO"
         for tag in sorted({rule.selector.tag for rule in self._rules.rules if rule.always}):
+            if tag == BURNED_IN and self.is_clean:
+                continue
             vr = dictionary.vr_of(tag) or "UN"
             decision = self.decide(tag, vr)
             if decision.always:
@@ -110,8 +116,12 @@ class Plan:
 
     @property
     def codes(self) -> tuple[tuple[str, str], ...]:
-        """Code Value and Code Meaning (CID 7050) of the basic profile and each option that is on."""
-        options = sorted(self.profile.options, key=lambda option: option.code)
+        """Code Value and Code Meaning (CID 7050) of the basic profile and each option that is true of the object."""
+        pixels = {Option.CLEAN_PIXEL_DATA}
+        options = sorted(
+            self.profile.options | pixels if self.is_clean else self.profile.options - pixels,
+            key=lambda option: option.code,
+        )
         return (
             (ps315.BASIC_PROFILE_CODE, ps315.BASIC_PROFILE_MEANING),
             *((option.code, option.meaning) for option in options),
@@ -144,7 +154,7 @@ class Plan:
         return fit(self._decide(tag, vr, place), vr, tag)
 
     def _decide(self, tag: int, vr: str, place: Place) -> Decision:
-        fixed = _fixed(tag, place)
+        fixed = _fixed(tag, place) or (hidden(tag, place) if self.is_masked else None)
         if fixed:
             return fixed
         known = dictionary.vr_of(tag)
@@ -169,14 +179,12 @@ class Plan:
             others += self._rules.of_vr(meant, place)  # a rule for a VR may hide more, and keeps nothing private
         return fit(max([decision, *(self._privately(rule, meant) for rule in others)], key=caution), vr)
 
-    def refuses(self, sop_class: str, burned_in: str = "") -> str | None:
-        """Say why an object of a SOP Class, with its Burned In Annotation, does not pass this profile, or None."""
+    def refuses(self, sop_class: str) -> str | None:
+        """Say why an object of a SOP Class does not pass this profile, or None."""
         if sop_class == MEDIA_DIRECTORY:
             return "a media directory (DICOMDIR) is not an instance"
         if self.profile.images_only and not iods.is_image(sop_class):
             return "the profile lets only images and clips pass"
-        if self.profile.apply_masks and (burned_in == "YES" or _may_show_text(sop_class)):
-            return "the profile applies masks and no mask rule is for this object"
         return None
 
     def _ruled(self, rule: Rule, tag: int, known: str | None, vr: str, place: Place) -> Decision:
@@ -249,7 +257,3 @@ def _hollow(tag: int, known: str, vr: str) -> Decision:
         return guard(Decision(Action.KEEP, reason, deep=True), tag, known, vr)
     return Decision(Action.UID if "UI" in (known, vr) else Action.REPLACE, reason)
 
-
-def _may_show_text(sop_class: str) -> bool:
-    iod = iods.iod_of(sop_class)
-    return iod is None or any(part in iod for part in TEXT_IODS)

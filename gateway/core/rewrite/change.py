@@ -135,8 +135,7 @@ class ElementChanger:
     def _deciding(self, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Do what is to be done to an attribute that decides about others, unless it says now what it did not say."""
         tag, code = table.deciding[key]
-        value = raw.strip(b" \0")
-        if self.given.get(tag, value) != value:
+        if self.given.get(tag, raw) != raw:
             raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
         if code == REMOVE or (code == UNKNOWN and is_item(raw)):
             self.counts[REMOVE] += 1

@@ -7,8 +7,10 @@ by their bytes: functional groups repeat the same items for every frame. Cost is
 
 import struct
 from collections.abc import Sequence
+from typing import Protocol
 
 from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.mask.model import FrameWork
 from gateway.core.rewrite.change import ElementChanger, Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient
@@ -56,6 +58,15 @@ MEMO_BYTES = 1024
 
 Piece = bytes | memoryview
 """Bytes that leave; a view saves a copy of pixel data."""
+Step = Piece | FrameWork
+"""The same, or a frame that somebody has to mask first."""
+
+
+class Sink(Protocol):
+    """Takes pieces, in order."""
+
+    def append(self, piece: Piece, /) -> None:
+        """Take the next."""
 
 
 class DataSetWalker:
@@ -92,7 +103,7 @@ class DataSetWalker:
         self.changer.character_set = self._character_set
 
     def walk(  # noqa: C901, PLR0912, PLR0915 - one loop: a kept element costs no call
-        self, buf: bytes, start: int, end: int, table: Table, out: list[Piece], *, closed: bool, open_item: bool = False
+        self, buf: bytes, start: int, end: int, table: Table, out: Sink, *, closed: bool, open_item: bool = False
     ) -> int:
         """Walk from ``start``, append changed bytes to ``out`` and return the position after the last element.
 

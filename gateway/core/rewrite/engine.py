@@ -37,6 +37,7 @@ class Engine:
         self.digest = profile.digest
         self.identity = Identity(keys, retains_uids=Option.RETAIN_UIDS in profile.options)
         self.wants_burned_in = profile.apply_masks
+        self.masks = getattr(profile, "masks", None)
         self._limits = limits or Limits()
         self.cleaners = Cleaners()
         self.final_check = FinalCheck(profile) if profile.final_check else None

@@ -10,17 +10,19 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from gateway.core.errors import LimitExceeded, MalformedInput
+from gateway.core.rewrite import maskfacts
+from gateway.core.rewrite.maskfacts import REGIONS, Pictured, number_vr, require_vr
 from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.wire import charset
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET
 from gateway.core.wire.elements import UNDEFINED, Encoding, element_value, read_header, skip_value
 
 SOP_CLASS, SOP_INSTANCE = 0x00080016, 0x00080018
-PATIENT_ID, ISSUER, STUDY, BURNED_IN = 0x00100020, 0x00100021, 0x0020000D, 0x00280301
-MAX_KNOWN = 2_000
+PATIENT_ID, ISSUER, STUDY, SERIES = 0x00100020, 0x00100021, 0x0020000D, 0x0020000E
+MAX_KNOWN, MAX_PICTURED = 2_000, 64
 MAX_IDENTIFIER_BYTES = 1_024
 """LO has 64 characters, of a few bytes each; twice that is someone's mistake, more an attack."""
-_WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY, BURNED_IN})
+_WANTED = frozenset({SPECIFIC_CHARACTER_SET, SOP_CLASS, SOP_INSTANCE, PATIENT_ID, ISSUER, STUDY})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class Head:
     """Source values of one object, as text without padding. ``raw_patient_id`` is the encoded Patient ID.
 
     ``asked`` are the values of attributes that a profile's conditions look at, as far as the object has them; ``given``
-    are the encoded ones of all attributes that decide what happens to others, empty for those it has not.
+    are the encoded ones of all attributes that decide what happens to others, empty for those it has not. ``pictured``
+    and ``series`` are for a profile with masks.
     """
 
     sop_class: str
@@ -36,25 +39,30 @@ class Head:
     issuer: str
     patient_id: str
     study: str
-    burned_in: str
     raw_patient_id: bytes = b""
     character_set: tuple[str, ...] = ()
     asked: Mapping[int, str] = field(default_factory=lambda: MappingProxyType({}))
     given: Mapping[int, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    pictured: Pictured | None = None
+    series: str = ""
 
 
 class HeadReader:
     """Reads the heads of data sets in one encoding, and remembers which elements it need not look at.
 
-    ``asked`` are the root attributes whose values are wanted besides, all before Pixel Data.
+    ``asked`` are the root attributes whose values are wanted besides, all before Pixel Data; ``masks`` those that masks
+    look at: then the head goes on to the end of group 0028.
     """
 
-    def __init__(self, encoding: Encoding, asked: Iterable[int] = ()) -> None:
+    def __init__(self, encoding: Encoding, asked: Iterable[int] = (), masks: Iterable[int] = ()) -> None:
         self._encoding = encoding
         self._asked = tuple(asked)
-        self._wanted = _WANTED.union(self._asked)
-        self._last = max(ISSUER - 1, *self._asked, 0)
+        self._masks = tuple(masks)
+        self._wanted = _WANTED.union(self._asked, self._masks, (SERIES,) if self._masks else ())
+        self._looked_at = frozenset((REGIONS, *filter(number_vr, self._masks)) if self._masks else ())
+        self._last = max(ISSUER - 1, *self._asked, maskfacts.LAST if self._masks else 0)
         self._known: dict[bytes, int] = {}
+        self._pictured: dict[tuple[object, ...], Pictured] = {}
 
     def read(self, buf: bytes, pos: int, *, whole: bool) -> Head | None:
         """Read the head of the data set that begins at ``pos``, or return None when more bytes are needed.
@@ -63,7 +71,7 @@ class HeadReader:
         Section 7.1).
         """
         found: dict[int, bytes] = {}
-        encoding, known, last = self._encoding, self._known, self._last
+        encoding, known, last, special = self._encoding, self._known, self._last, self._looked_at
         size, tags = len(buf), encoding.tags.unpack_from
         low, high = (6, 7) if encoding.little else (7, 6)
         try:
@@ -81,6 +89,8 @@ class HeadReader:
                 if tag > ISSUER and tag > last and _is_past(tag, found):
                     return self._head(found)
                 start, length = element_value(buf, pos, encoding)
+                if tag in special:
+                    self._special(tag, buf, pos, found)
                 if length == UNDEFINED:
                     pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
                     continue
@@ -93,16 +103,41 @@ class HeadReader:
             pass
         return self._head(found) if whole else None
 
+    def _special(self, tag: int, buf: bytes, pos: int, found: dict[int, bytes]) -> None:
+        """Look at what masks read more of than a short value: the regions as a whole, the VR of binary numbers."""
+        header = read_header(buf, pos, self._encoding)
+        if tag != REGIONS:
+            require_vr(tag, header.vr, little=self._encoding.little)
+            return
+        if REGIONS in found:
+            raise MalformedInput("ultrasound regions twice", (REGIONS,))
+        after = skip_value(buf, header, self._encoding)
+        if after <= len(buf):
+            found[REGIONS] = buf[pos:after]
+
     def _head(self, found: dict[int, bytes]) -> Head:
         head = _head(found)
-        if not self._asked:
+        deciding = self._asked + self._masks
+        if not deciding:
             return head
-        values = {tag: found[tag].strip(b" \0") for tag in self._asked if tag in found}
+        asked = {tag: found[tag].strip(b" \0") for tag in self._asked if tag in found}
         return replace(
             head,
-            asked={tag: charset.decode(raw, head.character_set) for tag, raw in values.items()},
-            given={**dict.fromkeys(self._asked, b""), **values, **head.given},
+            asked={tag: charset.decode(raw, head.character_set) for tag, raw in asked.items()},
+            given={**{tag: found.get(tag, b"") for tag in deciding}, **head.given},
+            pictured=self._picture(found, head.character_set) if self._masks else None,
+            series=_ascii(found, SERIES) if self._masks else "",
         )
+
+    def _picture(self, found: dict[int, bytes], terms: tuple[str, ...]) -> Pictured:
+        """Read what masks look at; the objects of a series say the same."""
+        asked = (terms, found.get(REGIONS), *map(found.get, self._masks))
+        known = self._pictured.get(asked)
+        if known is None:
+            if len(self._pictured) >= MAX_PICTURED:
+                self._pictured.clear()
+            known = self._pictured[asked] = maskfacts.pictured(found, self._masks, self._encoding, terms)
+        return known
 
 
 def _is_past(tag: int, found: dict[int, bytes]) -> bool:
@@ -124,10 +159,9 @@ def _head(found: dict[int, bytes]) -> Head:
         issuer=charset.decode(found.get(ISSUER, b"").strip(b" \0"), terms),
         patient_id="\\".join(value.strip(" \0") for value in charset.decode(raw, terms).split("\\")),
         study=_ascii(found, STUDY),
-        burned_in=_ascii(found, BURNED_IN),
         raw_patient_id=raw,
         character_set=terms,
-        given={SOP_CLASS: found[SOP_CLASS].strip(b" \0")},
+        given={SOP_CLASS: found[SOP_CLASS]},
     )
 
 

@@ -6,11 +6,13 @@ is inflated, rewritten and deflated again, all in a stream.
 
 import struct
 import zlib
+from typing import cast
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.mask.model import PixelDecision
 from gateway.core.profile.plan import MEDIA_DIRECTORY
 from gateway.core.rewrite.change import COUNTED
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.dataset import Piece, Step
 from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.identity import Identity, pad
 from gateway.core.rewrite.stream import DataSetRewriter, Limits, Planner
@@ -51,10 +53,17 @@ class Part10Rewriter:
     ``study``: the only study (source UID) that the object may belong to. Holds the head of the object until it is
     known, then at most one element. Raises MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more
     may be fed, and what came out before is not a whole object.
+
+    ``pieces`` and its like hand out frames that are to be masked as work; ``feed`` and ``close`` are for objects without
+    any. ``asks``: what must be screened is not refused; after any call ``question`` may be set, and then nothing leaves
+    before its ``answer``.
     """
 
-    def __init__(self, planner: Planner, identity: Identity, limits: Limits, study: str = "") -> None:
+    def __init__(
+        self, planner: Planner, identity: Identity, limits: Limits, study: str = "", *, asks: bool = False
+    ) -> None:
         self._study = study
+        self._asks = asks
         self._planner = planner
         self._identity = identity
         self._limits = limits
@@ -64,7 +73,17 @@ class Part10Rewriter:
         self._inflater: zlib._Decompress | None = None
         self._deflater: zlib._Compress | None = None
         self._inflated = self._deflated = 0
-        self._meta_sent = False
+        self._meta_sent = self._closing = False
+
+    @property
+    def question(self) -> PixelDecision | None:
+        """What must be known of the pixels before anything leaves; ``head`` and ``series`` are known."""
+        return self._data_set.question if self._data_set else None
+
+    @property
+    def decision(self) -> PixelDecision | None:
+        """What was decided about the pixels, once something has left."""
+        return self._data_set.decision if self._data_set else None
 
     @property
     def head(self) -> Head | None:
@@ -94,13 +113,13 @@ class Part10Rewriter:
 
     def feed(self, data: bytes) -> bytes:
         """Take the next bytes of the source object and return what may leave now."""
-        return b"".join(self.pieces(data))
+        return b"".join(cast("list[Piece]", self.pieces(data)))
 
     def close(self) -> bytes:
         """Say that the object ends here and return the rest."""
-        return b"".join(self.last_pieces())
+        return b"".join(cast("list[Piece]", self.last_pieces()))
 
-    def pieces(self, data: bytes) -> list[Piece]:
+    def pieces(self, data: bytes) -> list[Step]:
         """Do what ``feed`` does without joining: pixel data comes out as it went in."""
         if self._meta_sent and self._inflater is None and self._data_set is not None:
             return self._data_set.feed(data)
@@ -129,22 +148,46 @@ class Part10Rewriter:
             raise ValueError("more than the untouched bytes")
         self._data_set.skip(count)
 
-    def last_pieces(self) -> list[Piece]:
+    def answer(self, decision: PixelDecision) -> list[Step]:
+        """Answer the ``question`` with a decision that is none, and return what may leave now."""
+        if self._data_set is None:
+            return []
+        out = self._data_set.answer(decision)
+        return self._ended(out) if self._closing else self._led(self._deflated_again(out))
+
+    def last_pieces(self) -> list[Step]:
         """Do what ``close`` does without joining."""
         if self._data_set is None:
             raise MalformedInput("not a DICOM Part 10 object, or cut before its data set", offset=len(self._start))
         if self._inflater is not None and not self._inflater.eof:
             raise MalformedInput("the deflated data set is cut")
-        rest = self._data_set.close()
+        self._closing = True
+        return self._ended(self._data_set.close())
+
+    def _ended(self, rest: list[Step]) -> list[Step]:
+        """Put the last bytes out, unless a question is open."""
+        if self.question:
+            return []
         if self._deflater is not None:
-            deflated = self._deflater.compress(b"".join(rest)) + self._deflater.flush()
-            rest = [deflated, b"\0" * ((self._deflated + len(deflated)) % 2)]  # PS3.5 Section A.5: of even length
+            rest = self._deflated_again(rest)
+            end = self._deflater.flush()
+            rest += [end, b"\0" * ((self._deflated + len(end)) % 2)]  # PS3.5 Section A.5: of even length
         return self._led(rest)
 
-    def _led(self, body: list[Piece]) -> list[Piece]:
+    def _deflated_again(self, plain: list[Step]) -> list[Step]:
+        """Deflate what leaves of a deflated data set, which has no compressed frames."""
+        if self._deflater is None:
+            return plain
+        deflated = self._deflater.compress(b"".join(cast("list[Piece]", plain)))
+        self._deflated += len(deflated)
+        return [deflated]
+
+    def _led(self, body: list[Step]) -> list[Step]:
         """Put preamble and File Meta Information before the first bytes."""
         if self._meta_sent or self.head is None or self._syntax is None or self._data_set is None:
             return body
+        if not self._data_set.has_begun:
+            return []
         if self._data_set.is_misdeclared:
             if self._syntax.uid not in _PLAIN.values():
                 raise MalformedInput("a data set in another encoding than its Transfer Syntax says", (0x00020010,))
@@ -174,7 +217,7 @@ class Part10Rewriter:
             self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         self._data_set = DataSetRewriter(
-            self._planner, self._identity, encoding, self._limits, at, self._study, self._syntax
+            self._planner, self._identity, encoding, self._limits, at, self._study, self._syntax, asks=self._asks
         )
         return at
 
@@ -204,12 +247,12 @@ class Part10Rewriter:
             raise MalformedInput("no value", (0x00020010,))
         return uid, pos
 
-    def _through(self, data: bytes, at: int) -> list[Piece]:
+    def _through(self, data: bytes, at: int) -> list[Step]:
         if self._data_set is None:
             return []
-        if self._inflater is None or self._deflater is None:
+        if self._inflater is None:
             return self._data_set.feed(data, at)
-        out: list[Piece] = []
+        out: list[Step] = []
         data = data[at:]
         while data and not self._inflater.eof:
             try:
@@ -219,8 +262,7 @@ class Part10Rewriter:
             self._inflated += len(plain)
             if self._inflated > self._limits.max_inflated_bytes:
                 raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
-            out.append(self._deflater.compress(b"".join(self._data_set.feed(plain))))
-            self._deflated += len(out[-1])
+            out += self._deflated_again(self._data_set.feed(plain))
             data = self._inflater.unconsumed_tail
         return out
 

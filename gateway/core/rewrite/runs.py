@@ -29,7 +29,7 @@ from gateway.core.rewrite.tables import (
 from gateway.core.wire.elements import HEADER_BYTES, UNDEFINED, read_header, skip_value
 
 if TYPE_CHECKING:
-    from gateway.core.rewrite.dataset import DataSetWalker, Piece
+    from gateway.core.rewrite.dataset import DataSetWalker, Piece, Sink
 
 RUN_BYTES, MAX_RUNS, MAX_VARYING = 4_096, 128, 512
 """How long a run may be, how many of them one table has, and how many elements between them."""
@@ -67,7 +67,7 @@ def walk_root(
     buf: bytes,
     pos: int,
     table: Table,
-    out: "list[Piece]",
+    out: "Sink",
     *,
     closed: bool,
     at_once: bool,

@@ -8,17 +8,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
+from gateway.core.mask.native import NativeMasker
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.change import Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, cleaner
-from gateway.core.rewrite.dataset import DataSetWalker, Piece
+from gateway.core.rewrite.dataset import DataSetWalker, Piece, Step
 from gateway.core.rewrite.finalcheck import ObjectCheck
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
+from gateway.core.rewrite.maskedpixels import MaskedFragments
+from gateway.core.rewrite.maskfacts import COLUMNS, ROWS, Pictured, require_answer, require_maskable
 from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
@@ -30,6 +34,7 @@ from gateway.core.wire.elements import (
     SHORT,
     UNDEFINED,
     Encoding,
+    Header,
     actual_encoding,
     elements,
     read_header,
@@ -82,7 +87,10 @@ class Planner(Protocol):
     def head_reader(self, encoding: Encoding) -> HeadReader:
         """Return what reads the heads of data sets in one encoding."""
 
-    def layout(self, head: Head, encoding: Encoding) -> Layout:
+    def decision(self, head: Head) -> PixelDecision:
+        """Return what happens to the pixels of an object."""
+
+    def layout(self, head: Head, encoding: Encoding, decision: PixelDecision = PASSES) -> Layout:
         """Return the plan for an object."""
 
     def shared(self, patient: Patient, cleaner: Cleaner | None, terms: tuple[str, ...]) -> Shared:
@@ -98,7 +106,8 @@ class DataSetRewriter:
     """Rewrites one data set. ``head`` is set before the first byte comes out.
 
     ``base`` is the offset of the data set in the object. ``feed`` and ``close`` raise MalformedInput, LimitExceeded
-    or RefusedByProfile; after that nothing more may be fed.
+    or RefusedByProfile; after that nothing more may be fed. ``asks``: what must be screened is not refused; after any
+    call ``question`` may be set, and then nothing leaves before its ``answer``.
     """
 
     def __init__(
@@ -110,6 +119,8 @@ class DataSetRewriter:
         base: int = 0,
         study: str = "",
         syntax: TransferSyntax | None = None,
+        *,
+        asks: bool = False,
     ) -> None:
         self._planner = planner
         self._identity = identity
@@ -123,7 +134,13 @@ class DataSetRewriter:
         self._base = base
         self._study = study
         self._syntax = syntax
-        self._fragments: Fragments | None = None
+        self._fragments: Fragments | MaskedFragments | None = None
+        self._masker: NativeMasker | None = None
+        self._image: Image | None = None
+        self._asks = asks
+        self._has_pixels = self._closed = False
+        self.question: PixelDecision | None = None
+        self.decision: PixelDecision | None = None
         self._check: ObjectCheck | None = None
         self._passing = self._ended = False
         self.head: Head | None = None
@@ -153,7 +170,12 @@ class DataSetRewriter:
         """Say whether it was said to be encoded in another way."""
         return self._encoding is not self._declared
 
-    def feed(self, data: bytes, start: int = 0) -> list[Piece]:
+    @property
+    def has_begun(self) -> bool:
+        """Say whether all is known that must be before the first byte leaves."""
+        return self._layout is not None
+
+    def feed(self, data: bytes, start: int = 0) -> list[Step]:
         """Take the next bytes of the source data set, from ``start``, and return what may leave now, in order."""
         if self._ended:
             self._padding(data, start)
@@ -163,11 +185,11 @@ class DataSetRewriter:
             if beyond <= 0:
                 self._remaining = -beyond
                 self._base += len(data) - start
-                return [data[start:]] if self._passing else []
+                return [data[start:]] if self._passing else self._masked(memoryview(data)[start:])
             rest, self._remaining = self._remaining, 0
             self._base += rest
-            ahead: list[Piece] = [data[start : start + rest]] if self._passing else []
-            return ahead + self.feed(data[start + rest :])
+            ahead = data[start : start + rest]
+            return [*([ahead] if self._passing else self._masked(memoryview(ahead))), *self.feed(data[start + rest :])]
         self._start = start
         self._pending.append(data)
         self._held += len(data) - start
@@ -177,22 +199,37 @@ class DataSetRewriter:
 
     @property
     def series(self) -> str:
-        """The Series Instance UID of the source, empty until the walk has passed it."""
-        return self._walker.changer.series
+        """The Series Instance UID of the source, empty until the walk has passed it, or the head was read for masks."""
+        return self._walker.changer.series or (self.head.series if self.head else "")
 
     @property
     def untouched(self) -> int:
         """How many of the next bytes leave as they are; they may go another way, if ``skip`` is told."""
-        return self._remaining if self._passing else 0
+        if self._passing:
+            return self._remaining
+        return min(self._masker.untouched, self._remaining) if self._masker else 0
 
     def skip(self, count: int) -> None:
         """Take note that so many untouched bytes went another way."""
         self._remaining -= count
         self._base += count
+        if self._masker and count:
+            self._masker.skip(count)
+            self._masked(memoryview(b""))
 
-    def close(self) -> list[Piece]:
+    def answer(self, decision: PixelDecision) -> list[Step]:
+        """Answer the ``question`` with a decision that is none, and return what may leave now. Raises what ``feed`` does."""
+        self.question, self.decision = None, decision
+        return self.close() if self._closed else self._advance(whole=False)
+
+    def close(self) -> list[Step]:
         """Say that the data set ends here and return the rest. Raises MalformedInput when it ends inside an element."""
+        if self.question:
+            require_answer(self.question)
+        self._closed = True
         out = self._advance(whole=True)
+        if self.question:
+            return []
         if self._remaining or self._fragments:
             raise MalformedInput("the data ends inside an element", offset=self._base)
         if self._study and not self._walker.changer.has_study:
@@ -201,13 +238,16 @@ class DataSetRewriter:
             out.append(self._insertion())
         return out
 
-    def _advance(self, *, whole: bool) -> list[Piece]:
+    def _advance(self, *, whole: bool) -> list[Step]:
         buf = self._pending[0] if len(self._pending) == 1 else b"".join(self._pending)
         pos, self._start = self._start, 0
         self._pending, self._held, self._need = [], 0, 0
-        out: list[Piece] = []
-        if self.head is None and not self._begin(buf, pos, out, whole=whole):
-            self._hold_more(buf[pos:])
+        out: list[Step] = []
+        if self._layout is None and not self._begin(buf, pos, out, whole=whole):
+            if self.question:
+                self._hold(buf[pos:], self._limit)
+            else:
+                self._hold_more(buf[pos:])
             return []
         checked = out[:]
         self._base -= pos
@@ -229,13 +269,13 @@ class DataSetRewriter:
 
     @property
     def _limit(self) -> int:
-        return self._limits.max_element_bytes if self.head else self._limits.max_head_bytes
+        return self._limits.max_element_bytes if self._layout else self._limits.max_head_bytes
 
     def _hold(self, rest: bytes, need: int) -> None:
         if rest:
             self._pending, self._held, self._need = [rest], len(rest), need
 
-    def _begin(self, buf: bytes, pos: int, out: list[Piece], *, whole: bool) -> bool:
+    def _begin(self, buf: bytes, pos: int, out: list[Step], *, whole: bool) -> bool:
         """Find out all that must be known before the first byte leaves; False while more bytes are needed."""
         if len(buf) - pos < HEADER_BYTES[SHORT] and not whole:
             return False
@@ -243,10 +283,13 @@ class DataSetRewriter:
         head = self._planner.head_reader(encoding).read(buf, pos, whole=whole)
         if head is None:
             return False
-        layout = self._planner.layout(head, encoding)
-        reason = layout.plan.refuses(head.sop_class, head.burned_in)
+        decision = self.decision or self._planner.decision(head)
+        layout = self._planner.layout(head, encoding, decision)
+        reason = layout.plan.refuses(head.sop_class)
         if reason:
             raise RefusedByProfile(reason)
+        if head.pictured and not self._is_decided(head, decision):
+            return False
         aids: Aids | None = Aids()
         if layout.cleans or layout.checks:
             aids = self._planner.aids(head, layout, encoding, (buf, pos), whole=whole)
@@ -258,13 +301,28 @@ class DataSetRewriter:
             self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner, shared
         )
         self._walker.changer.study, self._walker.changer.given = self._study, head.given
-        self._layout, self._check = layout, aids.check
+        self._layout, self._check, self.decision = layout, aids.check, decision
         if layout.recodes:
             out.append(encoding.make(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode()))
         self.head = head
         return True
 
-    def _elements(self, buf: bytes, pos: int, out: list[Piece], *, whole: bool) -> int:
+    def _is_decided(self, head: Head, decision: PixelDecision) -> bool:
+        """Carry out what is decided about the pixels as far as that can be done before they come; False: it is asked.
+
+        Raises RefusedByMasks, and MalformedInput for pixels that cannot be as the object says.
+        """
+        if decision.verdict is Verdict.SCREEN and self._asks and self.decision is None:
+            self.question, self.head = decision, head
+            return False
+        require_answer(decision)
+        if decision.rectangles and decision.verdict is Verdict.MASK and head.pictured:
+            if self._syntax:
+                require_maskable(self._syntax)
+            self._image = head.pictured.image()
+        return True
+
+    def _elements(self, buf: bytes, pos: int, out: list[Step], *, whole: bool) -> int:
         walker, tables = self._walker, self._layout.tables if self._layout else ()
         walker.begin(self._base)
         try:
@@ -293,7 +351,7 @@ class DataSetRewriter:
             return len(buf)
         return after
 
-    def _is_bulk(self, buf: bytes, pos: int, out: list[Piece]) -> bool:
+    def _is_bulk(self, buf: bytes, pos: int, out: list[Step]) -> bool:
         """Hold the last element, which goes on beyond the bytes, for the final check, unless no check looks into it."""
         run = self._walker.run
         for header, after in elements(buf, pos, len(buf), self._encoding):
@@ -313,8 +371,10 @@ class DataSetRewriter:
             raise MalformedInput("bytes after the data set", offset=self._base + pos)
         return len(buf)
 
-    def _pixels(self, buf: bytes, pos: int, out: list[Piece]) -> int:
+    def _pixels(self, buf: bytes, pos: int, out: list[Step]) -> int:
         header = read_header(buf, pos, self._encoding)
+        if self.head and self.head.pictured:
+            self._require_known(self.head.pictured, header)
         if self._encoding.explicit and header.vr not in PIXEL_VRS:
             raise MalformedInput("pixel data in a VR that it cannot have", (header.tag,), self._base + pos)
         if header.length == UNDEFINED:
@@ -322,7 +382,7 @@ class DataSetRewriter:
                 raise MalformedInput("encapsulated pixel data must be OB", (header.tag,), self._base + pos)
             if self._syntax and not self._syntax.encapsulated:
                 raise MalformedInput("encapsulated pixel data that no Transfer Syntax explains", (header.tag,))
-            self._fragments = Fragments(self._encoding, self._codestreams())
+            self._fragments = self._new_fragments()
             after = header.start
         else:
             if self._syntax and self._syntax.encapsulated and header.length and header.tag == ENCAPSULATED:
@@ -330,10 +390,56 @@ class DataSetRewriter:
                     "pixel data that are not encapsulated as their Transfer Syntax says", (header.tag,)
                 )
             after = header.start + header.length
+            if self._image:
+                return self._native(buf, pos, header, out)
         out.append(memoryview(buf)[pos:after])  # not copied: it may be most of the buffer
         self._passing = True
         self._remaining = max(0, after - len(buf))
         return min(after, len(buf))
+
+    def _require_known(self, pictured: Pictured, header: Header) -> None:
+        """Raise MalformedInput for pixel data that the head does not speak of: nothing was decided about them."""
+        if self._has_pixels:
+            raise MalformedInput("pixel data twice", (header.tag,), self._base + header.start)
+        if not (pictured.values.get(ROWS) and pictured.values.get(COLUMNS)):
+            raise MalformedInput("pixel data without rows and columns before them", (header.tag,))
+        self._has_pixels = True
+        if self._image and self._image.tag != header.tag:
+            self._image = pictured.image(header.tag)
+
+    def _native(self, buf: bytes, pos: int, header: Header, out: list[Step]) -> int:
+        """Let native pixel data pass masked."""
+        if self._image is None or self.decision is None:
+            return pos
+        self._masker = NativeMasker(
+            self._image,
+            self.decision.rectangles,
+            little_endian=self._encoding.little,
+            vr=header.vr or "OW",
+            length=header.length,
+        )
+        after = header.start + header.length
+        self._passing = False
+        self._remaining = max(0, after - len(buf))
+        out.append(memoryview(buf)[pos : header.start])
+        out += self._masked(memoryview(buf)[header.start : after])
+        return min(after, len(buf))
+
+    def _masked(self, data: memoryview) -> list[Step]:
+        """Mask the next bytes of native pixel data; of anything else that does not pass, nothing leaves."""
+        if self._masker is None:
+            return []
+        out: list[Step] = [memoryview(piece) for piece in self._masker.feed(data)]
+        if not self._remaining:
+            self._masker.close()
+            self._masker = None
+        return out
+
+    def _new_fragments(self) -> Fragments | MaskedFragments:
+        if self._image is None or self.decision is None or self._syntax is None:
+            return Fragments(self._encoding, self._codestreams())
+        work = self._syntax.uid, self._image, self.decision.rectangles
+        return MaskedFragments(self._encoding, work, self._codestreams, self._limits.max_element_bytes)
 
     def _codestreams(self) -> CodestreamCleaner | None:
         if self._syntax is None or self._layout is None:
@@ -341,7 +447,7 @@ class DataSetRewriter:
         keeps_icc = self._layout.plan.decide(ICC_PROFILE, "OB").action is Action.KEEP
         return cleaner(self._syntax.uid, keeps_icc=keeps_icc)
 
-    def _encapsulated(self, buf: bytes, pos: int, out: list[Piece]) -> int:
+    def _encapsulated(self, buf: bytes, pos: int, out: list[Step]) -> int:
         """Take what belongs to encapsulated Pixel Data and return where it stopped; 0 when nothing does."""
         if self._fragments is None:
             return 0

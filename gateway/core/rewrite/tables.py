@@ -10,7 +10,8 @@ from gateway.core.errors import MalformedInput
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
-from gateway.core.rewrite.head import BURNED_IN, SOP_CLASS
+from gateway.core.rewrite.head import SOP_CLASS
+from gateway.core.rewrite.maskfacts import wanted
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private_creator
 from gateway.core.standard.vr import CHARSET_VRS, VRS, dummy_bytes
@@ -345,8 +346,7 @@ class Table:
 
 def _deciding(plan: Plan) -> frozenset[int]:
     """Return the root attributes that the plan of an object depends on."""
-    profile = plan.profile
-    return frozenset({SOP_CLASS, *profile.condition_tags, *((BURNED_IN,) if profile.apply_masks else ())})
+    return frozenset({SOP_CLASS, *plan.profile.condition_tags, *wanted(plan.profile.masks)})
 
 
 def root_tables(plan: Plan, encoding: Encoding, *, recodes: bool = False) -> tuple[Table, ...]:

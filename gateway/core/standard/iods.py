@@ -90,6 +90,12 @@ def sop_class_of(name: str) -> str | None:
     return name if iod_of(name) else _keywords().get(name)
 
 
+def keyword_of(sop_class_uid: str) -> str | None:
+    """Give the keyword of a storage SOP Class; None for private and unknown ones."""
+    known = UID_dictionary.get(sop_class_uid) if iod_of(sop_class_uid) else None
+    return known[4] or None if known else None
+
+
 @cache
 def _keywords() -> dict[str, str]:
     return {row[4]: uid for uid, row in UID_dictionary.items() if row[4] and iod_of(uid)}

@@ -1,92 +1,35 @@
 """The DICOM JSON Model (PS3.18 Annex F) as a stream: an array of data sets in, one data set at a time out.
 
-A data set comes out as ``{tag: msgspec.Raw}`` in the order sent: an Attribute that the Plan keeps is never parsed, its
-bytes are copied. Repeated members are refused, since two readers could see two data sets in them; so are names that are
-escaped or not ASCII, which no tag is.
-
 Cutting is fast because the seams between the data sets of one array look alike. The end of the first data set is found
 by counting braces outside strings; the bytes from there to the second are learned, and from then on searched for. A
 candidate counts only if the parser takes what lies before it as one whole object: no proper prefix of a JSON object is
 a JSON object, so a wrong cut cannot pass. A document that misleads the search is scanned to its end. Linear in both
-cases.
+cases. Small data sets, as searches find them, are parsed as many at a time as have come: up to the last seam.
 """
 
 import re
-import sys
-from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Final
 
-import msgspec
-
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.wire.jsonruns import Splitter
+from gateway.core.wire.jsonobject import DataSet, decode_object, decode_objects, encode_object
+from gateway.core.wire.jsonruns import MIN_OBJECT_BYTES, Splitter
 
-DataSet = dict[str, msgspec.Raw]
+__all__ = ["ArrayReader", "DataSet", "decode_object", "encode_object"]
 
 MAX_OBJECT_BYTES: Final = 64 * 1024 * 1024
 PATIENCE_BYTES: Final = 4 * 1024 * 1024
 """How much to gather before a data set's end is scanned for: braces inside strings can hide its seam."""
 MAX_SEAM_BYTES: Final = 256
 """More white space than this between two data sets is not worth learning."""
+ATTEMPTS: Final = 3
+"""How often to try to parse many at a time in vain: what looks like the last seam may lie in a sequence."""
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
 _SPACES: Final = re.compile(rb"[ \t\r\n]*+")
 _TO_BRACE_OR_CUT_STRING: Final = re.compile(rb'[^"{}]*+(?:"[^"\\]*+(?:\\.[^"\\]*+)*+"[^"{}]*+)*+([{}"]|\Z)', re.DOTALL)
 _REST_OF_STRING: Final = re.compile(rb'[^"\\]*+(?:\\.[^"\\]*+)*+("?)', re.DOTALL)
-
-_DECODER: Final = msgspec.json.Decoder(DataSet)
-_ENCODER: Final = msgspec.json.Encoder()
-
-
-def decode_object(piece: bytes | msgspec.Raw) -> DataSet:
-    """Split a JSON object into its members, unparsed; they keep ``piece``, or a compact copy of it, in memory.
-
-    Raises MalformedInput, also for repeated, escaped and non-ASCII names and for bytes that are not UTF-8, and
-    LimitExceeded where the parser finds it nested too deeply.
-    """
-    if isinstance(piece, bytes):
-        _check_text(piece)  # a msgspec.Raw is a part of what has been checked
-    members = _decode(piece)
-    if _accounts_for(members, len(piece)):
-        return members
-    compact = msgspec.json.format(bytes(piece), indent=-1)
-    members = _decode(compact)
-    if _accounts_for(members, len(compact)):
-        return members
-    raise MalformedInput("JSON object with a repeated or unusual name")
-
-
-def encode_object(members: Mapping[str, msgspec.Raw | bytes]) -> bytes:
-    """Join members whose values are JSON already; only the names are escaped where needed."""
-    if bytes in map(type, members.values()):
-        members = {name: msgspec.Raw(value) if type(value) is bytes else value for name, value in members.items()}
-    return _ENCODER.encode(members)
-
-
-def _decode(piece: bytes | msgspec.Raw) -> DataSet:
-    try:
-        return _DECODER.decode(piece)
-    except RecursionError:
-        raise LimitExceeded("nesting of JSON", sys.getrecursionlimit()) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise MalformedInput("not a JSON object") from None
-
-
-def _check_text(piece: bytes) -> None:
-    """Raise MalformedInput unless it is UTF-8; the parser does not look into values that stay unparsed."""
-    try:
-        if not piece.isascii():
-            piece.decode()
-    except UnicodeDecodeError:
-        raise MalformedInput("JSON that is not UTF-8") from None
-
-
-def _accounts_for(members: DataSet, length: int) -> bool:
-    """Tell whether compact members of these names and values fill so many bytes: then none was lost as repeated."""
-    punctuation = 1 + 4 * len(members) if members else 2
-    return punctuation + sum(map(len, members)) + sum(map(len, members.values())) == length
 
 
 class _Place(Enum):
@@ -132,10 +75,13 @@ class ArrayReader:
         self._scan = _Scan()
         self._seam: _Seam | None = None
         self._trusts_seams = True
+        self._attempts = ATTEMPTS
+        self._may_hold_many = False
 
     def feed(self, data: bytes) -> list[DataSet]:
         """Take the next bytes; return the objects that are complete with them."""
         self._buffer += data
+        self._may_hold_many = self._attempts > 0
         self._may_be_end = data.rstrip(_SPACE).endswith(b"]")
         found: list[DataSet] = []
         while self._advance(found):
@@ -186,7 +132,9 @@ class ArrayReader:
             self._seam = _Seam(self._between)
 
     def _cut(self, found: list[DataSet]) -> bool:
-        """Take the object at the buffer's begin if its end is there."""
+        """Take the object at the buffer's begin if its end is there, and those behind it if they are small."""
+        if self._may_hold_many and self._seam is not None and self._cut_many(self._seam, found):
+            return True
         members = self._cut_at_seam()
         if members is None:
             if self._seam is not None and not self._may_be_end and len(self._buffer) <= self._patience_bytes:
@@ -196,6 +144,20 @@ class ArrayReader:
                 return False
         found.append(members)
         return True
+
+    def _cut_many(self, seam: "_Seam", found: list[DataSet]) -> bool:
+        """Take all objects up to the last seam in the buffer, if the parser agrees that they are that."""
+        self._may_hold_many = False
+        end = seam.last_end(self._buffer)
+        if 0 < end <= self._max_object_bytes and end < MIN_OBJECT_BYTES * seam.count(self._buffer):
+            many = decode_objects(self._piece(end))
+            if many is not None:
+                found += many
+                self._take(end)
+                self._next_object(seam)
+                return True
+        self._attempts -= 1
+        return False
 
     def _cut_at_seam(self) -> DataSet | None:
         seam, members, end = self._seam, None, -1
@@ -270,6 +232,14 @@ class _Seam:
         self.length = len(between)
         self._skips = True
         self.restart()
+
+    def last_end(self, buffer: bytearray) -> int:
+        """Return the place where the last object of the buffer with another behind it may end; 0 without any."""
+        return buffer.rfind(self._needle) + 1
+
+    def count(self, buffer: bytearray) -> int:
+        """Return how many seams there are at most."""
+        return buffer.count(self._needle)
 
     def restart(self) -> None:
         """Begin with another object."""

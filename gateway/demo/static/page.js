@@ -162,8 +162,7 @@ async function prepare(side, position) {
   const instance = position[side];
   if (!instance) return () => pane.replaceChildren(make('p', { className: 'note', text: 'Not in this worklist.' }));
   const dataSet = await metadata(instance);
-  const corners = overlay(dataSet);
-  if (values(dataSet, '0040A730').length || !hasPixels(dataSet)) return () => pane.replaceChildren(documentOf(dataSet), ...corners);
+  if (values(dataSet, '0040A730').length || !hasPixels(dataSet)) return () => fill(pane, dataSet, documentOf(dataSet));
   try {
     const { bitmap, stored } = await cached(`${instance.url}#${position.frame}`, () => loadFrame(instance.url, dataSet, position.frame));
     return () => {
@@ -171,23 +170,24 @@ async function prepare(side, position) {
       canvas.setAttribute('role', 'img');
       canvas.setAttribute('aria-label', `${side}: ${modality({ '00080061': dataSet['00080060'] })} image`);
       canvas.getContext('2d').drawImage(bitmap, 0, 0);
-      pane.replaceChildren(canvas, ...corners, make('p', { className: 'corner br', text: stored }));
+      fill(pane, dataSet, canvas, stored);
     };
   } catch (error) {
-    return () => pane.replaceChildren(make('p', { className: 'note', text: error.message }), ...corners);
+    return () => fill(pane, dataSet, make('p', { className: 'note', text: error.message }));
   }
 }
 
-function overlay(dataSet) {
-  const lines = (className, ...texts) => make('p', { className: `corner ${className}` },
-    ...texts.filter(Boolean).flatMap((text, n) => [...(n ? [make('br')] : []), n || className !== 'tl' ? text : make('b', { text })]));
-  const sex = first(dataSet, '00100040');
-  return [
-    lines('tl', personName(first(dataSet, '00100010')) || '–', first(dataSet, '00100020'),
-      [date(first(dataSet, '00100030')), sex].filter(Boolean).join(' · ')),
-    lines('tr', first(dataSet, '00080080'), date(first(dataSet, '00080020')), first(dataSet, '00080050')),
-    lines('bl', first(dataSet, '0008103E'), [first(dataSet, '00080070'), first(dataSet, '00081090')].filter(Boolean).join(' ')),
-  ];
+// What the attributes say stands above and below the picture: text inside it is burned in.
+function fill(pane, dataSet, content, stored = '') {
+  const lines = (...texts) => make('p', {}, ...texts.filter(Boolean).flatMap((text, n) => (n ? [make('br'), text] : [text])));
+  const name = make('b', { text: personName(first(dataSet, '00100010')) || '–' });
+  const born = [date(first(dataSet, '00100030')), first(dataSet, '00100040')].filter(Boolean).join(' · ');
+  pane.replaceChildren(
+    make('div', { className: 'bar' }, lines(name, first(dataSet, '00100020'), born),
+      lines(first(dataSet, '00080080'), date(first(dataSet, '00080020')), first(dataSet, '00080050'))),
+    content,
+    make('div', { className: 'bar' }, lines(first(dataSet, '0008103E'),
+      [first(dataSet, '00080070'), first(dataSet, '00081090')].filter(Boolean).join(' ')), lines(stored)));
 }
 
 // A structured report, or any object without pixels: its content tree.
@@ -298,11 +298,13 @@ $('uplink').addEventListener('click', async () => {
   if (!study) return;
   $('uplink').disabled = true;
   $('share').hidden = true;
+  if (!$('sent').dataset.rows) sentNote('Sending…');
   try {
     await send(uplink, first(study, '0020000D'), showJob);
     await showSent();
   } catch (error) {
     $('uplink-state').textContent = `That failed: ${error.message}`;
+    if (!$('sent').dataset.rows) sentNote('Nothing was sent yet.');
   }
   $('uplink').disabled = false;
 });
@@ -317,7 +319,19 @@ function showJob(job) {
 
 async function showSent() {
   const found = await sentStudies(destination);
-  if (found.length) $('sent').replaceChildren(...found.map((cells) => make('tr', {}, ...cells.map((text) => make('td', { text })))));
+  if (!found.length) return;
+  const titles = [...document.querySelectorAll('.sent th')].map((one) => one.textContent);
+  $('sent').dataset.rows = found.length;
+  $('sent').replaceChildren(...found.map((cells) => make('tr', {}, ...cells.map((text, n) => titled(make('td', { text }), titles[n])))));
+}
+
+function titled(cell, title) {
+  cell.dataset.title = title;
+  return cell;
+}
+
+function sentNote(text) {
+  $('sent').replaceChildren(make('tr', {}, make('td', { className: 'muted', colSpan: 7, text })));
 }
 
 // Moving through a series

@@ -1,6 +1,6 @@
 // The uplink call: a job is begun, followed to its end, and the destination is read.
 
-import { first, getJson, personName, values } from './dicomweb.js';
+import { date, first, getJson, personName, values } from './dicomweb.js';
 
 const ENDED = ['done', 'failed', 'cancelled'];
 
@@ -36,7 +36,7 @@ export async function sentStudies(destination) {
   const found = await getJson(`${destination}/studies`);
   return found.map((study) => [
     personName(first(study, '00100010')),
-    ...['00100020', '00100030', '00100040', '00080020'].map((tag) => first(study, tag) ?? ''),
+    ...['00100020', '00100030', '00100040', '00080020'].map((tag) => date(first(study, tag))),
     values(study, '00080061').join(' '),
     String(first(study, '00201208') ?? ''),
   ]);

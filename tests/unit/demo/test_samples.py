@@ -28,7 +28,7 @@ def studies(folder: Path) -> dict[str, list[FileDataset]]:
     return found
 
 
-def test_seven_studies_of_five_patients_show_every_kind_of_object(studies: dict[str, list[FileDataset]]) -> None:
+def test_eight_studies_of_five_patients_show_every_kind_of_object(studies: dict[str, list[FileDataset]]) -> None:
     kinds = [(one[0].Modality, one[0].file_meta.TransferSyntaxUID.name, len(one)) for one in studies.values()]
     assert kinds == [
         ("CT", "Explicit VR Little Endian", 48),
@@ -38,6 +38,7 @@ def test_seven_studies_of_five_patients_show_every_kind_of_object(studies: dict[
         ("MR", "RLE Lossless", 1),
         ("CT", "JPEG 2000 Image Compression (Lossless Only)", 1),
         ("CR", "Explicit VR Little Endian", 1),
+        ("OT", "Explicit VR Little Endian", 1),
     ]
     assert len({one[0].PatientID for one in studies.values()}) == 5
     assert sum(map(len, studies.values())) == INSTANCES
@@ -79,7 +80,22 @@ def test_every_picture_can_be_decoded_and_is_not_blank(folder: Path) -> None:
         if path.parent.name != "4-sr-report":
             pixels = pixel_array(path)
             assert pixels.std() > 5, path.name
-    assert pixel_array(folder / "2-us-echo" / "us-001.dcm").shape == (30, 240, 320, 3)
+    assert pixel_array(folder / "2-us-echo" / "us-001.dcm").shape == (30, 480, 640, 3)
+
+
+def test_text_is_burned_into_every_frame_of_the_clip_and_only_outside_the_region_of_the_scan(folder: Path) -> None:
+    path = folder / "2-us-echo" / "us-001.dcm"
+    region = pydicom.dcmread(path).SequenceOfUltrasoundRegions[0]
+    (x0, x1), (y0, y1) = (
+        (region[f"RegionLocationMin{axis}0"].value, region[f"RegionLocationMax{axis}1"].value) for axis in "XY"
+    )
+    frames = pixel_array(path).max(axis=-1).astype(int)
+    text = frames.copy()
+    text[:, y0 : y1 + 1, x0 : x1 + 1] = 0
+    assert ((text > 120).sum(axis=(1, 2)) > 1000).all()
+    assert ((text[:1] > 120) == (text > 120)).mean() > 0.999  # the scan moves, the text does not
+    around = np.concatenate([frames[:, y0 : y1 + 1, x0], frames[:, y0 : y1 + 1, x1]], axis=1)
+    assert around.max() < 60  # and does not reach into it
 
 
 def test_the_report_refers_to_an_image_that_is_there(studies: dict[str, list[FileDataset]]) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from gateway.ports import Frame
 from gateway.rendering.batch import batch
-from gateway.rendering.work import Frame
 
 FRAMES = [
     Frame({"n": number}, {}, "PixelData", bytes([number]) * size, "", "") for number, size in enumerate((5, 0, 70_000))

@@ -13,8 +13,8 @@ import pytest
 from gateway import server
 from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
 from gateway.memory import container_bytes
+from gateway.processes import MAX_MEMORY, memory_bound
 from gateway.rendering.pool import AHEAD, Renderers
-from gateway.rendering.work import MAX_MEMORY, memory_bound
 
 
 async def test_work_is_done_in_another_process() -> None:

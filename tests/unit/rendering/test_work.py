@@ -18,9 +18,10 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from gateway.core.errors import NotAcceptable
+from gateway.ports import Frame
 from gateway.rendering.description import Description, bulk_uris, describe
 from gateway.rendering.look import Look, Region, Shape, Window
-from gateway.rendering.work import Frame, animation, still
+from gateway.rendering.work import animation, still
 from tests.kit.images import Samples, coloured, count, image, in_jpeg, opened, ramp, shown, written
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")

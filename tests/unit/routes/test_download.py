@@ -25,6 +25,7 @@ from tests.kit.clinical import BUILDERS, clinical
 from tests.kit.encode import EXPLICIT, Element, part10
 from tests.kit.engine import nominal, random_cuts, single_bytes
 from tests.kit.inprocess import CHEST, HEAD, UNKNOWN, Answer, InProcess, over, released
+from tests.kit.judging import judging
 from tests.kit.media import file_set
 from tests.kit.scripted_server import Connection
 
@@ -71,7 +72,7 @@ async def events(objects_: Iterable[bytes], cut: Callable[[bytes], Iterable[byte
 
 
 async def packed(objects_: Iterable[bytes], cut: Callable[[bytes], Iterable[bytes]] = lambda one: [one]) -> bytes:
-    pieces = released_pieces(events(objects_, cut), nominal(), "", Archive(nominal(), Outcome()))
+    pieces = released_pieces(events(objects_, cut), judging(nominal()), "", Archive(nominal(), Outcome()))
     return b"".join([bytes(piece) async for piece in pieces])
 
 
@@ -276,13 +277,15 @@ async def test_the_wait_for_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch) 
         ],
         EXPLICIT,
     )
-    packing = Archive(Passing(), Outcome())
+    packing, pixels = Archive(Passing(), Outcome()), judging(Passing())
     with pytest.raises(LimitExceeded, match="before the keys"):
-        async for _ in released_pieces(events([late], lambda one: random_cuts(one, 1, 500)), Passing(), "", packing):
+        async for _ in released_pieces(
+            events([late], lambda one: random_cuts(one, 1, 500)), pixels, "", packing
+        ):
             pass
     with pytest.raises(MalformedInput, match="cut before its data set"):
         async for _ in released_pieces(
-            events([late[:140]], single_bytes), Passing(), "", Archive(Passing(), Outcome())
+            events([late[:140]], single_bytes), judging(Passing()), "", Archive(Passing(), Outcome())
         ):
             pass
 
@@ -321,7 +324,7 @@ async def test_what_is_held_does_not_grow_with_the_objects() -> None:
 
     packing = Archive(nominal(), Outcome())
     size = 0
-    async for piece in released_pieces(study(), nominal(), "", packing):
+    async for piece in released_pieces(study(), judging(nominal()), "", packing):
         size += len(piece)
         assert packing._held_bytes < 2_000
         assert len(piece) <= len(pixels)

@@ -7,7 +7,8 @@ import pytest
 
 from gateway.core.errors import NotAcceptable
 from gateway.rendering.description import Description
-from gateway.routes.pictures import FRAMES_PER_REQUEST, Picture, Pictures
+from gateway.routes.pictures import Picture, Pictures
+from gateway.routes.stored import FRAMES_PER_REQUEST
 from gateway.worklists.source import Instance
 from gateway.worklists.worklist import Worklist
 from tests.kit.archive import Archive

@@ -13,6 +13,7 @@ from gateway.routes.released import Bare, Multipart, Packing, released
 from tests.kit.archive import REPORT, Row
 from tests.kit.encode import EXPLICIT, Element, part10
 from tests.kit.engine import KEYS, profile, random_cuts
+from tests.kit.judging import judging
 from tests.unit.core.rewrite.objects import engine
 
 BOUNDARY = b"x" * 32
@@ -37,7 +38,7 @@ def multipart(outcome: Outcome | None = None) -> Multipart:
 
 
 async def packed(objects: Iterable[bytes], under: Engine, packing: Packing, *, single: bool = False) -> bytes:
-    pieces = released(events(objects), under, STUDY, packing, single=single)
+    pieces = released(events(objects), judging(under), STUDY, packing, single=single)
     return b"".join([bytes(piece) async for piece in pieces])
 
 

@@ -22,7 +22,7 @@ from gateway.core.rewrite.codestream.units import H264, H265, MPEG2
 from gateway.core.rewrite.codestream.video import PROBE_BYTES, video
 from gateway.core.standard.uids import IMPLICIT_VR_LITTLE_ENDIAN, RLE_LOSSLESS, TRANSFER_SYNTAXES
 
-__all__ = ["ICC_PROFILE", "CodestreamCleaner", "Fragments", "cleaner", "cleaner_of_media_type"]
+__all__ = ["ICC_PROFILE", "CodestreamCleaner", "Fragments", "beginnings", "cleaner", "cleaner_of_media_type"]
 
 ICC_PROFILE: Final = 0x00282000
 """The Attribute that says for a profile whether colour profiles inside frames stay."""
@@ -54,6 +54,10 @@ _MEDIA_TYPES: Final[Mapping[str, int]] = MappingProxyType(
         "video/h265": _H265,
     }
 )
+_FRAMES: Final[Mapping[int, tuple[bytes, ...]]] = MappingProxyType(
+    {_JPEG: (SOI,), _JPEG_2000: (SOC, JP2), _JPEG_XL: (BARE, FILE), _RLE: (b"",)}
+)
+"""What a frame begins with; video has none (PS3.5 Section 8.2)."""
 _VIDEO = frozenset({_MPEG2, _H264, _H265})
 _UNSAID: Final = frozenset({"application/octet-stream", "application/pdf"})
 """Media types that say nothing of what pixel data are."""
@@ -87,6 +91,12 @@ def cleaner(transfer_syntax: str, *, keeps_icc: bool) -> CodestreamCleaner | Non
     return None if kind is None else _cleaner(kind, keeps_icc=keeps_icc)
 
 
+def beginnings(transfer_syntax: str) -> tuple[bytes, ...]:
+    """Return what the first fragment of each frame begins with, and no other (b"": each fragment is a frame)."""
+    kind = _SYNTAXES.get(transfer_syntax)
+    return (b"",) if kind is None else _FRAMES.get(kind, ())
+
+
 def cleaner_of_media_type(media_type: str, transfer_syntax: str, *, keeps_icc: bool) -> CodestreamCleaner | None:
     """Return what cleans one part of an answer (PS3.18 Section 8.7.3.3); uncompressed octets are looked at.
 
@@ -107,10 +117,10 @@ def cleaner_of_media_type(media_type: str, transfer_syntax: str, *, keeps_icc: b
 
 def _cleaner(kind: int, *, keeps_icc: bool) -> CodestreamCleaner:
     formats: dict[int, tuple[Format, int, tuple[bytes, ...]]] = {
-        _JPEG: (partial(jpeg, keeps_icc=keeps_icc), len(SOI), (SOI,)),
-        _JPEG_2000: (partial(jpeg2000, keeps_icc=keeps_icc), len(JP2), (SOC, JP2)),
-        _JPEG_XL: (jpegxl, len(FILE), (BARE, FILE)),
-        _RLE: (rle, 0, (b"",)),
+        _JPEG: (partial(jpeg, keeps_icc=keeps_icc), len(SOI), _FRAMES[_JPEG]),
+        _JPEG_2000: (partial(jpeg2000, keeps_icc=keeps_icc), len(JP2), _FRAMES[_JPEG_2000]),
+        _JPEG_XL: (jpegxl, len(FILE), _FRAMES[_JPEG_XL]),
+        _RLE: (rle, 0, _FRAMES[_RLE]),
         _MPEG2: (partial(video, codec=MPEG2), PROBE_BYTES, ()),
         _H264: (partial(video, codec=H264), PROBE_BYTES, ()),
         _H265: (partial(video, codec=H265), PROBE_BYTES, ()),

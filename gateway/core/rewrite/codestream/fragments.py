@@ -1,9 +1,14 @@
 """Encapsulated Pixel Data in pieces (PS3.5 Section A.4): the offset table, and the fragments with their codestreams."""
 
+from typing import TYPE_CHECKING
+
 from gateway.core.errors import MalformedInput
 from gateway.core.rewrite.codestream.machine import CodestreamCleaner
 from gateway.core.rewrite.codestream.ops import PIXEL_DATA, Piece
 from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding
+
+if TYPE_CHECKING:
+    from gateway.core.rewrite.dataset import Sink
 
 _HEADER_BYTES = 8
 
@@ -20,7 +25,7 @@ class Fragments:
         self._left = self._items = 0
         self.ended = False
 
-    def feed(self, buf: bytes, pos: int, out: list[Piece], base: int = 0) -> int:
+    def feed(self, buf: bytes, pos: int, out: "Sink", base: int = 0) -> int:
         """Take bytes from ``pos`` on and return where the value ends in them; what is unchanged is not copied.
 
         ``base`` is the offset of the bytes, for messages. Raises MalformedInput.
@@ -41,7 +46,8 @@ class Fragments:
                 new = self._entered(base + pos) if len(self._header) == _HEADER_BYTES else b""
                 changed = len(new) != end - pos
             if changed:
-                out += [view[run:pos], new]
+                out.append(view[run:pos])
+                out.append(new)
                 run = end
             pos = end
         out.append(view[run:pos])

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.wire import dicomjson
+from gateway.core.wire import dicomjson, jsonobject
 from gateway.core.wire.dicomjson import ArrayReader, DataSet, decode_object, encode_object
 from tests.kit.splits import splits
 
@@ -318,7 +318,7 @@ class Work:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.scanned = self.parsed = 0
-        find_end, decode = dicomjson._Scan.find_end, dicomjson._decode
+        find_end, decode, decode_row = dicomjson._Scan.find_end, jsonobject._decode, jsonobject._decode_row
 
         def count_scanned(scan: dicomjson._Scan, buffer: bytearray) -> int:
             before = scan._scanned
@@ -330,8 +330,13 @@ class Work:
             self.parsed += len(piece)
             return decode(piece)
 
+        def count_row(row: bytes) -> list[DataSet]:
+            self.parsed += len(row)
+            return decode_row(row)
+
         monkeypatch.setattr(dicomjson._Scan, "find_end", count_scanned)
-        monkeypatch.setattr(dicomjson, "_decode", count_parsed)
+        monkeypatch.setattr(jsonobject, "_decode", count_parsed)
+        monkeypatch.setattr(jsonobject, "_decode_row", count_row)
 
 
 TEXT = st.text(st.sampled_from('{}[]",:\\ \n\tab é王\x00') | st.characters(exclude_categories=["Cs"]), max_size=8)

@@ -1,0 +1,228 @@
+"""Native pixel data overwritten while they pass (PS3.5 Section 8, PS3.3 Section C.7.6.3): no frame is ever held.
+
+Rows of a rectangle lie at equal distances, so each chunk costs one assignment for a row in it and nothing for a pixel.
+What no rectangle touches is handed on uncopied.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.core.errors import MalformedInput
+from gateway.core.mask.fill import sample_bytes
+from gateway.core.mask.geometry import bands
+from gateway.core.mask.model import Image, Rectangle
+
+_PAIRED: Final = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
+_SUBSAMPLED: Final = _PAIRED | {"YBR_PARTIAL_420"}
+_PAIR: Final = 2
+_WHOLE_ROWS: Final = 1 << 20
+"""Bytes up to which whole rows are overwritten at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Stripes:
+    """``count`` rows of a frame, the first at ``start``, ``stride`` apart; of each, spans become what stands there.
+
+    All are bytes, or bits where a sample has one. What they become is a bytearray: bytes would be copied each time.
+    """
+
+    start: int
+    stride: int
+    count: int
+    spans: tuple[tuple[int, int, bytearray], ...]
+
+    @property
+    def end(self) -> int:
+        """Where the last row ends."""
+        return self.start + (self.count - 1) * self.stride + self.spans[-1][1]
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """A frame as it lies: its size in bytes (bits), and what of it is overwritten, in order."""
+
+    size: int
+    stripes: tuple[_Stripes, ...]
+
+
+class NativeMasker:
+    """Overwrites rectangles in every frame of one value; ``feed`` it in pieces of any size, then ``close``.
+
+    ``vr`` is that of the pixel data: in big endian, samples of less than 16 bits in OW lie in swapped bytes. ``length``
+    is that of the value; where it is known, it is checked here, before anything leaves. Raises MalformedInput where
+    value and frames differ in length: a longer one could hide a picture. More than a padding byte is longer.
+    """
+
+    def __init__(
+        self,
+        image: Image,
+        rectangles: Sequence[Rectangle],
+        *,
+        little_endian: bool,
+        vr: str = "OW",
+        length: int | None = None,
+    ) -> None:
+        image = _as_stored(image, length)
+        layout = _layout(image, rectangles, little_endian=little_endian)
+        self._image = image
+        self._size, self._stripes = layout.size, layout.stripes
+        self._unit = 8 if image.bits_allocated == 1 else 1  # of the layout, in a byte
+        self._whole = -(-image.frames * layout.size // self._unit)
+        self._limit = self._whole + self._whole % 2
+        self._swaps = not little_endian and image.bits_allocated <= 8 and vr == "OW"
+        self._at = 0
+        self._odd = b""
+        if length is not None:
+            self._check(length)
+
+    def feed(self, data: bytes | memoryview, start: int = 0) -> list[bytes | memoryview]:
+        """Take the next bytes of the value, from ``start``, and return as many, masked.
+
+        Swapped ones may wait for the other byte of their word. Raises MalformedInput at the first byte too many.
+        """
+        view = memoryview(data)[start:]
+        if self._at + len(self._odd) + len(view) > self._limit:
+            raise MalformedInput("pixel data longer than their frames", (self._image.tag,))
+        if not self._swaps:
+            return self._masked(view)
+        held = self._odd + bytes(view)
+        words = len(held) & ~1
+        self._odd = held[words:]
+        return [_swapped(b"".join(self._masked(memoryview(_swapped(held[:words])))))]
+
+    def close(self) -> None:
+        """Say that the value ends here. Raises MalformedInput when frames are missing."""
+        self._check(self._at)
+
+    @property
+    def untouched(self) -> int:
+        """How many of the next bytes leave as they are; they may go another way, if ``skip`` is told."""
+        if self._swaps:
+            return 0
+        found = next(self._touched(self._at, self._limit), None)
+        if found is None:
+            return self._limit - self._at
+        origin, stripes = found
+        return max(0, (origin + stripes.start) // self._unit - self._at)
+
+    def skip(self, count: int) -> None:
+        """Take note that so many untouched bytes went another way."""
+        if not 0 <= count <= self.untouched:
+            raise ValueError("more than the untouched bytes")
+        self._at += count
+
+    def _check(self, length: int) -> None:
+        if length not in (self._whole, self._limit):
+            kind = "longer" if length > self._limit else "shorter"
+            raise MalformedInput(f"pixel data {kind} than their frames", (self._image.tag,))
+
+    def _masked(self, view: memoryview) -> list[bytes | memoryview]:
+        begin = self._at
+        self._at = end = begin + len(view)
+        pieces: list[bytearray | memoryview] = []
+        patch, base, cursor = bytearray(), 0, 0
+        for origin, stripes in self._touched(begin, end):
+            first = max(0, (origin + stripes.start) // self._unit - begin)
+            after = min(-(-(origin + stripes.end) // self._unit) - begin, len(view))
+            if patch and first <= cursor:  # bits of two rows share a byte
+                patch += view[cursor:after]
+            else:
+                pieces.append(view[cursor:first])
+                patch, base = bytearray(view[first:after]), begin + first
+                pieces.append(patch)
+            cursor = after
+            overwrite = _overwrite_bits if self._unit == 8 else _overwrite
+            overwrite(patch, origin - base * self._unit, stripes)
+        pieces.append(view[cursor:])
+        return [memoryview(piece) for piece in pieces if piece]
+
+    def _touched(self, begin: int, end: int) -> Iterator[tuple[int, _Stripes]]:
+        """Yield what is overwritten between two bytes of the value, and where its frame begins, both in units."""
+        begin, end = begin * self._unit, end * self._unit
+        if not self._stripes:
+            return
+        for number in range(begin // self._size, min(-(-end // self._size), self._image.frames)):
+            origin = number * self._size
+            for stripes in self._stripes:
+                if origin + stripes.start < end and begin < origin + stripes.end:
+                    yield origin, stripes
+
+
+def _as_stored(image: Image, length: int | None) -> Image:
+    """Correct what no longer holds once an origin has decompressed: it hands out RGB under the name of what it was."""
+    if image.photometric not in _SUBSAMPLED:
+        return image
+    whole = image.frames * image.rows * image.columns * image.samples * image.bits_allocated // 8
+    if length in (whole, whole + whole % 2):
+        return replace(image, photometric="RGB")
+    if image.photometric not in _PAIRED or image.columns % _PAIR:
+        raise MalformedInput("subsampled pixel data that no native encoding has", (image.tag,))
+    return image
+
+
+def _layout(image: Image, rectangles: Sequence[Rectangle], *, little_endian: bool) -> _Layout:
+    samples, columns = sample_bytes(image, little_endian=little_endian), image.columns
+    planes = [b"".join(samples)]
+    if image.photometric in _PAIRED:  # two pixels share their colour: Y Y Cb Cr
+        planes, columns = [samples[0] + planes[0]], columns // _PAIR
+        rectangles = [_of_pairs(each) for each in rectangles]
+    elif image.planar:
+        planes = list(samples)
+    cell = len(planes[0])  # a single bit is a unit as a byte is
+    row = columns * cell
+    plane = image.rows * row
+    stripes: list[_Stripes] = []
+    for number, pixel in enumerate(planes):
+        for band in bands(rectangles):
+            start, count = number * plane + band.top * row, band.bottom - band.top
+            if band.spans == ((0, columns),) and count * row <= _WHOLE_ROWS:
+                stripes.append(_Stripes(start, count * row, 1, ((0, count * row, bytearray(pixel * columns * count)),)))
+            else:
+                spans = tuple((begin * cell, end * cell, bytearray(pixel * (end - begin))) for begin, end in band.spans)
+                stripes.append(_Stripes(start, row, count, spans))
+    return _Layout(plane * len(planes), tuple(stripes))
+
+
+def _of_pairs(rectangle: Rectangle) -> Rectangle:
+    """Return the pairs of columns that a rectangle touches."""
+    first, after = rectangle.x // _PAIR, -(-(rectangle.x + rectangle.width) // _PAIR)
+    return Rectangle(rectangle.y, first, rectangle.height, after - first)
+
+
+def _overwrite(patch: bytearray, origin: int, stripes: _Stripes) -> None:
+    size, stride = len(patch), stripes.stride
+    for begin, end, fill in stripes.spans:
+        start, width = origin + stripes.start + begin, end - begin
+        rows = range(start, start + stripes.count * stride, stride)
+        first, after = max(0, -(start // stride)), max(0, (size - width - start) // stride + 1)
+        for at in rows[first:after]:
+            patch[at : at + width] = fill
+        for at in (*rows[first - 1 : first], *rows[after : after + 1]):  # cut by the borders of the chunk
+            low, high = max(0, at), min(at + width, size)
+            if low < high:
+                patch[low:high] = fill[low - at : high - at]
+
+
+def _overwrite_bits(patch: bytearray, origin: int, stripes: _Stripes) -> None:
+    """Overwrite bits, of which the first pixel is the lowest of its byte (PS3.5 Section 8.1.1)."""
+    start, size = origin + stripes.start, len(patch) * 8
+    before = max(0, -start // stripes.stride)
+    for row in range(start, start + stripes.count * stripes.stride, stripes.stride)[before:]:
+        if row >= size:
+            break
+        for begin, end, fill in stripes.spans:
+            first, after = max(0, row + begin), min(size, row + end)
+            if first < after:
+                low, high = first // 8, (after - 1) // 8
+                head, tail = 0xFF << first % 8 & 0xFF, 0xFF >> 7 - (after - 1) % 8
+                patch[low + 1 : high] = fill[:1] * (high - low - 1)
+                for at, mask in ((low, head), (high, tail)) if low < high else ((low, head & tail),):
+                    patch[at] = patch[at] & ~mask | fill[0] & mask
+
+
+def _swapped(data: bytes) -> bytes:
+    """Swap the bytes of every word."""
+    swapped = bytearray(data)
+    swapped[::2], swapped[1::2] = data[1::2], data[::2]
+    return bytes(swapped)

@@ -1,0 +1,159 @@
+"""Mask rules: which objects they are for, and which pixels of these they overwrite.
+
+Every rule that matches counts; what any of them blanks is blanked.
+"""
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final
+
+from gateway.core.conditions import When, holds
+from gateway.core.mask import policy as suspects
+from gateway.core.mask.areas import Area
+from gateway.core.mask.geometry import complement
+from gateway.core.mask.image import IMAGE_TAGS
+from gateway.core.mask.model import PASSES, PixelDecision, Policy, Rectangle, Verdict
+from gateway.core.mask.snippet import missing_rule
+
+__all__ = ["DEFAULT_SETS", "MaskRule", "Masks", "Regions", "What"]
+
+DEFAULT_SETS: Final = ("ultrasound-regions", "devices")
+"""The rule sets of a profile that names none: all that are shipped."""
+MAX_REGIONS: Final = 64
+"""No device draws as many; more would only cost time."""
+MIN_OUTSIDE: Final = 40
+"""Regions that leave less than one fortieth of the frame outside say nothing about its text.
+
+The narrowest banner of any device in the shipped rules is 22 of 768 rows high.
+"""
+
+Regions = tuple[tuple[int, int, int, int], ...]
+"""The corners (min x0, min y0, max x1, max y1) of the ultrasound regions, inclusive (PS3.3 Section C.8.5.5)."""
+
+
+class What(Enum):
+    """What a rule does with the picture."""
+
+    BLANK = "blank"
+    KEEP = "keep"
+    KEEP_REGIONS = "keep: ultrasound_regions"
+    CLEAN = "clean"
+
+
+@dataclass(frozen=True, slots=True)
+class MaskRule:
+    """One rule; ``where`` (``file:line``) is for messages, never for logic. CLEAN: this device burns nothing in."""
+
+    name: str
+    when: When
+    what: What
+    areas: tuple[Area, ...] = ()
+    where: str = field(default="", compare=False, repr=False)
+
+    def rectangles(self, rows: int, columns: int, regions: Regions | None) -> tuple[Rectangle, ...] | None:
+        """Return what it overwrites in a frame of an object that meets ``when``; None: it does not decide after all."""
+        if self.what is What.CLEAN:
+            return ()
+        if self.what is What.KEEP_REGIONS:
+            return _outside(regions, rows, columns)
+        is_blank = self.what is What.BLANK
+        pixels = [area.on(rows, columns, outward=is_blank) for area in self.areas]
+        inside = tuple(one for one in pixels if one is not None)
+        return (inside or None) if is_blank else complement(inside, rows, columns)
+
+
+def _outside(regions: Regions | None, rows: int, columns: int) -> tuple[Rectangle, ...] | None:
+    """Return what lies outside the regions; None when they are broken or say nothing: then no text was set apart."""
+    if not regions or len(regions) > MAX_REGIONS:
+        return None
+    if not all(0 <= x0 < x1 < columns and 0 <= y0 < y1 < rows for x0, y0, x1, y1 in regions):
+        return None
+    kept = [Rectangle(y0, x0, y1 - y0 + 1, x1 - x0 + 1) for x0, y0, x1, y1 in regions]
+    outside = complement(kept, rows, columns)
+    return outside if sum(one.width * one.height for one in outside) * MIN_OUTSIDE >= rows * columns else None
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """What a profile wants of pixels: its policy, and the rules of its rule sets in their order.
+
+    ``tags`` are the root attributes that it looks at, ascending.
+    """
+
+    policy: Policy
+    rules: tuple[MaskRule, ...]
+    tags: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    meaning: str = field(init=False, compare=False, repr=False)
+    _groups: tuple[tuple[When, tuple[int, ...]], ...] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Put the rules into groups by the condition that most of them share, so that few are looked at per object."""
+        shared = Counter(condition for rule in self.rules for condition in rule.when)
+        groups: dict[When, list[int]] = {}
+        for number, rule in enumerate(self.rules):
+            commonest = max(rule.when, key=shared.__getitem__, default=None)
+            groups.setdefault((commonest,) if commonest else (), []).append(number)
+        tags = {*suspects.TAGS, *IMAGE_TAGS, *(condition.tag for condition in shared)}
+        meaning = repr((self.policy, self.rules))
+        object.__setattr__(self, "tags", tuple(sorted(tags)))
+        object.__setattr__(self, "meaning", hashlib.sha256(meaning.encode()).hexdigest())
+        object.__setattr__(self, "_groups", tuple((when, tuple(numbers)) for when, numbers in groups.items()))
+
+    def decide(self, values: Mapping[int, str], regions: Regions | None) -> PixelDecision:
+        """Decide about the pixels of one object, by what it says of itself before anything of it is changed.
+
+        ``values`` are the decoded values of its ``tags`` as far as it has them, several joined by a backslash, binary
+        numbers as decimal text; ``regions`` are None where it has none or they can't be read.
+        """
+        if not suspects.has_pixels(values):
+            return PASSES
+        matched = list(self._matching(values, regions))
+        names = tuple(name for name, _ in matched)
+        rectangles = _union(one for _, found in matched for one in found)
+        why = suspects.suspicion(values)
+        is_clean = bool(names) and not rectangles
+        fixed = suspects.unmaskable(values, is_clean=is_clean)
+        if why and self.policy is not Policy.ALLOW:
+            if fixed:
+                return PixelDecision(Verdict.REFUSE, reason=f"{why}: {fixed}")
+            if self.policy is Policy.REFUSE and not is_clean:
+                return PixelDecision(Verdict.REFUSE, reason=f"{why}: the profile lets none of these pass")
+            if self.policy is Policy.SCREEN or (self.policy is Policy.MASK_OR_SCREEN and not names):
+                return PixelDecision(Verdict.SCREEN, rectangles, names, why)
+            if not names:
+                return PixelDecision(Verdict.REFUSE, reason=f"{why}, and no mask rule matches. {missing_rule(values)}")
+        if not names:
+            return PASSES
+        verdict = Verdict.MASK if rectangles else Verdict.PASS
+        return PixelDecision(verdict, rectangles, names, is_clean=True)
+
+    def _matching(
+        self, values: Mapping[int, str], regions: Regions | None
+    ) -> Iterator[tuple[str, tuple[Rectangle, ...]]]:
+        """Yield name and rectangles of each rule that is for the object."""
+        size = suspects.size(values)
+        if size is None:
+            return
+        likely = (number for when, numbers in self._groups if holds(when, values) for number in numbers)
+        for rule in (self.rules[number] for number in sorted(likely)):
+            rectangles = rule.rectangles(*size, regions) if holds(rule.when, values) else None
+            if rectangles is not None:
+                yield rule.name, rectangles
+
+
+def _union(rectangles: Iterable[Rectangle]) -> tuple[Rectangle, ...]:
+    """Return them in order, without those that lie inside another."""
+    different = sorted(set(rectangles))
+    return tuple(one for one in different if not any(_covers(other, one) for other in different))
+
+
+def _covers(one: Rectangle, other: Rectangle) -> bool:
+    return one != other and (
+        one.x <= other.x
+        and one.y <= other.y
+        and other.x + other.width <= one.x + one.width
+        and other.y + other.height <= one.y + one.height
+    )

@@ -1,0 +1,206 @@
+"""What masks look at in an object, the same from Part 10 and from the JSON Model: values as text, and its regions."""
+
+import struct
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByMasks
+from gateway.core.mask.fill import PALETTE, darkest
+from gateway.core.mask.image import ALLOCATED, COLUMNS, DESCRIPTOR, IMAGE_TAGS, PHOTOMETRIC, ROWS, STORED, image_of
+from gateway.core.mask.model import Image, PixelDecision, Verdict
+from gateway.core.mask.rules import Masks
+from gateway.core.mask.syntaxes import MASKED
+from gateway.core.standard import dictionary
+from gateway.core.standard.tags import json_key
+from gateway.core.standard.uids import (
+    DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    EXPLICIT_VR_BIG_ENDIAN,
+    EXPLICIT_VR_LITTLE_ENDIAN,
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    TransferSyntax,
+)
+from gateway.core.wire import charset
+from gateway.core.wire.elements import IMPLICIT_LE, Encoding, elements, items, read_header
+from gateway.core.wire.jsonelement import Elements, decode_element, decode_items, inline_bytes, text
+
+REGIONS: Final = 0x00186011
+"""Sequence of Ultrasound Regions (PS3.3 Section C.8.5.5)."""
+COLOURS: Final = (0x00281201, 0x00281202, 0x00281203)
+"""The tables of a palette."""
+LAST: Final = 0x0028FFFF
+"""What says how the pixels lie stands up to here, in order (PS3.5 Section 7.1)."""
+PIXEL_DATA, FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA = 0x7FE00010, 0x7FE00008, 0x7FE00009
+NATIVE: Final = frozenset(
+    {
+        IMPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_LITTLE_ENDIAN,
+        DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        EXPLICIT_VR_BIG_ENDIAN,
+    }
+)
+"""Transfer Syntaxes whose pixels stand as they are in the data set; those of JPIP are elsewhere."""
+_SIGN: Final = 0x00280103
+_CORNERS: Final = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
+_FORMATS: Final = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
+
+Regions = tuple[tuple[int, int, int, int], ...]
+"""Where ultrasound regions lie: min x0, min y0, max x1, max y1, the corners inclusive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pictured:
+    """What an object says of its pixels: decoded values, ultrasound regions, the raw tables of its palette."""
+
+    values: Mapping[int, str]
+    regions: Regions | None = None
+    palette: Mapping[int, bytes] | None = None
+    little: bool = True
+
+    def image(self, tag: int | None = None) -> Image:
+        """Return how its frames lie; ``tag`` is that of its pixel data, by default the likely one.
+
+        Raises MalformedInput for what no pixel data can be like.
+        """
+        values = self.values
+        if values.get(PHOTOMETRIC, "").strip(" \0").upper() == PALETTE and self.palette:
+            tables = (self.palette.get(colour, b"") for colour in COLOURS)
+            black = darkest(*tables, descriptor=values.get(DESCRIPTOR, ""), little_endian=self.little)
+            return replace(image_of(values, tag or PIXEL_DATA), palette_black=black)
+        return image_of(values, tag or self._likely_tag())
+
+    def _likely_tag(self) -> int:
+        """Say which pixel data the object has: floating point numbers come without Bits Stored (C.7.6.24)."""
+        if self.values.get(STORED):
+            return PIXEL_DATA
+        return {"32": FLOAT_PIXEL_DATA, "64": DOUBLE_PIXEL_DATA}.get(self.values.get(ALLOCATED, ""), PIXEL_DATA)
+
+
+def wanted(masks: Masks | None) -> tuple[int, ...]:
+    """Return the root attributes, ascending, that decide about the pixels of objects; none without masks."""
+    return tuple(sorted({*masks.tags, *IMAGE_TAGS, *COLOURS})) if masks else ()
+
+
+def pictured(found: Mapping[int, bytes], tags: Iterable[int], encoding: Encoding, terms: Sequence[str]) -> Pictured:
+    """Read encoded values, and the whole element of the regions. Raises MalformedInput where a number is cut."""
+    is_signed = int.from_bytes(found.get(_SIGN, b""), "little" if encoding.little else "big") == 1
+    values = {}
+    for tag in tags:
+        if tag in found and tag not in COLOURS:
+            is_number = number_vr(tag)
+            values[tag] = _numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
+    where = regions(found[REGIONS], encoding) if REGIONS in found else None
+    palette = {tag: found[tag] for tag in COLOURS if tag in found}
+    return Pictured(values, where, palette, encoding.little)
+
+
+def _text(raw: bytes, terms: Sequence[str]) -> str:
+    return "\\".join([value.strip(" \0") for value in charset.decode(raw.strip(b" \0"), terms).split("\\")])
+
+
+def number_vr(tag: int) -> str:
+    """Return the VR of an attribute whose values are binary numbers; empty for any other."""
+    vr = dictionary.vr_of(tag) or ""
+    return vr if vr in _FORMATS else ""
+
+
+def require_vr(tag: int, vr: str, *, little: bool = True) -> None:
+    """Raise MalformedInput where binary numbers come in a VR that the standard does not give them.
+
+    In UN they are little endian (PS3.5 Section 6.2.2), which a big endian data set is not sure to know.
+    """
+    if vr and vr not in (*dictionary.vrs_of(tag), "UN" if little else ""):
+        raise MalformedInput("a number that masks depend on, in a VR that it cannot have", (tag,))
+
+
+def _numbers(tag: int, raw: bytes, encoding: Encoding, *, is_signed: bool) -> str:
+    """Return binary numbers as decimal text; attributes that are US or SS follow Pixel Representation."""
+    vr = "SS" if is_signed and "SS" in dictionary.vrs_of(tag) else number_vr(tag)
+    each = struct.Struct(("<" if encoding.little else ">") + _FORMATS[vr])
+    if len(raw) % each.size:
+        raise MalformedInput("a number that is cut", (tag,))
+    return "\\".join(str(value) for (value,) in each.iter_unpack(raw))
+
+
+def regions(element: bytes, encoding: Encoding) -> Regions | None:
+    """Read Sequence of Ultrasound Regions from its whole element; None where something is missing or broken."""
+    try:
+        header = read_header(element, 0, encoding)
+        inner = IMPLICIT_LE if header.vr == "UN" else encoding
+        if header.vr not in ("", "SQ", "UN"):
+            return None
+        value = element[header.start :]
+        found = tuple([_corners(value, start, end, inner) for start, end in items(value, inner)])
+    except (IndexError, struct.error, KeyError, MalformedInput, LimitExceeded):
+        return None
+    return found or None
+
+
+def _corners(value: bytes, start: int, end: int, encoding: Encoding) -> tuple[int, int, int, int]:
+    """Read one region. Raises KeyError where a corner is missing, MalformedInput, IndexError, struct.error."""
+    found: dict[int, int] = {}
+    for header, after in elements(value, start, end, encoding):
+        if after > end:
+            raise MalformedInput("an element ends past the end of its item", (REGIONS, header.tag))
+        if header.tag in _CORNERS:
+            if header.tag in found or header.vr not in ("", "UL") or header.length != 4:
+                raise MalformedInput("a corner of a region that is none", (REGIONS, header.tag))
+            (found[header.tag],) = encoding.u32.unpack_from(value, header.start)
+    x0, y0, x1, y1 = (found[tag] for tag in _CORNERS)
+    return x0, y0, x1, y1
+
+
+def json_pictured(data_set: Elements, tags: Iterable[int], palette: Mapping[int, bytes]) -> Pictured:
+    """Read an object of the JSON Model; ``palette`` are raw tables that it only names. Raises MalformedInput."""
+    values = {}
+    for tag in tags:
+        key = json_key(tag)
+        if key in data_set and tag not in COLOURS:
+            values[tag] = _json_number(data_set, tag) if number_vr(tag) else text(data_set, key)
+    inline = {tag: raw for tag in COLOURS if (raw := _inline(data_set, tag))}
+    return Pictured(values, _json_regions(data_set), inline | dict(palette))
+
+
+def _json_number(data_set: Elements, tag: int) -> str:
+    element = decode_element(bytes(data_set[json_key(tag)]), tag)
+    require_vr(tag, element.vr)
+    if element.vr == "UN":
+        return _numbers(tag, inline_bytes(element, tag), IMPLICIT_LE, is_signed=False)
+    return text(data_set, json_key(tag))
+
+
+def _inline(data_set: Elements, tag: int) -> bytes:
+    raw = data_set.get(json_key(tag))
+    return b"" if raw is None else inline_bytes(decode_element(bytes(raw), tag), tag)
+
+
+def _json_regions(data_set: Elements) -> Regions | None:
+    raw = data_set.get(json_key(REGIONS))
+    if raw is None:
+        return None
+    try:
+        element = decode_element(bytes(raw), REGIONS)
+        if element.vr != "SQ":
+            return None
+        return tuple([_json_corners(item or {}) for item in decode_items(element, REGIONS)]) or None
+    except (MalformedInput, ValueError):
+        return None
+
+
+def require_answer(decision: PixelDecision) -> None:
+    """Raise RefusedByMasks where an object must not leave, or not before somebody has looked at it."""
+    if decision.verdict is Verdict.REFUSE:
+        raise RefusedByMasks(decision.reason)
+    if decision.verdict is Verdict.SCREEN:
+        raise RefusedByMasks(f"{decision.reason}; it must be screened, and nothing screens here")
+
+
+def require_maskable(syntax: TransferSyntax) -> None:
+    """Raise RefusedByMasks where the pixels of a Transfer Syntax cannot be overwritten."""
+    if syntax.uid not in (MASKED if syntax.encapsulated else NATIVE):
+        raise RefusedByMasks(f"no mask can be laid on pixels in {syntax.name}")
+
+
+def _json_corners(item: Elements) -> tuple[int, int, int, int]:
+    x0, y0, x1, y1 = (int(text(item, json_key(tag))) for tag in _CORNERS)
+    return x0, y0, x1, y1

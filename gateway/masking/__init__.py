@@ -1,0 +1,1 @@
+"""Compressed frames with rectangles that must not leave: decoded, overwritten and encoded again, in processes."""

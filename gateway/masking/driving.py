@@ -1,0 +1,53 @@
+"""Put masked frames where a rewriter left work for whoever drives it."""
+
+from collections.abc import Sequence
+from typing import Protocol, cast
+
+from anyio import create_task_group
+
+from gateway.core.errors import GatewayError
+from gateway.core.mask.model import FrameWork
+from gateway.core.rewrite.dataset import Piece
+from gateway.masking.codecs import masked
+
+Step = Piece | FrameWork
+"""What a rewriter hands out: bytes that leave, and frames that have to be masked first."""
+
+
+class Masking(Protocol):
+    """Where frames are masked."""
+
+    async def masked(self, work: FrameWork) -> bytes:
+        """Return the codestream of a frame without what its rectangles hold. Raises GatewayError."""
+        ...
+
+
+async def finished(steps: Sequence[Step], codecs: Masking) -> list[Piece]:
+    """Return what leaves, in its order; frames that came together are masked at the same time.
+
+    Raises MalformedInput or LimitExceeded for the first frame that cannot be masked, and what ``codecs`` raises.
+    """
+    done: dict[int, bytes] = {}
+    faults: list[GatewayError] = []
+    waiting = {at: step for at, step in enumerate(steps) if isinstance(step, FrameWork)}
+    if not waiting:
+        return cast("list[Piece]", steps)
+    async with create_task_group() as group:
+
+        async def finish(at: int, work: FrameWork) -> None:
+            try:
+                done[at] = work.finish(await codecs.masked(work))
+            except GatewayError as fault:
+                faults.append(fault)
+                group.cancel_scope.cancel()
+
+        for at, work in waiting.items():
+            group.start_soon(finish, at, work)
+    if faults:
+        raise faults[0]
+    return [done[at] if isinstance(step, FrameWork) else step for at, step in enumerate(steps)]
+
+
+def finished_here(steps: Sequence[Step]) -> list[Piece]:
+    """Return what leaves, its frames masked in this process. Raises MalformedInput, LimitExceeded."""
+    return [step.finish(masked(step)) if isinstance(step, FrameWork) else step for step in steps]

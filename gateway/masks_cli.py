@@ -1,0 +1,71 @@
+"""``dicomveil masks``: what the masks of a profile do, seen before anybody else sees it."""
+
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from gateway.core.conditions import Condition
+from gateway.core.errors import GatewayError
+from gateway.core.mask.model import Verdict
+from gateway.core.mask.rules import MaskRule, What
+from gateway.core.profile.model import Profile
+from gateway.core.standard.dictionary import keyword_of
+from gateway.previewing import drawn, look_at
+
+__all__ = ["list_rules", "preview"]
+
+_COLOURS = {Verdict.PASS: "green", Verdict.MASK: "cyan", Verdict.SCREEN: "yellow", Verdict.REFUSE: "red"}
+_SNIPPET = "Missing rule: "
+
+
+def preview(file: Path, profile: Profile, out: Path | None, number: int) -> bool:
+    """Print what is decided about a file, draw it if wanted, and say whether its pixels may leave."""
+    try:
+        looked = look_at(file, profile, number)
+        picture = drawn(looked) if out is not None else None
+    except GatewayError as fault:
+        raise click.ClickException(f"{file}: {fault}") from None
+    verdict = looked.decision.verdict
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(looked.about, style="dim")
+    said, _, snippet = looked.told.partition(_SNIPPET)
+    console.print(f"[bold {_COLOURS[verdict]}]{verdict.value}[/]: ", end="")
+    console.print(said.strip(), markup=False)
+    for one in looked.decision.rectangles:
+        console.print(f"  x {one.x}, y {one.y}, {one.width} x {one.height}", markup=False)
+    if snippet:
+        console.print("The rule that is missing, for a rule set in the folder masks/ of your profiles:", style="dim")
+        console.print(f"rules:\n  - {snippet}", markup=False)
+    if out is not None and picture is not None:
+        try:
+            picture.save(out, "PNG")
+        except OSError as fault:
+            raise click.ClickException(f"{out}: {fault.strerror}") from None
+        console.print(f"{out} shows the original beside what leaves: treat it like the file", style="dim", markup=False)
+    return verdict is not Verdict.REFUSE
+
+
+def list_rules(profile: Profile) -> None:
+    """Print the policy and the rules of a profile as a table."""
+    if profile.masks is None:
+        raise click.ClickException(f"profile {profile.name} has no masks: pixels pass as they are")
+    console = Console(highlight=False)
+    console.print(f"{profile.name}: burned_in_text: {profile.masks.policy.value}", markup=False)
+    table = Table("Rule", "For objects with", "Does", box=None, pad_edge=False)
+    for rule in profile.masks.rules:
+        table.add_row(rule.name, ", ".join(map(_written, rule.when)), _done(rule))
+    console.print(table)
+
+
+def _written(condition: Condition) -> str:
+    name = keyword_of(condition.tag) or f"({condition.tag:08X})"
+    negation = "not " if condition.negated else ""
+    return f"{name} {negation}{condition.operator.value} {' or '.join(condition.values)}"
+
+
+def _done(rule: MaskRule) -> str:
+    if rule.what in (What.CLEAN, What.KEEP_REGIONS):
+        return str(rule.what.value)
+    return f"{rule.what.value} {len(rule.areas)} area{'s' * (len(rule.areas) != 1)}"

@@ -1,0 +1,126 @@
+"""Frames of one instance on their way out, each whole, with the rectangles that must not leave overwritten.
+
+Nothing of a frame leaves before all of it is there and has shown that it is what the metadata say: octets by their
+number, a codestream by what its decoder finds. So at most one frame is held.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Final
+
+from gateway.core.errors import LimitExceeded, MalformedInput, OriginFailed
+from gateway.core.mask.model import FrameWork, Image, Rectangle, Verdict
+from gateway.core.mask.native import NativeMasker
+from gateway.core.mask.syntaxes import MASKED
+from gateway.core.standard import uids
+from gateway.core.wire.multipart import Event, PartChunk, PartEnd, PartStart
+from gateway.ports import Codecs
+from gateway.rendering.frames import syntax_of
+from gateway.routes.parts import part_type
+from gateway.worklists.pixels import Judged
+
+NATIVE: Final = frozenset(
+    {
+        "",
+        uids.IMPLICIT_VR_LITTLE_ENDIAN,
+        uids.EXPLICIT_VR_LITTLE_ENDIAN,
+        uids.EXPLICIT_VR_BIG_ENDIAN,
+        uids.DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        "1.2.840.10008.1.2.1.98",
+    }
+)
+"""Transfer Syntaxes whose frames are samples and nothing else."""
+SLACK_BYTES: Final = 1 << 16
+"""What a compressed frame may have besides twice its samples."""
+_VIDEO: Final = "video/"
+_DEFAULT_LOSSLESS: Final = {uids.JPEG_LOSSLESS: uids.JPEG_LOSSLESS_SV1}
+"""What an unnamed codestream is taken for, by what it could be, too (PS3.18 Section 8.7.3.3.2)."""
+
+
+class FrameMasker:
+    """Masks the frames of one instance, one part each."""
+
+    def __init__(self, image: Image, rectangles: tuple[Rectangle, ...], codecs: Codecs) -> None:
+        self._image = replace(image, frames=1)
+        self._rectangles = rectangles
+        self._codecs = codecs
+        bits = image.rows * image.columns * image.samples * image.bits_allocated
+        self._bytes = bits // 8
+        self._limit = 2 * self._bytes + SLACK_BYTES
+        self._is_cut = image.frames > 1 and bits % 8 > 0
+        self.needs_stored = image.planar > 0
+        """An origin that decompresses may lay out planes anew, and metadata tell of what is stored only."""
+
+    def takes(self, first: PartStart) -> bool:
+        """Say whether parts of this kind can be masked; where none can, another representation may do."""
+        media_type, syntax = part_type(first)
+        if syntax in NATIVE:
+            return not media_type.startswith(_VIDEO)
+        return syntax in MASKED
+
+    async def masked(self, first: PartStart, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """Yield the events that follow the first, each part masked. Raises MalformedInput, LimitExceeded."""
+        held: list[bytes] = []
+        size, kind = 0, part_type(first)
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, PartStart):
+                    held, size, kind = [], 0, part_type(event)
+                    yield event
+                elif isinstance(event, PartChunk):
+                    held.append(bytes(event.data))
+                    size += len(event.data)
+                    if size > self._limit:
+                        raise LimitExceeded("bytes of a frame that is masked", self._limit)
+                else:
+                    for piece in await self._frame(b"".join(held), *kind):
+                        yield PartChunk(piece)
+                    yield event
+
+    async def _frame(self, data: bytes, media_type: str, named: str) -> list[bytes]:
+        syntax = named if named in MASKED else syntax_of(data, named, media_type)
+        if syntax != named and not named:
+            syntax = _DEFAULT_LOSSLESS.get(syntax, syntax)
+        if syntax in MASKED:
+            return [await self._codecs.masked(FrameWork(data, syntax, self._image, self._rectangles))]
+        if syntax not in NATIVE or self._is_cut:
+            raise MalformedInput("a frame that cannot be masked", (self._image.tag,))
+        if len(data) == self._bytes + 1:
+            data = data[:-1]  # padding, which would lie between frames where they are joined
+        little_endian = syntax != uids.EXPLICIT_VR_BIG_ENDIAN
+        masker = NativeMasker(self._image, self._rectangles, little_endian=little_endian, vr="OB", length=len(data))
+        pieces = [bytes(piece) for piece in masker.feed(data)]
+        masker.close()
+        return pieces
+
+
+def masker_of(judged: Judged, codecs: Codecs) -> FrameMasker | None:
+    """Return what masks the frames of an instance; None where they leave as they are."""
+    decision = judged.decision
+    if decision.verdict is not Verdict.MASK or not decision.rectangles:
+        return None
+    if judged.image is None:  # pragma: no cover - judged without one are only those whose pixels nobody asks for
+        raise MalformedInput("pixel data that nothing describes")
+    return FrameMasker(judged.image, decision.rectangles, codecs)
+
+
+async def together(first: PartStart, events: AsyncGenerator[Event, None], count: int) -> AsyncGenerator[Event, None]:
+    """Join the frames that follow ``first``: octets to one part, as native pixel data are; codestreams stay parts.
+
+    Raises OriginFailed when they are not ``count``, or of several kinds.
+    """
+    is_joined = part_type(first)[1] in NATIVE
+    found = 1
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, PartStart):
+                found += 1
+                if part_type(event) != part_type(first):
+                    raise OriginFailed("the origin answered frames of several kinds")
+            if not is_joined or isinstance(event, PartChunk):
+                yield event
+    if found != count:
+        raise OriginFailed("the origin answered another number of frames than was asked for")
+    if is_joined:
+        yield PartEnd()

@@ -1,0 +1,14 @@
+"""Whether the libraries of the extra are installed."""
+
+from importlib.util import find_spec
+from typing import Final
+
+MODULES: Final = ("onnxruntime", "rapidocr")
+
+
+def missing() -> str:
+    """Say what screening lacks here, and how to get it; empty when it lacks nothing."""
+    lacking = [name for name in MODULES if find_spec(name) is None]
+    if not lacking:
+        return ""
+    return f"screening needs {' and '.join(lacking)}: pip install 'dicomveil[screen]'"
