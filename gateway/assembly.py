@@ -16,6 +16,7 @@ from gateway.adapters.webhook import WebhookNotifier
 from gateway.config import model
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
 from gateway.core.rewrite.engine import Engine
+from gateway.masking.pool import Codecs
 from gateway.notify.notifiers import Notifiers
 from gateway.ports import OriginServer, ReleaseStore
 from gateway.sharing.service import Sharing, destination
@@ -58,6 +59,7 @@ class Uplinks:
         origins: Mapping[str, OriginServer],
         releases: ReleaseStore,
         secrets: Sequence[bytes],
+        codecs: Codecs,
         *,
         leads: bool = True,
     ) -> None:
@@ -68,7 +70,7 @@ class Uplinks:
         self._store = SqlJobStore(settings.state, rings)
         self._contacts = SqlContacts(settings.state, rings)
         self._shares = SqlShareStore(settings.state)
-        uplinks = {name: _uplink(one, origins, rings) for name, one in settings.uplinks.items()}
+        uplinks = {name: _uplink(one, origins, rings, codecs) for name, one in settings.uplinks.items()}
         shown = {
             one.name: destination(one.name, one.destination, rings(one.domain), one.domain, releases)
             for one in uplinks.values()
@@ -94,7 +96,9 @@ class Uplinks:
             await store.aclose()
 
 
-def _uplink(settings: model.Uplink, origins: Mapping[str, OriginServer], rings: Callable[[str], KeyRings]) -> Uplink:
+def _uplink(
+    settings: model.Uplink, origins: Mapping[str, OriginServer], rings: Callable[[str], KeyRings], codecs: Codecs
+) -> Uplink:
     return Uplink(
         name=settings.name,
         domain=settings.domain,
@@ -102,6 +106,7 @@ def _uplink(settings: model.Uplink, origins: Mapping[str, OriginServer], rings: 
         destination=origins[settings.destination],
         engine=Engine(settings.profile, rings(settings.domain).current),
         policy=settings.share,
+        codecs=codecs,
     )
 
 

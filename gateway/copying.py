@@ -4,8 +4,10 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
+from gateway.core.errors import RefusedByMasks
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
+from gateway.masking.driving import Step, finished_here
 
 HEAD_BYTES = 1 << 15
 """Read first: the head of nearly every object lies within, and little of its pixel data."""
@@ -23,15 +25,15 @@ def rewrite_file(
 ) -> None:
     """Write the rewritten object to the descriptor ``target``; ``chunks`` reads on where descriptor ``source`` stands.
 
-    Raises what the rewriter raises, and OSError when ``target`` cannot be written.
+    Compressed frames are masked in this process. Raises what the rewriter raises, and OSError when ``target`` cannot be written.
     """
     for chunk in chunks:
-        _write(target, joined(rewriter.pieces(chunk)))
+        _write(target, _finished(rewriter, rewriter.pieces(chunk)))
         progress(len(chunk))
         while moved := _move(source, target, rewriter.untouched):
             rewriter.skip(moved)
             progress(moved)
-    _write(target, joined(rewriter.last_pieces()))
+    _write(target, _finished(rewriter, rewriter.last_pieces()))
 
 
 def read_chunks(source: int) -> Iterator[bytes]:
@@ -40,6 +42,15 @@ def read_chunks(source: int) -> Iterator[bytes]:
     while chunk := os.read(source, size):
         yield chunk
         size = CHUNK_BYTES
+
+
+def _finished(rewriter: Part10Rewriter, steps: list[Step]) -> list[Piece]:
+    """Return what is written. Raises RefusedByMasks where a question is open, which nobody answers here."""
+    if rewriter.question is not None:
+        raise RefusedByMasks(
+            f"the object must be screened for text, and nothing screens here: {rewriter.question.reason}"
+        )
+    return joined(finished_here(steps))
 
 
 def _write(target: int, pieces: list[Piece]) -> None:

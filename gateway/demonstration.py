@@ -119,7 +119,7 @@ def _shown(settings: Settings, samples: Path) -> list[Shown]:
     profile = worklist.profile
     if profile is None or settings.secret is None:  # never so: both are written above
         return []
-    names = Identity(KeyRing(settings.secret.reveal(), worklist.domain))
+    names = Identity(KeyRing(settings.secret.reveal(), worklist.domain), retains_uids=False)
     return [
         _picture(title, samples / file, profile, _side(settings, IDENTIFIED).base, (worklist.path, names))
         for title, file in PICTURES.items()

@@ -12,7 +12,7 @@ from gateway.core.mask.model import Verdict
 from gateway.core.mask.rules import MaskRule, What
 from gateway.core.profile.model import Profile
 from gateway.core.standard.dictionary import keyword_of
-from gateway.previewing import drawn, look_at
+from gateway.previewing import Looked, drawn, look_at
 
 __all__ = ["list_rules", "preview"]
 
@@ -22,29 +22,32 @@ _SNIPPET = "Missing rule: "
 
 def preview(file: Path, profile: Profile, out: Path | None, number: int) -> bool:
     """Print what is decided about a file, draw it if wanted, and say whether its pixels may leave."""
+    console = Console(highlight=False, soft_wrap=True)
     try:
         looked = look_at(file, profile, number)
-        picture = drawn(looked) if out is not None else None
+        _tell(console, looked)
+        if out is not None:
+            drawn(looked).save(out, "PNG")
+            said = f"{out} holds the original beside what leaves: treat it like the file"
+            console.print(said, style="dim", markup=False)
     except GatewayError as fault:
         raise click.ClickException(f"{file}: {fault}") from None
+    except OSError as fault:
+        raise click.ClickException(f"{out}: {fault.strerror}") from None
+    return looked.decision.verdict is not Verdict.REFUSE
+
+
+def _tell(console: Console, looked: Looked) -> None:
     verdict = looked.decision.verdict
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(looked.about, style="dim")
     said, _, snippet = looked.told.partition(_SNIPPET)
-    console.print(f"[bold {_COLOURS[verdict]}]{verdict.value}[/]: ", end="")
+    console.print(looked.about, style="dim", markup=False)
+    console.print(f"[bold {_COLOURS[verdict]}]{verdict.value}[/]", end=": ")
     console.print(said.strip(), markup=False)
     for one in looked.decision.rectangles:
         console.print(f"  x {one.x}, y {one.y}, {one.width} x {one.height}", markup=False)
     if snippet:
         console.print("The rule that is missing, for a rule set in the folder masks/ of your profiles:", style="dim")
         console.print(f"rules:\n  - {snippet}", markup=False)
-    if out is not None and picture is not None:
-        try:
-            picture.save(out, "PNG")
-        except OSError as fault:
-            raise click.ClickException(f"{out}: {fault.strerror}") from None
-        console.print(f"{out} shows the original beside what leaves: treat it like the file", style="dim", markup=False)
-    return verdict is not Verdict.REFUSE
 
 
 def list_rules(profile: Profile) -> None:

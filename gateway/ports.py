@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from gateway.core.mask.model import FrameWork, Image, PixelDecision, Rectangle
+from gateway.core.mask.model import Image, PixelDecision, Rectangle
 from gateway.core.wire.jsonelement import Elements
 
 
@@ -86,13 +86,6 @@ class Frame:
     transfer_syntax: str
     image: Image | None = None
     rectangles: tuple[Rectangle, ...] = ()
-
-
-class Codecs(Protocol):
-    """Where compressed frames are masked."""
-
-    async def masked(self, work: FrameWork) -> bytes:
-        """Return the codestream of a frame without what its rectangles hold. Raises MalformedInput."""
 
 
 @dataclass(frozen=True, slots=True)

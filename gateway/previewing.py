@@ -17,14 +17,14 @@ from gateway.adapters.folder.bodies import Source
 from gateway.adapters.folder.files import UNREADABLE, FileSlice, read_data_set, silence_pydicom
 from gateway.adapters.folder.index import Index, Instance
 from gateway.adapters.folder.pixels import NoSuchFrameError, bulk_source, frame_offers, frame_sources
-from gateway.core.errors import MalformedInput, NotAcceptable
+from gateway.core.errors import MalformedInput, NotAcceptable, RefusedByMasks
 from gateway.core.mask.model import PixelDecision, Verdict
-from gateway.core.mask.syntaxes import MASKED
 from gateway.core.profile.model import Profile
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.maskfacts import require_maskable
 from gateway.core.standard import iods
-from gateway.core.standard.uids import transfer_syntax
+from gateway.core.standard.uids import TransferSyntax, transfer_syntax
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.jsonelement import text
 from gateway.ports import Frame
@@ -104,8 +104,7 @@ def _looked(instance: Instance, profile: Profile, number: int) -> Looked:
     described = describe(metadata)
     named = transfer_syntax(instance.transfer_syntax)
     words = [iods.keyword_of(sop_class) or "an unknown SOP Class", named.name if named else "a private Transfer Syntax"]
-    is_masked = decision.verdict is Verdict.MASK and (named is None or named.encapsulated)
-    is_stuck = is_masked and instance.transfer_syntax not in MASKED
+    is_stuck = decision.verdict is Verdict.MASK and not _is_maskable(named)
     if described is None:
         return Looked(profile.name, decision, ", ".join(words), 0, 0, is_stuck=is_stuck)
     words.append(f"{described.columns} x {described.rows}, frame {number} of {described.frames}")
@@ -114,6 +113,16 @@ def _looked(instance: Instance, profile: Profile, number: int) -> Looked:
         palette = {int(key, 16): _value(instance, key.lower()) for key in _PALETTE if key in elements}
         frame = replace(frame, image=engine.image(elements, palette), rectangles=decision.rectangles)
     return Looked(profile.name, decision, ", ".join(words), described.rows, described.columns, number, frame, is_stuck)
+
+
+def _is_maskable(syntax: TransferSyntax | None) -> bool:
+    if syntax is None:
+        return False
+    try:
+        require_maskable(syntax)
+    except RefusedByMasks:
+        return False
+    return True
 
 
 def _frame(instance: Instance, described: Description, number: int) -> Frame:

@@ -1,7 +1,7 @@
-"""Processes that work on what came from anywhere: a few at once, killed when nobody waits, when they take too long or break.
+"""Processes that work on pixels from anywhere, killed when nobody waits for them, when they take too long or break.
 
-Decoders are native code. What breaks them ends a process that was given frames and no key. That is no sandbox: a process
-runs as the gateway's user, and what it answers is unpickled.
+Decoders are native code. What breaks them ends a process that was given frames and no key. That is no sandbox: a
+process runs as the gateway's user, and what it answers is unpickled.
 """
 
 import resource
@@ -22,15 +22,15 @@ _T = TypeVar("_T")
 _A = TypeVarTuple("_A")
 
 
-class Ended(Exception):  # noqa: N818 - what happened, for whoever asked; nobody else sees it
+class Ended(Exception):
     """A process ended, or was ended, before its work was done."""
 
 
 async def called(max_seconds: float, function: Callable[[*_A], _T], *arguments: *_A) -> _T:
     """Call a function in a process of its own.
 
-    Raises what it raises, Ended, TimeoutError when it takes longer than ``max_seconds``, and ProcessFailed when there is
-    no process.
+    Raises what it raises, Ended, TimeoutError when it takes longer than ``max_seconds``, and ProcessFailed when there
+    is no process.
     """
     own = CapacityLimiter(1)  # anyio's is for the whole loop and may be smaller
     with fail_after(max_seconds):

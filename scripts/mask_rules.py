@@ -33,7 +33,7 @@ MENDED: Mapping[str, dict[str, str]] = {
     "63": {"manufacturer": "GE MEDICAL"},
     "76": {"height": "40"},  # 30 there, but it is a copy
     "80": {"rows": "768"},  # 786 there
-    "89": {"manufacturer": "Philips", "model": "EPIQ", "modality": "US"},  # EPIQ is no manufacturer
+    "89": {"manufacturer": "Philips", "model": "EPIQ", "modality": "US", "credited_to": "CTP"},  # no manufacturer
     "111": {"model": "CXDI", "modality": "CR|DX"},  # CXD1 and MRI there
     "118": {"modality": ""},  # "Other" is no Modality
 }

@@ -15,6 +15,8 @@ from gateway.config.sources import SecretReader
 from gateway.core.errors import ConfigFault
 from gateway.core.marked_yaml import Document, nearest
 from gateway.core.marked_yaml import Path as Place
+from gateway.core.mask.model import Policy
+from gateway.screening.extra import missing
 
 __all__ = [
     "Draft",
@@ -109,11 +111,17 @@ def stores_nothing(draft: Draft, origin: str) -> bool:
 
 
 def profile_problem(draft: Draft, name: str) -> str | None:
-    """Say that there is no such profile, or that it is switched off; its own faults are told elsewhere."""
+    """Say that no such profile can be used here; its own faults are told elsewhere."""
     profile = draft.profiles.get(name)
     if name not in draft.profiles.names:
         return f'no profile named "{name}"' + nearest(name, draft.profiles.names)
-    return f'profile "{name}" says enabled: false' if profile is not None and not profile.enabled else None
+    if profile is None:
+        return None
+    if not profile.enabled:
+        return f'profile "{name}" says enabled: false'
+    screens = profile.masks is not None and profile.masks.policy in (Policy.SCREEN, Policy.MASK_OR_SCREEN)
+    lacking = missing() if screens else ""
+    return f'profile "{name}" wants text in pictures searched for, and {lacking}' if lacking else None
 
 
 def url_problem(url: str) -> str | None:

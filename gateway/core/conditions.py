@@ -137,7 +137,7 @@ class Negation(BaseModel):
     matches: AnyOf = []
 
 
-class Test(Negation):
+class Asked(Negation):
     """What a condition asks of one attribute; several of them must all hold, of a list any."""
 
     at_least: str | None = None
@@ -146,7 +146,7 @@ class Test(Negation):
     without: Negation | None = Field(default=None, alias="not")
 
 
-def parse_when(tests: Mapping[str, Test], *, numbers: bool = False) -> When:
+def parse_when(tests: Mapping[str, Asked], *, numbers: bool = False) -> When:
     """Make the conditions of a rule, in the order of their tags; ``numbers``: also of binary ones such as Rows.
 
     Raises ValueError.
@@ -156,13 +156,11 @@ def parse_when(tests: Mapping[str, Test], *, numbers: bool = False) -> When:
     return tuple(sorted(found, key=lambda one: (one.tag, one.operator.value, one.negated, one.values)))
 
 
-def _conditions(name: str, test: Test, vrs: Collection[str]) -> list[Condition]:
+def _conditions(name: str, test: Asked, vrs: Collection[str]) -> list[Condition]:
     try:
         tag = dictionary.tag_of(name) or parse_tag(name)
     except ValueError:
-        tag = 0
-    if dictionary.vr_of(tag) is None:
-        raise ValueError(f"when: {name}: not a keyword or tag")
+        raise ValueError(f"when: {name}: not a keyword or tag") from None
     if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in vrs:
         raise ValueError(f"when: {name}: a condition looks at text, dates and UIDs of the data set's top level")
     found = [*_said(tag, test, negated=False), *_said(tag, test.without, negated=True)]

@@ -95,6 +95,14 @@ class RenderingBusy(GatewayError):
         super().__init__(what)
 
 
+class ScreeningBusy(GatewayError):
+    """Too many objects wait to be searched for text, or this one still is; come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
 class TooManyFollowers(GatewayError):
     """No more jobs are followed now; a client may come back after ``retry_after_s``."""
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
-from gateway.core.mask.model import FrameWork, Image
+from gateway.core.mask.model import FrameWork
 from gateway.core.mask.native import NativeMasker
 from gateway.core.mask.syntaxes import DEFLATED_FRAMES, JPEG_XL, JPEG_XL_LOSSLESS
 from gateway.core.standard.uids import (
@@ -67,17 +67,22 @@ def _jpeg_lossless(work: FrameWork) -> bytes:
     import imagecodecs  # noqa: PLC0415 - many libraries, which only a process that decodes shall load
 
     header = checked(headers.jpeg(work.data, headers.SOF3), work.image)
-    colours = {}
-    if header.samples == 3:
-        space = "YCBCR" if work.image.photometric.startswith("YBR") else "RGB"
-        colours = {"colorspace": space, "outcolorspace": space}
-    samples = _blanked(imagecodecs.jpeg8_decode(work.data, **colours), work, header.bits)
-    return bytes(imagecodecs.jpeg8_encode(samples, lossless=True, predictor=1, bitspersample=header.bits, **colours))
+    space = "RGB" if header.samples == 3 else None  # to both sides: nothing is converted
+    decoded = imagecodecs.jpeg8_decode(work.data, colorspace=space, outcolorspace=space)
+    encoded = imagecodecs.jpeg8_encode(
+        _blanked(decoded, work, header.bits),
+        lossless=True,
+        predictor=1,
+        bitspersample=header.bits,
+        colorspace=space,
+        outcolorspace=space,
+    )
+    return headers.components_named(bytes(encoded), headers.component_names(work.data))
 
 
 def _jpeg_ls(work: FrameWork) -> bytes:
     import imagecodecs  # noqa: PLC0415
-    import jpeg_ls  # noqa: PLC0415
+    import jpeg_ls  # type: ignore[import-untyped]  # noqa: PLC0415
 
     header = checked(headers.jpeg(work.data, headers.SOF55), work.image)
     samples = _blanked(imagecodecs.jpegls_decode(work.data), work, header.bits)
@@ -139,17 +144,17 @@ def _jpeg_xl(work: FrameWork) -> bytes:
 
 
 def _rle(work: FrameWork) -> bytes:
-    from rle.rle import decode_frame, encode_frame  # noqa: PLC0415
+    from rle import rle  # noqa: PLC0415
 
     image = work.image
     planes = np.frombuffer(
-        decode_frame(work.data, image.rows * image.columns, image.bits_allocated, "<"),
+        rle.decode_frame(work.data, image.rows * image.columns, image.bits_allocated, "<"),
         np.dtype(f"u{image.bits_allocated // 8}"),
     ).reshape(image.samples, image.rows, image.columns)
     samples = np.moveaxis(planes, 0, -1).copy()
     blank(samples, image, work.rectangles)
     return bytes(
-        encode_frame(samples.tobytes(), image.rows, image.columns, image.samples, image.bits_allocated, "<")
+        rle.encode_frame(samples.tobytes(), image.rows, image.columns, image.samples, image.bits_allocated, "<")
     )
 
 

@@ -7,11 +7,8 @@ from anyio import create_task_group
 
 from gateway.core.errors import GatewayError
 from gateway.core.mask.model import FrameWork
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.dataset import Piece, Step
 from gateway.masking.codecs import masked
-
-Step = Piece | FrameWork
-"""What a rewriter hands out: bytes that leave, and frames that have to be masked first."""
 
 
 class Masking(Protocol):

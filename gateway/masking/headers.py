@@ -6,9 +6,8 @@ from typing import Final
 from gateway.core.errors import MalformedInput
 from gateway.core.mask.model import Image
 
-SOI, SOS, RESTARTS = 0xD8, 0xDA, range(0xD0, 0xD8)
-APP0, APP14 = 0xE0, 0xEE
-SOF0, SOF1, SOF2, SOF3, SOF55 = 0xC0, 0xC1, 0xC2, 0xC3, 0xF7
+SOF0, SOF1, SOF3, SOF55, SOS = 0xC0, 0xC1, 0xC3, 0xF7, 0xDA
+_APPLICATION: Final = range(0xE0, 0xF0)
 _FRAMES: Final = frozenset({*range(0xC0, 0xD0), SOF55} - {0xC4, 0xC8, 0xCC})
 _SIZ, _COD, _SOT = 0x51, 0x52, 0x90
 
@@ -69,6 +68,26 @@ def jpeg(data: bytes, *forms: int) -> Header:
         samples=content[5],
         bits=content[0],
     )
+
+
+def component_names(data: bytes) -> bytes:
+    """Return the identifiers of the components of a JPEG frame: some decoders guess colours by them."""
+    return b"".join(data[start + 10 : end : 3] for marker, start, end in segments(data) if marker in _FRAMES)
+
+
+def components_named(data: bytes, names: bytes) -> bytes:
+    """Return a JPEG frame of one scan with these identifiers, without the segments that name colours too."""
+    out = [data[:2]]
+    for marker, start, end in segments(data):
+        segment = bytearray(data[start:end])
+        if marker in _FRAMES:
+            segment[10::3] = names
+        elif marker == SOS:
+            segment[5 : 5 + 2 * len(names) : 2] = names
+            segment += data[end:]
+        if marker not in _APPLICATION:
+            out.append(bytes(segment))
+    return b"".join(out)
 
 
 def bare(data: bytes) -> bytes:

@@ -128,8 +128,8 @@ class _Source:
     def __init__(self, data: bytes, blocks: Sequence[Block]) -> None:
         self._data = np.frombuffer(data + b"\xff" * (_MARGIN + 2), np.uint8).astype(np.uint32)
         self._bits = 8 * len(data)
-        tables = {(id(one), is_dc): (one, is_dc) for block in blocks for one, is_dc in ((block.dc, True), (block.ac, False))}
-        self._steps = {key: one.steps(is_dc=is_dc) for key, (one, is_dc) in tables.items()}
+        self._steps = {(id(block.dc), True): block.dc.steps(is_dc=True) for block in blocks}
+        self._steps |= {(id(block.ac), False): block.ac.steps(is_dc=False) for block in blocks}
         self._keys = [((id(block.dc), True), (id(block.ac), False)) for block in blocks]
         self._slots: list[Any] = []
         self._base = self._limit = 0
@@ -161,7 +161,7 @@ class _Source:
         words = bytes_[:-2] << 16 | bytes_[1:-1] << 8 | bytes_[2:]
         window = (words[:, None] >> np.arange(8, 0, -1, dtype=np.uint32) & 0xFFFF).astype(np.uint16).ravel()
         found = {key: tuple(one[window].tobytes() for one in steps) for key, steps in self._steps.items()}
-        view = memoryview(window)
+        view = window.data
         self._slots = [(view, *found[dc], *found[ac]) for dc, ac in self._keys]
         self._base, self._limit = 8 * first, 8 * (first + _CHUNK)
 

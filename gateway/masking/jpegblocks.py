@@ -8,19 +8,18 @@ Of segments only those stay that a decoder needs. Sequential processes, of 8 and
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import islice, product
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.core.errors import MalformedInput
-from gateway.core.mask.model import FrameWork, Image, Rectangle
+from gateway.core.mask.model import FrameWork, Image
+from gateway.masking import headers
 from gateway.masking.blanking import unsigned_values
-from gateway.masking.headers import SOF0, SOF1, checked, jpeg
 from gateway.masking.huffman import Block, Table, replaced
 
-_DHT, _DQT, _DRI, _SOS, _EOI, _APP0, _APP14 = 0xC4, 0xDB, 0xDD, 0xDA, 0xD9, 0xE0, 0xEE
+_DHT, _EOI = 0xC4, 0xD9
 _RST: Final = range(0xD0, 0xD8)
 _WHOLE: Final = b"\x00\x3f\x00"
 """Spectral selection and approximation of a sequential scan."""
@@ -50,7 +49,7 @@ class _State:
 
 def masked(work: FrameWork) -> bytes:
     """Return a frame without what its rectangles hold. Raises MalformedInput."""
-    header = checked(jpeg(work.data, SOF0, SOF1), work.image)
+    header = headers.checked(headers.jpeg(work.data, headers.SOF0, headers.SOF1), work.image)
     state = _State()
     out = [b"\xff\xd8"]
     data, at = work.data, 2
@@ -58,7 +57,7 @@ def masked(work: FrameWork) -> bytes:
         marker, content, at = _segment(data, at)
         if marker == _EOI:
             break
-        if marker == _SOS:
+        if marker == headers.SOS:
             end, intervals = _intervals(data, at)
             out += _scan(content, intervals, state, work, header.bits)
             at = end
@@ -86,15 +85,15 @@ def _segment(data: bytes, at: int) -> tuple[int, bytes, int]:
 def _kept(marker: int, content: bytes, state: _State) -> Iterator[bytes]:
     """Take note of a segment and yield what stays of it; Huffman tables are written with the scan that needs them."""
     match marker:
-        case 0xC0 | 0xC1:
+        case headers.SOF0 | headers.SOF1:
             _read_frame(content, state)
             yield _written(marker, content)
-        case 0xC4:
+        case 0xC4:  # DHT
             _read_tables(content, state)
-        case 0xDB:
+        case 0xDB:  # DQT
             _read_quantisers(content, state)
             yield _written(marker, content)
-        case 0xDD:
+        case 0xDD:  # DRI
             if len(content) != 2:
                 raise MalformedInput("a JPEG segment of a wrong length")
             state.interval = int.from_bytes(content, "big")
@@ -181,7 +180,7 @@ def _scan(header: bytes, intervals: list[bytes], state: _State, work: FrameWork,
     for key in sorted({choice >> 4 for choice in named.values()} | {choice & 15 | 16 for choice in named.values()}):
         table = state.tables[key]
         yield _written(_DHT, bytes([key, *table.counts, *table.symbols]))
-    yield _written(_SOS, header)
+    yield _written(headers.SOS, header)
     for number, entropy in enumerate(data):
         yield entropy
         if number + 1 < len(data):
@@ -208,7 +207,7 @@ def _units(state: _State, work: FrameWork, components: Sequence[_Component]) -> 
 
 def _fills(state: _State, image: Image, bits: int) -> list[int]:
     """Return the DC coefficient of a masked block, per component; past the darkest, so that rounding makes it so."""
-    is_rgb = state.adobe == 0 or not (state.jfif or state.adobe) and image.photometric == "RGB"
+    is_rgb = state.adobe == 0 or (not (state.jfif or state.adobe) and image.photometric == "RGB")
     if image.samples == 3:
         image = replace(image, photometric="RGB" if is_rgb else "YBR_FULL")
     top = (1 << bits) - 1

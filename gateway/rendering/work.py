@@ -11,6 +11,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 
 from gateway.core.errors import GatewayError, NotAcceptable
+from gateway.masking.blanking import blank
 from gateway.ports import Frame
 from gateway.rendering import encoders
 from gateway.rendering.colour import colours, in_srgb, srgb_profile
@@ -43,6 +44,12 @@ def common_window(frame: Frame) -> Window | None:
 def joined(parts: Sequence[bytes]) -> bytes:
     """Join the parts of a clip. Raises NotAcceptable when that cannot be."""
     return _guarded(lambda: encoders.joined(parts))
+
+
+def samples_of(frame: Frame) -> tuple[Samples, str, Dataset]:
+    """Return what a frame holds, its Photometric Interpretation and its attributes. Raises whatever decoders raise."""
+    attributes = _data_set(frame)
+    return *_samples(frame, attributes), attributes
 
 
 def _guarded(work: Callable[[], _T]) -> _T:

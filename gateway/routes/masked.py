@@ -15,7 +15,7 @@ from gateway.core.mask.native import NativeMasker
 from gateway.core.mask.syntaxes import MASKED
 from gateway.core.standard import uids
 from gateway.core.wire.multipart import Event, PartChunk, PartEnd, PartStart
-from gateway.ports import Codecs
+from gateway.masking.pool import Codecs
 from gateway.rendering.frames import syntax_of
 from gateway.routes.parts import part_type
 from gateway.worklists.pixels import Judged

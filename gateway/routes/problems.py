@@ -19,6 +19,7 @@ from gateway.core.errors import (
     OriginTimedOut,
     RefusedByProfile,
     RenderingBusy,
+    ScreeningBusy,
     SearchTooBroad,
     StateFailed,
     StoringBusy,
@@ -64,6 +65,7 @@ KINDS: dict[type[GatewayError], Kind] = {
     OriginTimedOut: Kind(504, "origin-timed-out", "The origin does not answer in time", "See the gateway's log."),
     OriginBusy: Kind(503, "origin-busy", "The origin takes no more requests now", "The request may be sent again."),
     RenderingBusy: Kind(503, "rendering-busy", "No more pictures are made now", "The request may be sent again."),
+    ScreeningBusy: Kind(503, "screening-busy", "Text is still being searched for", "The request may be sent again."),
     StoringBusy: Kind(503, "storing-busy", "No more is stored now", "The request may be sent again."),
     TooManyFollowers: Kind(503, "too-many-followers", "No more jobs are followed now", "A job can still be looked at."),
     StateFailed: Kind(503, "state-failed", "The gateway cannot look up what it released", "See the gateway's log."),
@@ -86,7 +88,7 @@ def problem(fault: GatewayError) -> Response:
     if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
     headers = None
-    if isinstance(fault, OriginBusy | RenderingBusy | StoringBusy | TooManyFollowers):
+    if isinstance(fault, OriginBusy | RenderingBusy | ScreeningBusy | StoringBusy | TooManyFollowers):
         headers = {"retry-after": str(fault.retry_after_s)}
     return problem_response(kind, str(fault), headers)
 

@@ -4,22 +4,21 @@ An object that the profile refuses is not there. Once bytes of an object have be
 other: what left cannot be taken back, and must look broken.
 """
 
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from gateway.core.errors import NotReleased, RefusedByMasks, RefusedByProfile
+from gateway.core.errors import NotReleased, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
 from gateway.core.rewrite.passing import PassingPart10
 from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartEnd, PartStart
 from gateway.masking.driving import finished
+from gateway.masking.refusals import tell
 from gateway.routes.exchange import Outcome
 from gateway.worklists.pixels import Judge
 from gateway.worklists.source import Instance
 
-log = logging.getLogger("dicomveil.masks")
 
 Rewriter = Part10Rewriter | PassingPart10
 Locate = Callable[[Rewriter], str]
@@ -118,7 +117,7 @@ async def released(
             except RefusedByProfile as refusal:
                 if begun:
                     raise
-                _log(refusal)
+                tell(refusal)
                 packing.refused()
                 rewriter = None
                 continue
@@ -148,8 +147,3 @@ async def _pieces(rewriter: Rewriter, data: bytes | memoryview | None, pixels: J
         one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
         steps = rewriter.answer((await pixels.of(one)).decision)
     return await finished(steps, pixels.codecs)
-
-
-def _log(refusal: RefusedByProfile) -> None:
-    if isinstance(refusal, RefusedByMasks):
-        log.info("an object is not released: %s", refusal)

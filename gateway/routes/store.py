@@ -72,6 +72,7 @@ class StoreService:
             path_study=path_study,
             admits=admission.admits,
             held=self._held,
+            codecs=self._worklist.pixels.codecs,
         )
         try:
             async with aclosing(sending):

@@ -4,11 +4,10 @@ All text is overwritten. Only where a mask rule has already said which areas of 
 elsewhere may stay: if it was read with confidence and does not look like anything that identifies.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from gateway.core.errors import LimitExceeded
 from gateway.core.mask.geometry import clipped, merged
 from gateway.core.mask.model import Image, PixelDecision, Rectangle, Verdict
 from gateway.screening.identifying import Identifying
@@ -17,7 +16,7 @@ from gateway.screening.text import Text
 RULE: Final = "text detection"
 CONFIDENT: Final = 0.9
 """A reading below this is none."""
-MAX_TEXTS: Final = 1024
+MAX_TEXTS: Final = 500
 TOO_MUCH_TEXT: Final = f"the frames show more than {MAX_TEXTS} different texts"
 
 
@@ -25,10 +24,9 @@ def decided(question: PixelDecision, image: Image, texts: Sequence[Text], own: I
     """Answer a SCREEN decision, once every frame was looked at: ``texts`` are those of all frames."""
     rules = (*question.rules, RULE)
     hidden = {_grown(text.rectangle, image) for text in texts if not _may_stay(text, question, own)}
-    try:
-        rectangles = merged((*question.rectangles, *hidden))
-    except LimitExceeded:
+    if len(hidden) > MAX_TEXTS:
         return refused(question, TOO_MUCH_TEXT)
+    rectangles = merged((*question.rectangles, *_joined(hidden)))
     verdict = Verdict.MASK if rectangles else Verdict.PASS
     return PixelDecision(verdict, rectangles, rules, is_clean=True)
 
@@ -58,3 +56,26 @@ def _grown(place: Rectangle, image: Image) -> Rectangle:
         )
         or place
     )
+
+
+def _joined(places: Iterable[Rectangle]) -> list[Rectangle]:
+    """Put boxes that touch into one: those of the same text differ a little from frame to frame."""
+    found: list[Rectangle] = []
+    for each in sorted(places):
+        place = each
+        while (other := next((one for one in found if _touch(one, place)), None)) is not None:
+            found.remove(other)
+            place = _around(other, place)
+        found.append(place)
+    return found
+
+
+def _touch(one: Rectangle, other: Rectangle) -> bool:
+    across = one.x <= other.x + other.width and other.x <= one.x + one.width
+    return across and one.y <= other.y + other.height and other.y <= one.y + one.height
+
+
+def _around(one: Rectangle, other: Rectangle) -> Rectangle:
+    y, x = min(one.y, other.y), min(one.x, other.x)
+    bottom = max(one.y + one.height, other.y + other.height)
+    return Rectangle(y, x, bottom - y, max(one.x + one.width, other.x + other.width) - x)

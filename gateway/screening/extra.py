@@ -7,8 +7,8 @@ MODULES: Final = ("onnxruntime", "rapidocr")
 
 
 def missing() -> str:
-    """Say what screening lacks here, and how to get it; empty when it lacks nothing."""
+    """Say what is missing here, and how to get it; empty when nothing is."""
     lacking = [name for name in MODULES if find_spec(name) is None]
     if not lacking:
         return ""
-    return f"screening needs {' and '.join(lacking)}: pip install 'dicomveil[screen]'"
+    return f"{' and '.join(lacking)} missing: pip install 'dicomveil[screen]'"

@@ -1,7 +1,7 @@
 """Tells whether a text that was read off a picture may identify somebody, although letters may be read wrongly.
 
 What would be cleaned from a text attribute identifies. So does whatever looks like an identifier of the object itself:
-letters that are easily taken for another are one letter here, blanks and signs do not count, and a few errors are allowed.
+letters that are easily taken for others are one letter here, blanks and signs do not count, a few errors are allowed.
 """
 
 import re

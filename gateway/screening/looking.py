@@ -12,6 +12,7 @@ import numpy as np
 
 from gateway.core.mask.model import Rectangle
 from gateway.ports import Frame
+from gateway.rendering.colour import colours
 from gateway.rendering.grey import has_own_range, shades, whole_range
 from gateway.rendering.work import samples_of
 from gateway.screening.text import Pixels, Text, TextDetector
@@ -92,7 +93,7 @@ def _pictures(frame: Frame) -> Iterator[Pixels]:
     """Yield a frame as it is shown: colours, or all shades of grey; and in its own window, should that show others."""
     samples, interpretation, attributes = samples_of(frame)
     if interpretation not in _GREYS:
-        yield samples
+        yield np.ascontiguousarray(colours(samples, interpretation, attributes))
         return
     yield shades(samples, attributes, whole_range(samples, attributes))
     if has_own_range(attributes):
@@ -119,7 +120,8 @@ def _smaller(picture: Pixels, step: int) -> Pixels:
     """Return a picture in which each pixel is the mean of ``step`` by ``step``."""
     rows, columns = picture.shape[0] // step * step, picture.shape[1] // step * step
     shape = (rows // step, step, columns // step, step, *picture.shape[2:])
-    return picture[:rows, :columns].reshape(shape).mean(axis=(1, 3)).astype(np.uint8)
+    small: Pixels = picture[:rows, :columns].reshape(shape).mean(axis=(1, 3)).astype(np.uint8)
+    return small
 
 
 def _cut(picture: Pixels, place: Rectangle) -> Pixels:

@@ -1,4 +1,4 @@
-"""Processes that look for text: few, long-lived, of their own, so that they never take the place of one that renders."""
+"""Processes that look for text: few, long-lived, of their own, so that they never take the place of a renderer."""
 
 import pickle
 import sys
@@ -7,7 +7,15 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 import msgspec
-from anyio import BrokenResourceError, CapacityLimiter, EndOfStream, IncompleteRead, fail_after, open_process
+from anyio import (
+    BrokenResourceError,
+    CancelScope,
+    CapacityLimiter,
+    EndOfStream,
+    IncompleteRead,
+    fail_after,
+    open_process,
+)
 from anyio.abc import Process
 from anyio.streams.buffered import BufferedByteReceiveStream
 
@@ -51,7 +59,8 @@ class Worker:
         """End the process at once."""
         if self._process.returncode is None:
             self._process.kill()
-        await self._process.aclose()
+        with CancelScope(shield=True):
+            await self._process.aclose()
 
 
 class Workers:

@@ -34,7 +34,7 @@ class RapidText:
     """One thread, two networks, loaded when they are first needed."""
 
     def __init__(self) -> None:
-        self._engine = RapidOCR(params=_OPTIONS)
+        self._engine: Any = RapidOCR(params=_OPTIONS)
 
     def find(self, pixels: Pixels, *, reads: bool) -> list[Text]:
         """Return every text of a picture."""

@@ -1,7 +1,7 @@
 """Answers SCREEN decisions: each object once, a few at a time, and nobody waits long.
 
-An object is looked at in a task of its own. Whoever asked waits a while and is then told to come again; the work goes on,
-and its answer is there when he does. What more than some objects wait for is turned away at once.
+An object is looked at in a task of its own. Whoever asked waits a while and is then told to come again; the work goes
+on, and its answer is there when he does. What is asked when many objects wait already is turned away at once.
 """
 
 import asyncio
@@ -90,6 +90,11 @@ class Screening:
             raise ScreeningBusy("the object is being searched for text", ceil(self._wait_s))
         return task.result()
 
+    @property
+    def is_busy(self) -> bool:
+        """Say whether any object is being looked at."""
+        return bool(self._under_way)
+
     async def aclose(self) -> None:
         """End what is under way."""
         tasks = list(self._under_way.values())
@@ -137,6 +142,28 @@ class Screening:
                     if pixels > MAX_PIXELS:
                         return refused(one.decision, TOO_MANY_PIXELS)
         return decided(one.decision, one.image, tuple(texts), own)
+
+
+class Screeners:
+    """The screeners of all worklists share ``count`` processes, started when they are needed, and turns."""
+
+    def __init__(self, count: int = 1, most_waiting: int = MAX_WAITING, wait_s: float = WAIT_S) -> None:
+        self._workers = Workers(count)
+        self._turns = Turns(most_waiting)
+        self._wait_s = wait_s
+        self._made: list[Screening] = []
+
+    def one(self) -> Screening:
+        """Make the screener of one worklist."""
+        screening = Screening(self._workers, self._turns, self._wait_s)
+        self._made.append(screening)
+        return screening
+
+    async def aclose(self) -> None:
+        """End what is under way, and all processes."""
+        for screening in self._made:
+            await screening.aclose()
+        await self._workers.aclose()
 
 
 def _batches(one: Screened) -> list[range]:

@@ -6,7 +6,6 @@ the gateway alone. An answer is plain MessagePack, since what broke a decoder ma
 
 import os
 import pickle
-import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -78,4 +77,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -13,6 +13,8 @@ from gateway.core.errors import GatewayError, RefusedByProfile, RefusedSopClass
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
+from gateway.masking.pool import Codecs
+from gateway.masking.refusals import tell
 from gateway.ports import OriginServer
 from gateway.storing.answer import Answer
 from gateway.storing.bulkparts import HeldBytes
@@ -44,16 +46,18 @@ async def send(
     path_study: str = "",
     admits: Admits | None = None,
     held: HeldBytes | None = None,
+    codecs: Codecs | None = None,
 ) -> AsyncGenerator[Outcome, None]:
     """Store objects and yield what became of each, once that is certain; use it with ``aclosing``.
 
     ``path_study``: the only study (the sender's UID) that they may belong to. ``admits`` says whether an object may be
     stored at all, by its source names. ``held`` counts what all sendings hold of heads and elements. A fault of one
     object, or of the destination, is an outcome, never raised; when the destination is down or full, all that follow
-    fail unsent, with the same fault. What ``objects`` raises ends the sending: what was sent whole is completed and its
+    fail unsent, with the same fault. ``codecs`` mask compressed frames. What ``objects`` raises ends the sending: what was
+    sent whole is completed and its
     outcomes are yielded, then it is raised. Closed or cancelled, it breaks off the request under way.
     """
-    sending = _Sending(origin, engine, path_study, admits, held or HeldBytes())
+    sending = _Sending(origin, engine, codecs or Codecs(1), path_study, admits, held or HeldBytes())
     ended: GatewayError | None = None
     try:
         try:
@@ -77,12 +81,14 @@ class _Sending:
         self,
         origin: OriginServer,
         engine: Engine | Passing,
+        codecs: Codecs,
         path_study: str,
         admits: Admits | None,
         of_all: HeldBytes,
     ) -> None:
         self._origin = origin
         self._engine = engine
+        self._codecs = codecs
         self._path_study = path_study
         self._admits = admits
         self._of_all = of_all
@@ -102,7 +108,7 @@ class _Sending:
             await self._check(reading.source)
             if self._over is not None:
                 return [_outcome(reading.source, Names(), self._over)]
-            async with aclosing(reading.pieces(self._engine)) as coming:
+            async with aclosing(reading.pieces(self._engine, self._codecs)) as coming:
                 held: list[Piece] = []
                 size = 0
                 async for pieces in coming:
@@ -115,6 +121,7 @@ class _Sending:
                         return done
             done += await self._small(reading.source, held, size)
         except GatewayError as fault:
+            tell(fault)
             done.append(failure(reading.source, fault))
         finally:
             reading.close()

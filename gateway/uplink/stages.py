@@ -23,6 +23,7 @@ from gateway.core.errors import (
     StateFailed,
 )
 from gateway.core.rewrite.engine import Engine
+from gateway.masking.pool import Codecs
 from gateway.notify.contact import Contacts
 from gateway.notify.notifiers import Notifiers
 from gateway.ports import OriginServer
@@ -84,6 +85,7 @@ class Uplink:
     destination: OriginServer
     engine: Engine
     policy: Policy | None = None
+    codecs: Codecs = field(default_factory=lambda: Codecs(1))
 
 
 class Pause(Exception):
@@ -193,7 +195,7 @@ class Stages:
         if job.state is State.QUEUED:
             await self.store.update(job.id, state=State.RUNNING.value, begun=self.clock())
         transfer = self._transfers.setdefault(
-            job.id, Transfer(job.id, asked, uplink.origin, uplink.destination, uplink.engine, self.store)
+            job.id, Transfer(job.id, asked, uplink.origin, uplink.destination, uplink.engine, self.store, uplink.codecs)
         )
         try:
             if not await transfer.attempt():

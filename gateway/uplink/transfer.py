@@ -19,6 +19,7 @@ from typing import Final
 from gateway.core.errors import NotReleased, NotTaken, OriginBusy, OriginFailed
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.metadata import text
+from gateway.masking.pool import Codecs
 from gateway.ports import OriginServer
 from gateway.storing.model import Incoming, Kind, Names, Outcome
 from gateway.storing.sender import send
@@ -53,6 +54,7 @@ class Transfer:
     destination: OriginServer
     engine: Engine
     store: JobStore
+    codecs: Codecs = field(default_factory=lambda: Codecs(1))
     _tries: Counter[str] = field(default_factory=Counter)
     _broke: Counter[str] = field(default_factory=Counter)
     """How often a request broke off that an instance was in: the suspects."""
@@ -94,7 +96,14 @@ class Transfer:
         notes = _Notes(self.store, self.job)
         faults: list[OriginFailed] = []
         objects = _until(faults, pulled(self.origin, pulls))
-        sending = send(self.destination, self.engine, objects, path_study=self.asked.study, admits=admits)
+        sending = send(
+            self.destination,
+            self.engine,
+            objects,
+            path_study=self.asked.study,
+            admits=admits,
+            codecs=self.codecs,
+        )
         try:
             async with aclosing(objects), aclosing(sending):
                 async for outcome in sending:

@@ -4,7 +4,6 @@ These are read once and what they say is remembered for a minute, by whatever do
 """
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Protocol
@@ -14,15 +13,15 @@ from cachetools import TTLCache
 
 from gateway.core.errors import RefusedByMasks
 from gateway.core.mask.fill import PALETTE, darkest
-from gateway.core.mask.model import PASSES, FrameWork, Image, PixelDecision, Verdict
+from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.metadata import Bulk, Elements, text
 from gateway.core.rewrite.passing import Passing
-from gateway.ports import Codecs, Frame, OriginServer, Screened, Screener
+from gateway.masking.pool import Codecs
+from gateway.masking.refusals import tell
+from gateway.ports import Frame, OriginServer, Screened, Screener
 from gateway.worklists.origin_json import read_json
 from gateway.worklists.source import Instance
-
-log = logging.getLogger("dicomveil.masks")
 
 REMEMBERED: Final = 50_000
 TTL_S: Final = 60
@@ -64,7 +63,7 @@ class Judge:
         screener: Screener | None = None,
     ) -> None:
         self.engine = engine
-        self.codecs = codecs or NoCodecs()
+        self.codecs = codecs or Codecs(1)
         self._origin = origin
         self._reader = reader
         self._screener = screener
@@ -126,7 +125,7 @@ class Judge:
         if decision.verdict is Verdict.SCREEN:
             decision = PixelDecision(Verdict.REFUSE, rules=decision.rules, reason=f"{UNANSWERED}: {decision.reason}")
         if decision.verdict is Verdict.REFUSE:
-            log.info("an instance is not released: %s", decision.reason)
+            tell(RefusedByMasks(decision.reason))
         return decision
 
     async def _image(self, engine: Engine, one: Instance, elements: Elements) -> Image:
@@ -147,14 +146,6 @@ class Judge:
             return await reader.frames(one, elements, numbers)
 
         return await self._screener.judge(Screened(one.path, elements, decision, image, frames))
-
-
-class NoCodecs:
-    """Stand for codecs where nothing is handed out."""
-
-    async def masked(self, _work: FrameWork) -> bytes:
-        """Refuse. Raises RefusedByMasks."""
-        raise RefusedByMasks("compressed frames are not masked here")
 
 
 def _no_link(_uri: str) -> str:

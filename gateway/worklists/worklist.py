@@ -28,7 +28,8 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator
 from gateway.core.standard.uids import valid_uid
 from gateway.core.wire.dicomjson import DataSet
-from gateway.ports import Codecs, OriginServer, Release, ReleaseStore, Screener
+from gateway.masking.pool import Codecs
+from gateway.ports import OriginServer, Release, ReleaseStore, Screener
 from gateway.worklists.origin_json import encode_query, read_json, read_pages
 from gateway.worklists.pixels import Judge, PixelReader
 from gateway.worklists.source import (

@@ -14,13 +14,23 @@ Grey = NDArray[np.uint8]
 Glyphs = NDArray[np.bool_]
 _Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
-NAMES: Final = ("BEISPIEL^ERIKA", "Beispiel, Erika", "MUSTERMANN MAX", "O'Neill-Vance, Zoë", "Łukasz Żak", "Jean-Luc Lefèvre")
+NAMES: Final = (
+    "BEISPIEL^ERIKA",
+    "Beispiel, Erika",
+    "MUSTERMANN MAX",
+    "O'Neill-Vance, Zoë",
+    "Łukasz Żak",
+    "Lefèvre",
+)
 OTHER_SCRIPTS: Final = ("Παπαδόπουλος Νίκος", "ИВАНОВА МАРИЯ", "Смирнов Олег")
 NUMBERS: Final = ("MRN-0815", "MRN: 00471199", "ID 4711-0815-3", "ACC A20261122-7")
 DATES: Final = ("12.03.1961", "1961-03-12", "03/12/1961 14:02:55", "12-MAR-1961", "DOB 19610312")
 TEXTS: Final = (*NAMES, *NUMBERS, *DATES)
 SIZES: Final = (10, 12, 14, 16, 20, 24, 32)
-CONTRASTS: Final = (40, 80, 180)
+FAINT: Final = (40,)
+CLEAR: Final = (80, 180)
+CONTRASTS: Final = (*FAINT, *CLEAR)
+"""Shades between text and ground; the noise of some grounds is half as much as what is faint."""
 FONTS: Final = tuple(
     path
     for name in ("DejaVuSans", "DejaVuSansMono", "DejaVuSerif", "DejaVuSans-Bold")
@@ -66,7 +76,8 @@ def soft(random: np.random.Generator) -> Grey:
     """Smooth shapes, as a radiograph has them."""
     y, x = np.mgrid[0:ROWS, 0:COLUMNS]
     shown = 40 + 50 * np.sin(x / 90) * np.cos(y / 70) + 40 * np.exp(-((x - 320) ** 2 + (y - 240) ** 2) / 2e4)
-    return np.clip(shown + random.normal(0, 5, shown.shape), 0, 255).astype(np.uint8)
+    shapes: Grey = np.clip(shown + random.normal(0, 5, shown.shape), 0, 255).astype(np.uint8)
+    return shapes
 
 
 def fan(random: np.random.Generator) -> Grey:
@@ -77,7 +88,8 @@ def fan(random: np.random.Generator) -> Grey:
     coarse = random.rayleigh(1, (ROWS // 3 + 1, COLUMNS // 5 + 1)).repeat(3, 0).repeat(5, 1)[:ROWS, :COLUMNS]
     layers = 0.6 + 0.4 * np.sin(radius / 23 + 2 * angle)
     shown = 45 * coarse * layers * random.rayleigh(0.8, (ROWS, COLUMNS))
-    return np.where(inside, np.clip(shown, 0, 255), 0).astype(np.uint8)
+    sector: Grey = np.where(inside, np.clip(shown, 0, 255), 0).astype(np.uint8)
+    return sector
 
 
 BACKGROUNDS: Final = (black, noise, paper, soft, fan)

@@ -4,10 +4,10 @@ import re
 from fractions import Fraction
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from gateway.core import marked_yaml
-from gateway.core.conditions import Test, parse_when
+from gateway.core.conditions import Asked, parse_when
 from gateway.core.errors import ConfigFault, ConfigFaults
 from gateway.core.mask.areas import ZERO, Area, Length
 from gateway.core.mask.rules import MaskRule, What
@@ -52,15 +52,19 @@ class _Area(BaseModel):
 
 
 _Areas = Annotated[list[_Area], Field(min_length=1, max_length=MAX_AREAS)]
+_Keep = Annotated[
+    Annotated[Literal["ultrasound_regions"], Tag("word")] | Annotated[_Areas, Tag("areas")],
+    Discriminator(lambda authored: "word" if isinstance(authored, str) else "areas"),
+]
 
 
 class _Rule(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,79}$")
     comment: str = ""
-    when: dict[str, Test] = Field(min_length=1)
+    when: dict[str, Asked] = Field(min_length=1)
     blank: _Areas | None = None
-    keep: _Areas | Literal["ultrasound_regions"] | None = None
+    keep: _Keep | None = None
     clean: Literal["true"] | None = None
 
 

@@ -4,7 +4,6 @@ Every rule that matches counts; what any of them blanks is blanked.
 """
 
 import hashlib
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -30,8 +29,16 @@ MIN_OUTSIDE: Final = 40
 The narrowest banner of any device in the shipped rules is 22 of 768 rows high.
 """
 
+MAX_DECIDED: Final = 256
+"""Decisions that are remembered: the objects of a series say the same of themselves."""
+MAX_REMEMBERED: Final = 4096
+"""Characters of values; an object that says more of itself is looked at anew."""
+
 Regions = tuple[tuple[int, int, int, int], ...]
 """The corners (min x0, min y0, max x1, max y1) of the ultrasound regions, inclusive (PS3.3 Section C.8.5.5)."""
+
+
+_Said = tuple[str | Regions | None, ...]
 
 
 class What(Enum):
@@ -87,20 +94,16 @@ class Masks:
     rules: tuple[MaskRule, ...]
     tags: tuple[int, ...] = field(init=False, compare=False, repr=False)
     meaning: str = field(init=False, compare=False, repr=False)
-    _groups: tuple[tuple[When, tuple[int, ...]], ...] = field(init=False, compare=False, repr=False)
+    _deciding: tuple[int, ...] = field(init=False, compare=False, repr=False)
+    _decided: dict[_Said, PixelDecision] = field(init=False, compare=False, repr=False, default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Put the rules into groups by the condition that most of them share, so that few are looked at per object."""
-        shared = Counter(condition for rule in self.rules for condition in rule.when)
-        groups: dict[When, list[int]] = {}
-        for number, rule in enumerate(self.rules):
-            commonest = max(rule.when, key=shared.__getitem__, default=None)
-            groups.setdefault((commonest,) if commonest else (), []).append(number)
-        tags = {*suspects.TAGS, *IMAGE_TAGS, *(condition.tag for condition in shared)}
+        """Collect the attributes, and name what these rules mean."""
+        deciding = {*suspects.TAGS, *(condition.tag for rule in self.rules for condition in rule.when)}
         meaning = repr((self.policy, self.rules))
-        object.__setattr__(self, "tags", tuple(sorted(tags)))
+        object.__setattr__(self, "tags", tuple(sorted({*deciding, *IMAGE_TAGS})))
         object.__setattr__(self, "meaning", hashlib.sha256(meaning.encode()).hexdigest())
-        object.__setattr__(self, "_groups", tuple((when, tuple(numbers)) for when, numbers in groups.items()))
+        object.__setattr__(self, "_deciding", tuple(sorted(deciding)))
 
     def decide(self, values: Mapping[int, str], regions: Regions | None) -> PixelDecision:
         """Decide about the pixels of one object, by what it says of itself before anything of it is changed.
@@ -108,27 +111,49 @@ class Masks:
         ``values`` are the decoded values of its ``tags`` as far as it has them, several joined by a backslash, binary
         numbers as decimal text; ``regions`` are None where it has none or they can't be read.
         """
+        said = (*map(values.get, self._deciding), regions)
+        decision = self._decided.get(said)
+        if decision is None:
+            decision = self._decide(values, regions)
+            if sum(map(len, values.values())) <= MAX_REMEMBERED:
+                self._remember(said, decision)
+        return decision
+
+    def _remember(self, said: _Said, decision: PixelDecision) -> None:
+        if len(self._decided) >= MAX_DECIDED:
+            self._decided.clear()
+        self._decided[said] = decision
+
+    def _decide(self, values: Mapping[int, str], regions: Regions | None) -> PixelDecision:
         if not suspects.has_pixels(values):
             return PASSES
         matched = list(self._matching(values, regions))
         names = tuple(name for name, _ in matched)
         rectangles = _union(one for _, found in matched for one in found)
         why = suspects.suspicion(values)
-        is_clean = bool(names) and not rectangles
-        fixed = suspects.unmaskable(values, is_clean=is_clean)
-        if why and self.policy is not Policy.ALLOW:
-            if fixed:
-                return PixelDecision(Verdict.REFUSE, reason=f"{why}: {fixed}")
-            if self.policy is Policy.REFUSE and not is_clean:
-                return PixelDecision(Verdict.REFUSE, reason=f"{why}: the profile lets none of these pass")
-            if self.policy is Policy.SCREEN or (self.policy is Policy.MASK_OR_SCREEN and not names):
-                return PixelDecision(Verdict.SCREEN, rectangles, names, why)
-            if not names:
-                return PixelDecision(Verdict.REFUSE, reason=f"{why}, and no mask rule matches. {missing_rule(values)}")
-        if not names:
-            return PASSES
+        held = self._held(values, why, names, rectangles) if why else None
+        if held is not None or not names:
+            return held or PASSES
         verdict = Verdict.MASK if rectangles else Verdict.PASS
         return PixelDecision(verdict, rectangles, names, is_clean=True)
+
+    def _held(
+        self, values: Mapping[int, str], why: str, names: tuple[str, ...], rectangles: tuple[Rectangle, ...]
+    ) -> PixelDecision | None:
+        """Decide about an object that may show text; None where the rules that match decide."""
+        is_clean = bool(names) and not rectangles
+        problem = suspects.unmaskable(values, is_clean=is_clean)
+        if self.policy is Policy.ALLOW:
+            return PASSES if problem else None
+        if problem:
+            return PixelDecision(Verdict.REFUSE, reason=f"{why}: {problem}")
+        if self.policy is Policy.REFUSE and not is_clean:
+            return PixelDecision(Verdict.REFUSE, reason=f"{why}: the profile lets none of these pass")
+        if self.policy is Policy.SCREEN or (self.policy is Policy.MASK_OR_SCREEN and not names):
+            return PixelDecision(Verdict.SCREEN, rectangles, names, why)
+        if not names:
+            return PixelDecision(Verdict.REFUSE, reason=f"{why}, and no mask rule matches. {missing_rule(values)}")
+        return None
 
     def _matching(
         self, values: Mapping[int, str], regions: Regions | None
@@ -137,8 +162,7 @@ class Masks:
         size = suspects.size(values)
         if size is None:
             return
-        likely = (number for when, numbers in self._groups if holds(when, values) for number in numbers)
-        for rule in (self.rules[number] for number in sorted(likely)):
+        for rule in self.rules:
             rectangles = rule.rectangles(*size, regions) if holds(rule.when, values) else None
             if rectangles is not None:
                 yield rule.name, rectangles

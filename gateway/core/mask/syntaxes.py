@@ -39,8 +39,8 @@ MASKED: Final = JPEG | {
     RLE_LOSSLESS,
     DEFLATED_FRAMES,
 }
-"""Any other encapsulated syntax is refused where a mask applies: video, retired JPEG, JPEG 2000 Part 2, and JPEG XL that
-was made from JPEG, which it would no longer be."""
+"""Any other encapsulated syntax is refused where a mask applies: video, retired JPEG, JPEG 2000 Part 2, and JPEG XL
+that was made from JPEG, which it would no longer be."""
 
 _MADE_RGB: Final = {"YBR_ICT": "YBR_RCT", "XYB": "RGB"}
 

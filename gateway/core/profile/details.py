@@ -5,7 +5,7 @@ import unicodedata
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.core.conditions import Test, parse_when
+from gateway.core.conditions import Asked, parse_when
 from gateway.core.profile.decisions import CLEANED_VRS, DATE_VRS, TEXT_VRS
 from gateway.core.profile.model import LETTERS, Action, Rule, Selector
 from gateway.core.profile.rulebook import LINKING_UIDS, OWN_TAGS
@@ -33,7 +33,7 @@ class Detail(BaseModel):
     value: str | None = None
     disabled: bool = False
     always: bool = False
-    when: dict[str, Test] = {}
+    when: dict[str, Asked] = {}
 
 
 def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:

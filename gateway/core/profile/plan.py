@@ -256,4 +256,3 @@ def _hollow(tag: int, known: str, vr: str) -> Decision:
     if "SQ" in (known, vr):
         return guard(Decision(Action.KEEP, reason, deep=True), tag, known, vr)
     return Decision(Action.UID if "UI" in (known, vr) else Action.REPLACE, reason)
-

@@ -2,8 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
+from types import MappingProxyType
 
 from gateway.core.errors import MalformedInput
+from gateway.core.mask.image import IMAGE_TAGS
+from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
@@ -12,8 +15,9 @@ from gateway.core.rewrite.cleaning import Cleaner, Cleaners
 from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, cleaner_of_media_type
 from gateway.core.rewrite.facts import FactReader
 from gateway.core.rewrite.finalcheck import FinalCheck
-from gateway.core.rewrite.head import BURNED_IN, PATIENT_ID, Head, HeadReader
+from gateway.core.rewrite.head import PATIENT_ID, Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
+from gateway.core.rewrite.maskfacts import Pictured, json_pictured, wanted
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.stream import Aids, Layout, Limits
@@ -36,12 +40,13 @@ class Engine:
         self.keys = keys
         self.digest = profile.digest
         self.identity = Identity(keys, retains_uids=Option.RETAIN_UIDS in profile.options)
-        self.wants_burned_in = profile.apply_masks
-        self.masks = getattr(profile, "masks", None)
+        self.masks = profile.masks
+        self._pictured_tags = wanted(profile.masks)
+        self._decisions: dict[tuple[object, ...], PixelDecision] = {}
         self._limits = limits or Limits()
         self.cleaners = Cleaners()
         self.final_check = FinalCheck(profile) if profile.final_check else None
-        self._plans: dict[tuple[str | None, frozenset[int] | None], Plan] = {}
+        self._plans: dict[tuple[str | None, frozenset[int] | None, bool, bool], Plan] = {}
         self._layouts: dict[tuple[Plan, Encoding, bool], Layout] = {}
         self._shared: dict[tuple[Patient, Cleaner | None, tuple[str, ...]], Shared] = {}
         self._heads: dict[Encoding, HeadReader] = {}
@@ -52,24 +57,55 @@ class Engine:
             self.plan, self.identity, self.cleaners, profile.condition_tags, self.final_check
         )
 
-    def plan(self, sop_class: str, values: Mapping[int, str] | None = None) -> Plan:
+    def plan(self, sop_class: str, values: Mapping[int, str] | None = None, decision: PixelDecision = PASSES) -> Plan:
         """Return the plan for a SOP Class; an unknown one (empty too) has a plan of its own.
 
         ``values`` are those of the root attributes that conditions look at; None: not known, as in a search.
+        ``decision`` is about the pixels of the object.
         """
         iod = iods.iod_of(sop_class)
         active = None if values is None or not self.profile.whens else self.profile.active(values)
-        found = self._plans.get((iod, active))
+        is_masked = decision.verdict is Verdict.MASK
+        asked = iod, active, is_masked, decision.is_clean
+        found = self._plans.get(asked)
         if found is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
                 self._layouts.clear()
-            found = self._plans[iod, active] = Plan(self.profile, iod, active)
+            found = Plan(self.profile, iod, active, is_masked=is_masked, is_clean=decision.is_clean)
+            self._plans[asked] = found
         return found
 
-    def layout(self, head: Head, encoding: Encoding) -> Layout:
+    def decision(self, head: Head) -> PixelDecision:
+        """Return what happens to the pixels of an object, by its head."""
+        return PASSES if head.pictured is None else self._decided(head.pictured)
+
+    def pixel_decision(self, elements: Elements) -> PixelDecision:
+        """Return the same for an object of the DICOM JSON Model, as the origin gave it. Raises MalformedInput."""
+        return self._decided(json_pictured(elements, self._pictured_tags)) if self.masks else PASSES
+
+    def image(self, elements: Elements, palette: Mapping[int, bytes] = MappingProxyType({})) -> Image:
+        """Return how the frames of an object of the DICOM JSON Model lie in its pixel data. Raises MalformedInput.
+
+        ``palette`` are the tables (0028,1201-1203), little endian, that it may only name.
+        """
+        return json_pictured(elements, IMAGE_TAGS, palette).image()
+
+    def _decided(self, pictured: Pictured) -> PixelDecision:
+        """Decide, and remember it: the objects of a series say the same."""
+        if self.masks is None:
+            return PASSES
+        asked = tuple(pictured.values.items()), pictured.regions
+        known = self._decisions.get(asked)
+        if known is None:
+            if len(self._decisions) >= MAX_PLANS:
+                self._decisions.clear()
+            known = self._decisions[asked] = self.masks.decide(pictured.values, pictured.regions)
+        return known
+
+    def layout(self, head: Head, encoding: Encoding, decision: PixelDecision = PASSES) -> Layout:
         """Return the plan for an object, laid out for its encoding."""
-        plan = self.plan(head.sop_class, head.asked)
+        plan = self.plan(head.sop_class, head.asked, decision)
         recodes = any(charset.encode(text, head.character_set) is None for text in self._foreign)
         found = self._layouts.get((plan, encoding, recodes))
         if found is None:
@@ -91,8 +127,8 @@ class Engine:
         """Return what reads the heads of data sets in one encoding."""
         found = self._heads.get(encoding)
         if found is None:
-            asked = {*self.profile.condition_tags, *((BURNED_IN,) if self.wants_burned_in else ())}
-            found = self._heads[encoding] = HeadReader(encoding, asked)
+            found = HeadReader(encoding, self.profile.condition_tags, self._pictured_tags)
+            self._heads[encoding] = found
         return found
 
     def aids(
@@ -117,20 +153,29 @@ class Engine:
         """Return the released UID."""
         return self.identity.uid(source)
 
-    def part10(self, study: str = "", limits: Limits | None = None) -> Part10Rewriter:
-        """Start a Part 10 object, which must belong to a study (source UID) if one is given."""
-        return Part10Rewriter(self, self.identity, limits or self._limits, study)
+    def part10(self, study: str = "", limits: Limits | None = None, *, asks: bool = False) -> Part10Rewriter:
+        """Start a Part 10 object, which must belong to a study (source UID) if one is given.
+
+        ``asks``: whoever feeds it answers its ``question``; otherwise what must be screened is refused.
+        """
+        return Part10Rewriter(self, self.identity, limits or self._limits, study, asks=asks)
 
     def metadata(self, data_set: bytes, bulk: Bulk) -> bytes | None:
         """Rewrite one data set of the DICOM JSON Model; None when the profile refuses the object.
 
         ``bulk`` gives the gateway's URL for an origin's BulkDataURI. Raises MalformedInput, LimitExceeded.
         """
-        return self._metadata.instance(decode_object(data_set), bulk)
+        return self.metadata_elements(decode_object(data_set), bulk)
 
-    def metadata_elements(self, elements: Elements, bulk: Bulk) -> bytes | None:
-        """Do the same for a data set that is split into elements already."""
-        return self._metadata.instance(elements, bulk)
+    def metadata_elements(self, elements: Elements, bulk: Bulk, decided: PixelDecision | None = None) -> bytes | None:
+        """Do the same for a data set that is split into elements already; ``decided`` stands for what masks say.
+
+        What must be screened is refused.
+        """
+        decision = decided or self.pixel_decision(elements)
+        if decision.verdict in (Verdict.REFUSE, Verdict.SCREEN):
+            return None
+        return self._metadata.instance(elements, bulk, decision)
 
     def match(
         self, elements: Elements, sop_class: str = "", returned: Collection[str] = frozenset()
@@ -160,9 +205,9 @@ class Engine:
         """Say whether Patient ID leaves as the patient's pseudonym, which can be mapped back."""
         return self.plan("").decide(PATIENT_ID, "LO").action is Action.PSEUDONYM
 
-    def refuses(self, sop_class: str, burned_in: str = "") -> bool:
-        """Say whether an object of a SOP Class, with this Burned In Annotation, does not pass the profile."""
-        return self.plan(sop_class).refuses(sop_class, burned_in) is not None
+    def refuses(self, sop_class: str) -> bool:
+        """Say whether no object of a SOP Class passes the profile, whatever it shows."""
+        return self.plan(sop_class).refuses(sop_class) is not None
 
 
 def _no_bulk(_uri: str) -> str:

@@ -239,7 +239,8 @@ class FactWalker:
                 if length == UNDEFINED:
                     after = self._end(buf, key, value, limit)
                 if kind != _PASS:
-                    self._value(key, buf[value:after], kind, sequence, found)
+                    # Compiled, a slice must not end before it begins, as that of a cut value would.
+                    self._value(key, buf[value:after] if value < after else b"", kind, sequence, found)
                 pos = after
 
     def _end(self, buf: bytes, key: bytes, value: int, limit: int) -> int:

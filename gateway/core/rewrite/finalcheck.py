@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
+from gateway.core.rewrite.dataset import Step
 from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.forms import decoded, folded, unescaped
 from gateway.core.rewrite.jsonfacts import JsonFactReader
@@ -158,8 +159,8 @@ class ObjectCheck:
         self._plan = plan
         self._terms = terms
 
-    def pieces(self, pieces: Iterable[bytes | memoryview], encoding: Encoding) -> None:
-        """Search whole elements that follow each other; views are of Pixel Data and pass."""
+    def pieces(self, pieces: Iterable[Step], encoding: Encoding) -> None:
+        """Search whole elements that follow each other; views and frames are of Pixel Data and pass."""
         searched = found = [piece for piece in pieces if type(piece) is bytes and piece]
         if max(map(len, found), default=0) > BULK_BYTES:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]

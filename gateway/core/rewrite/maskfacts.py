@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Final
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByMasks
@@ -57,6 +58,11 @@ class Pictured:
     palette: Mapping[int, bytes] | None = None
     little: bool = True
 
+    @property
+    def has_size(self) -> bool:
+        """Say whether it has rows and columns."""
+        return bool(self.values.get(ROWS) and self.values.get(COLUMNS))
+
     def image(self, tag: int | None = None) -> Image:
         """Return how its frames lie; ``tag`` is that of its pixel data, by default the likely one.
 
@@ -64,8 +70,8 @@ class Pictured:
         """
         values = self.values
         if values.get(PHOTOMETRIC, "").strip(" \0").upper() == PALETTE and self.palette:
-            tables = (self.palette.get(colour, b"") for colour in COLOURS)
-            black = darkest(*tables, descriptor=values.get(DESCRIPTOR, ""), little_endian=self.little)
+            red, green, blue = (self.palette.get(colour, b"") for colour in COLOURS)
+            black = darkest(red, green, blue, values.get(DESCRIPTOR, ""), little_endian=self.little)
             return replace(image_of(values, tag or PIXEL_DATA), palette_black=black)
         return image_of(values, tag or self._likely_tag())
 
@@ -88,7 +94,9 @@ def pictured(found: Mapping[int, bytes], tags: Iterable[int], encoding: Encoding
     for tag in tags:
         if tag in found and tag not in COLOURS:
             is_number = number_vr(tag)
-            values[tag] = _numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
+            values[tag] = (
+                _numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
+            )
     where = regions(found[REGIONS], encoding) if REGIONS in found else None
     palette = {tag: found[tag] for tag in COLOURS if tag in found}
     return Pictured(values, where, palette, encoding.little)
@@ -150,7 +158,9 @@ def _corners(value: bytes, start: int, end: int, encoding: Encoding) -> tuple[in
     return x0, y0, x1, y1
 
 
-def json_pictured(data_set: Elements, tags: Iterable[int], palette: Mapping[int, bytes]) -> Pictured:
+def json_pictured(
+    data_set: Elements, tags: Iterable[int], palette: Mapping[int, bytes] = MappingProxyType({})
+) -> Pictured:
     """Read an object of the JSON Model; ``palette`` are raw tables that it only names. Raises MalformedInput."""
     values = {}
     for tag in tags:

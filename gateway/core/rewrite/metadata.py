@@ -8,6 +8,8 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.mask.model import PASSES, PixelDecision, Verdict
+from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Plan
 from gateway.core.rewrite import jsonvalues, marks
@@ -39,10 +41,11 @@ from gateway.core.wire.numbers import NUMBER_VRS
 
 __all__ = ["Bulk", "Elements", "MetadataRewriter", "encode", "text"]
 
-Planner = Callable[[str, Mapping[int, str]], Plan]
-"""Gives the plan for a SOP Class and the values that conditions look at."""
+Planner = Callable[[str, Mapping[int, str], PixelDecision], Plan]
+"""Gives the plan for a SOP Class, the values that conditions look at, and what happens to the pixels."""
 
 CHARACTER_SET = "00080005"
+_PIXEL_DATA = tuple(map(json_key, sorted(PIXEL_DATA)))
 CONTENT_SEQUENCE = 0x0040A730
 _ODD = frozenset("13579BDF")
 _UNKNOWN = b""
@@ -82,15 +85,21 @@ class MetadataRewriter:
         self._marked: tuple[Plan, tuple[str, ...], str] | None = None
         self._last_marks: dict[str, bytes] = {}
 
-    def instance(self, elements: Elements, bulk: Bulk) -> bytes | None:
-        """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded."""
+    def instance(self, elements: Elements, bulk: Bulk, decision: PixelDecision = PASSES) -> bytes | None:
+        """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded.
+
+        Pixels that are masked leave behind a BulkDataURI only, where the mask is.
+        """
         sop_class = text(elements, "00080016")
         if not sop_class or not text(elements, "00080018"):
             raise MalformedInput("no SOP Class or SOP Instance UID", (0x00080016,))
-        plan = self._plan(sop_class, {tag: text(elements, key) for tag, key in self._condition_keys if key in elements})
-        if plan.refuses(sop_class, text(elements, "00280301")):
+        values = {tag: text(elements, key) for tag, key in self._condition_keys if key in elements}
+        plan = self._plan(sop_class, values, decision)
+        if plan.refuses(sop_class):
             return None
         out = self._root(elements, plan, bulk, elements)
+        if decision.verdict is Verdict.MASK:
+            _drop_inline_pixels(out)
         if self._final_check and not self._final_check.passes(elements, plan, out):
             return None
         out |= self._marks(plan, jsonvalues.earlier_codes(elements), text(elements, _TEMPORAL))
@@ -282,6 +291,13 @@ class MetadataRewriter:
         released = b"".join([*out, data_set[walker.run : end]])
         whole.single += 1
         return jsonvalues.inline("UN", released[len(head) + 8 :]) if len(released) > len(head) else None
+
+
+def _drop_inline_pixels(out: dict[str, bytes]) -> None:
+    """Remove pixel data that stand in the metadata themselves."""
+    for key in _PIXEL_DATA:
+        if key in out and decode_element(out[key], None).BulkDataURI is None:
+            del out[key]
 
 
 def _may_be_items(found: Found) -> bool:

@@ -153,13 +153,16 @@ class Part10Rewriter:
         if self._data_set is None:
             return []
         out = self._data_set.answer(decision)
-        return self._ended(out) if self._closing else self._led(self._deflated_again(out))
+        if self._closing:
+            return self._ended(out)
+        waited, self._start = self._start, b""
+        return self._led([*self._deflated_again(out), *self._through(waited, 0)])
 
     def last_pieces(self) -> list[Step]:
         """Do what ``close`` does without joining."""
         if self._data_set is None:
             raise MalformedInput("not a DICOM Part 10 object, or cut before its data set", offset=len(self._start))
-        if self._inflater is not None and not self._inflater.eof:
+        if self._inflater is not None and not self._inflater.eof and not self.question:
             raise MalformedInput("the deflated data set is cut")
         self._closing = True
         return self._ended(self._data_set.close())
@@ -217,8 +220,9 @@ class Part10Rewriter:
             self._inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
             self._deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
         self._data_set = DataSetRewriter(
-            self._planner, self._identity, encoding, self._limits, at, self._study, self._syntax, asks=self._asks
+            self._planner, self._identity, encoding, self._limits, at, self._study, self._syntax
         )
+        self._data_set.asks = self._asks
         return at
 
     def _scan_meta(self) -> tuple[str, int]:
@@ -254,7 +258,7 @@ class Part10Rewriter:
             return self._data_set.feed(data, at)
         out: list[Step] = []
         data = data[at:]
-        while data and not self._inflater.eof:
+        while data and not self._inflater.eof and not self.question:
             try:
                 plain = self._inflater.decompress(data, INFLATE_STEP_BYTES)
             except zlib.error:
@@ -264,6 +268,8 @@ class Part10Rewriter:
                 raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
             out += self._deflated_again(self._data_set.feed(plain))
             data = self._inflater.unconsumed_tail
+        if self.question:
+            self._start += data
         return out
 
     def _meta(self, head: Head, syntax: str) -> bytes:

@@ -5,13 +5,17 @@ What an object says of itself is checked all the same: an origin that answers wi
 
 import struct
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
 
 import msgspec
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.mask.image import IMAGE_TAGS
+from gateway.core.mask.model import PASSES, Image, PixelDecision
+from gateway.core.rewrite.dataset import Step
 from gateway.core.rewrite.head import STUDY, Head, HeadReader
+from gateway.core.rewrite.maskfacts import json_pictured
 from gateway.core.rewrite.metadata import Bulk, Elements, encode
 from gateway.core.rewrite.stream import Limits
 from gateway.core.standard import dictionary
@@ -33,6 +37,8 @@ class PassingPart10:
     """
 
     report: dict[str, int] = {}  # noqa: RUF012 - never changed: nothing is counted
+    question: PixelDecision | None = None
+    decision: PixelDecision | None = PASSES
 
     def __init__(self, study: str = "", limits: Limits | None = None) -> None:
         self._study = study
@@ -51,7 +57,11 @@ class PassingPart10:
         """How many bytes are held until more come."""
         return 0 if self.head else self._size
 
-    def pieces(self, data: bytes) -> list[Piece]:
+    def answer(self, decision: PixelDecision) -> list[Step]:  # noqa: ARG002 - the rewriter's signature
+        """Return nothing: nothing is asked."""
+        return []
+
+    def pieces(self, data: bytes) -> list[Step]:
         """Return the bytes, as soon as they may leave."""
         if self.head:
             return [data]
@@ -59,11 +69,11 @@ class PassingPart10:
         self._size += len(data)
         return self._judged(whole=False) if self._size >= self._need else []
 
-    def last_pieces(self) -> list[Piece]:
+    def last_pieces(self) -> list[Step]:
         """Return what is still held."""
         return [] if self.head else self._judged(whole=True)
 
-    def _judged(self, *, whole: bool) -> list[Piece]:
+    def _judged(self, *, whole: bool) -> list[Step]:
         held = b"".join(self._held)
         head = _head(held, whole=whole)
         if head is None:
@@ -81,18 +91,37 @@ class Passing:
     """Releases every identifier. Only a worklist whose settings say ``identified: true`` gets one."""
 
     digest = "identified"
-    wants_burned_in = False
+    masks = None
     maps_patients = False
 
     def uid(self, source: str) -> str:
         """Return the UID itself."""
         return source
 
-    def part10(self, study: str = "", limits: Limits | None = None) -> PassingPart10:
+    def part10(
+        self,
+        study: str = "",
+        limits: Limits | None = None,
+        *,
+        asks: bool = False,  # noqa: ARG002 - the Engine's signature
+    ) -> PassingPart10:
         """Start a Part 10 object, which must belong to a study if one is given."""
         return PassingPart10(study, limits)
 
-    def metadata_elements(self, elements: Elements, bulk: Bulk) -> bytes | None:
+    def pixel_decision(self, elements: Elements) -> PixelDecision:  # noqa: ARG002 - the Engine's signature
+        """Say that pixels pass."""
+        return PASSES
+
+    def image(self, elements: Elements, palette: Mapping[int, bytes] = MappingProxyType({})) -> Image:
+        """Return how the frames of an object lie in its pixel data. Raises MalformedInput."""
+        return json_pictured(elements, IMAGE_TAGS, palette).image()
+
+    def metadata_elements(
+        self,
+        elements: Elements,
+        bulk: Bulk,
+        decided: PixelDecision | None = None,  # noqa: ARG002 - the Engine's signature
+    ) -> bytes | None:
         """Point every BulkDataURI at the gateway, at any depth; a Retrieve URL is not the object's and goes."""
         return encode({key: _linked(bytes(raw), bulk) for key, raw in elements.items() if key != RETRIEVE_URL})
 
@@ -112,7 +141,7 @@ class Passing:
     def frame_cleaner(self, media_type: str, transfer_syntax: str) -> None:
         """Say that frames and bulk data pass as they are."""
 
-    def refuses(self, sop_class: str, burned_in: str = "") -> bool:  # noqa: ARG002 - the Engine's signature
+    def refuses(self, sop_class: str) -> bool:  # noqa: ARG002 - the Engine's signature
         """Say that every object passes."""
         return False
 

@@ -16,13 +16,13 @@ from gateway.core.rewrite import marks
 from gateway.core.rewrite.change import Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, cleaner
-from gateway.core.rewrite.dataset import DataSetWalker, Piece, Step
+from gateway.core.rewrite.dataset import DataSetWalker, Step
 from gateway.core.rewrite.finalcheck import ObjectCheck
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
 from gateway.core.rewrite.maskedpixels import MaskedFragments
-from gateway.core.rewrite.maskfacts import COLUMNS, ROWS, Pictured, require_answer, require_maskable
+from gateway.core.rewrite.maskfacts import Pictured, require_answer, require_maskable
 from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
@@ -119,8 +119,6 @@ class DataSetRewriter:
         base: int = 0,
         study: str = "",
         syntax: TransferSyntax | None = None,
-        *,
-        asks: bool = False,
     ) -> None:
         self._planner = planner
         self._identity = identity
@@ -137,8 +135,8 @@ class DataSetRewriter:
         self._fragments: Fragments | MaskedFragments | None = None
         self._masker: NativeMasker | None = None
         self._image: Image | None = None
-        self._asks = asks
         self._has_pixels = self._closed = False
+        self.asks = False
         self.question: PixelDecision | None = None
         self.decision: PixelDecision | None = None
         self._check: ObjectCheck | None = None
@@ -218,7 +216,7 @@ class DataSetRewriter:
             self._masked(memoryview(b""))
 
     def answer(self, decision: PixelDecision) -> list[Step]:
-        """Answer the ``question`` with a decision that is none, and return what may leave now. Raises what ``feed`` does."""
+        """Answer the ``question`` with a decision and return what may leave now. Raises what ``feed`` does."""
         self.question, self.decision = None, decision
         return self.close() if self._closed else self._advance(whole=False)
 
@@ -312,7 +310,7 @@ class DataSetRewriter:
 
         Raises RefusedByMasks, and MalformedInput for pixels that cannot be as the object says.
         """
-        if decision.verdict is Verdict.SCREEN and self._asks and self.decision is None:
+        if decision.verdict is Verdict.SCREEN and self.asks and self.decision is None:
             self.question, self.head = decision, head
             return False
         require_answer(decision)
@@ -401,7 +399,7 @@ class DataSetRewriter:
         """Raise MalformedInput for pixel data that the head does not speak of: nothing was decided about them."""
         if self._has_pixels:
             raise MalformedInput("pixel data twice", (header.tag,), self._base + header.start)
-        if not (pictured.values.get(ROWS) and pictured.values.get(COLUMNS)):
+        if not pictured.has_size:
             raise MalformedInput("pixel data without rows and columns before them", (header.tag,))
         self._has_pixels = True
         if self._image and self._image.tag != header.tag:

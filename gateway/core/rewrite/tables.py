@@ -7,6 +7,7 @@ plain forms of KEEP are 0, 1 and 2.
 from dataclasses import replace
 
 from gateway.core.errors import MalformedInput
+from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
@@ -63,7 +64,6 @@ REMOVE_SHORT = REMOVE << 2
 LAST_STAGE = (0x1_0000_0000, b"")
 """Past all tags; nothing more is inserted."""
 
-PIXEL_DATA = frozenset({0x7FE00008, 0x7FE00009, 0x7FE00010})
 MAX_KEYS = 20_000
 """Remembered keys per table: a hostile object can invent tags without end."""
 MAX_MEMO = 4_096

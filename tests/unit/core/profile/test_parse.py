@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from gateway.core.conditions import Condition, Operator
 from gateway.core.errors import ConfigFaults
-from gateway.core.profile.conditions import Condition, Operator
 from gateway.core.profile.model import Action, Profile, Rule, Selector
 from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, parse_profile, parse_selector
 from gateway.core.standard.ps315 import Option
@@ -305,15 +305,15 @@ CT, MR = (Condition(0x00080060, Operator.EQUALS, modality) for modality in ("CT"
     [
         ("Modality: {equals: CT}", (CT,)),
         ("'0008,0060': {equals: CT}", (CT,)),
-        ("Manufacturer: {contains: acme}", (Condition(0x00080070, Operator.CONTAINS, "acme"),)),
-        ("Manufacturer: {matches: 'AC*'}", (Condition(0x00080070, Operator.MATCHES, "AC*"),)),
-        ("PatientAge: {present: true}", (Condition(0x00101010, Operator.PRESENT, "true"),)),
+        ("Manufacturer: {contains: acme}", (Condition(0x00080070, Operator.CONTAINS, ("acme",)),)),
+        ("Manufacturer: {matches: 'AC*'}", (Condition(0x00080070, Operator.MATCHES, ("AC*",)),)),
+        ("PatientAge: {present: true}", (Condition(0x00101010, Operator.PRESENT, ("true",)),)),
         ("SOPClassUID: {equals: CTImageStorage}", (Condition(0x00080016, Operator.EQUALS, CT_IMAGE),)),
-        ("SOPClassUID: {equals: 1.2.3}", (Condition(0x00080016, Operator.EQUALS, "1.2.3"),)),
+        ("SOPClassUID: {equals: 1.2.3}", (Condition(0x00080016, Operator.EQUALS, ("1.2.3",)),)),
         ("Manufacturer: {contains: a, present: true}, Modality: {equals: CT}", (
             CT,
-            Condition(0x00080070, Operator.CONTAINS, "a"),
-            Condition(0x00080070, Operator.PRESENT, "true"),
+            Condition(0x00080070, Operator.CONTAINS, ("a",)),
+            Condition(0x00080070, Operator.PRESENT, ("true",)),
         )),
     ],
 )  # fmt: skip

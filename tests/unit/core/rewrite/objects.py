@@ -10,7 +10,7 @@ from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.part10 import IMPLEMENTATION_CLASS_UID
 from gateway.core.rewrite.stream import DataSetRewriter, Layout, Limits
 from gateway.core.wire.elements import EXPLICIT_LE, Encoding
-from tests.kit.engine import KEYS, profile
+from tests.kit.engine import KEYS, mask_rules, profile
 from tests.kit.splits import splits
 
 CT = b"1.2.840.10008.5.1.4.1.1.2"
@@ -25,7 +25,7 @@ BASIC = "name: p\nattributes:\n  PatientID: {action: pseudonym}\n  PatientName: 
 
 def engine(text: str = "", limits: Limits | None = None) -> Engine:
     """Make an engine of the basic profile with more details (indented lines) or, from the first column on, options."""
-    return Engine(parse_profile(BASIC + text, "p.yaml", profile), KEYS, limits)
+    return Engine(parse_profile(BASIC + text, "p.yaml", profile, mask_rules), KEYS, limits)
 
 
 def uid(source: str) -> bytes:
@@ -36,7 +36,7 @@ def uid(source: str) -> bytes:
 
 def layout(under: Engine, encoding: Encoding = EXPLICIT_LE, sop_class: bytes = CT) -> Layout:
     """Lay the plan out for an object without any value that a condition could look at."""
-    return under.layout(Head(sop_class.decode(), "1.2.3", "", "P1", "1.2", ""), encoding)
+    return under.layout(Head(sop_class.decode(), "1.2.3", "", "P1", "1.2"), encoding)
 
 
 def head(encoding: Encoding = EXPLICIT_LE, sop_class: bytes = CT) -> bytes:

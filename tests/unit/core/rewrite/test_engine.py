@@ -66,12 +66,11 @@ def test_a_refused_class_is_refused_at_every_door() -> None:
         strict.part10().feed(part10(head(sop_class=report.encode()) + EXPLICIT_LE.make(0x00280010, "US", b"12")))
 
 
-def test_a_class_may_be_refused_for_what_is_burned_in() -> None:
+def test_masks_refuse_no_class_as_a_whole() -> None:
     under = engine("apply_masks: true\n")
-    assert under.refuses(CT.decode(), "YES")
-    assert not under.refuses(CT.decode(), "NO")
-    assert under.wants_burned_in
-    assert not engine().wants_burned_in
+    assert not under.refuses("1.2.840.10008.5.1.4.1.1.6.1")
+    assert under.masks is not None
+    assert engine().masks is None
 
 
 def test_patients_can_be_found_by_pseudonym_only_where_they_have_one() -> None:

@@ -3,7 +3,6 @@
 import pytest
 
 from gateway.core.errors import MalformedInput
-from gateway.core.rewrite.head import BURNED_IN as BURNED_IN_TAG
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 
@@ -16,6 +15,7 @@ SEX = (0x00100040, "CS", b"O ")
 STUDY = (0x0020000D, "UI", b"1.2")
 SERIES = (0x0020000E, "UI", b"1.3")
 BURNED_IN = (0x00280301, "CS", b"YES")
+MODALITY_LUT = (0x00283002, "CS", b"AB")
 PIXELS = (0x7FE00010, "OW", b"12")
 
 Element = tuple[int, str, bytes]
@@ -26,20 +26,22 @@ def write(encoding: Encoding, *elements: Element) -> bytes:
 
 
 def read(
-    *elements: Element, whole: bool = False, with_burned_in: bool = False, encoding: Encoding = EXPLICIT_LE
+    *elements: Element, whole: bool = False, masks: tuple[int, ...] = (), encoding: Encoding = EXPLICIT_LE
 ) -> Head | None:
-    reader = HeadReader(encoding, [BURNED_IN_TAG] if with_burned_in else ())
+    reader = HeadReader(encoding, masks=masks)
     return reader.read(write(encoding, *elements), 0, whole=whole)
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_everything_wanted_is_found(encoding: Encoding) -> None:
     found = read(
-        CLASS, INSTANCE, PATIENT, ISSUER, SEX, STUDY, SERIES, BURNED_IN, PIXELS, encoding=encoding, with_burned_in=True
+        CLASS, INSTANCE, PATIENT, ISSUER, SEX, STUDY, SERIES, BURNED_IN, PIXELS, encoding=encoding, masks=(0x00280301,)
     )
     assert found is not None
     assert (found.sop_class, found.sop_instance) == ("1.2.840.10008.5.1.4.1.1.2", "1.2.3")
-    assert (found.issuer, found.patient_id, found.study, found.burned_in) == ("HOSPITAL", "P1", "1.2", "YES")
+    assert (found.issuer, found.patient_id, found.study, found.series) == ("HOSPITAL", "P1", "1.2", "1.3")
+    assert found.pictured is not None
+    assert found.pictured.values == {0x00280301: "YES"}
     assert found.raw_patient_id == b"P1"
 
 
@@ -61,15 +63,20 @@ def test_the_head_is_known_as_early_as_it_can_be(elements: tuple[Element, ...], 
     assert read(*elements, whole=True) is not None
 
 
-def test_a_profile_with_masks_reads_on_to_burned_in_annotation() -> None:
+def test_a_profile_with_masks_reads_on_to_the_end_of_what_says_how_pixels_lie() -> None:
     known = (CLASS, INSTANCE, PATIENT, STUDY, SERIES)
-    assert read(*known, with_burned_in=True) is None
-    found = read(*known, BURNED_IN, PIXELS, with_burned_in=True)
+    masks = (0x00280010, 0x00280301)
+    assert read(*known, masks=masks) is None
+    assert read(*known, BURNED_IN, MODALITY_LUT, masks=masks) is None
+    found = read(*known, BURNED_IN, MODALITY_LUT, PIXELS, masks=masks)
     assert found is not None
-    assert found.burned_in == "YES"
-    without = read(*known, PIXELS, with_burned_in=True)
+    assert found.pictured is not None
+    assert found.pictured.values == {0x00280301: "YES"}
+    assert found.given == {0x00080016: CLASS[2] + b"\0", 0x00280010: b"", 0x00280301: b"YES "}
+    without = read(*known, PIXELS, masks=masks)
     assert without is not None
-    assert without.burned_in == ""
+    assert without.pictured is not None
+    assert without.pictured.values == {}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)

@@ -114,7 +114,10 @@ def test_an_object_says_only_once_of_what_class_it_is_and_whether_text_is_burned
         + EXPLICIT_LE.make(0x00080018, "UI", b"1.2.3")
         + EXPLICIT_LE.make(0x00100020, "LO", b"P1")
         + EXPLICIT_LE.make(0x0020000D, "UI", b"1.2")
+        + EXPLICIT_LE.make(0x00280010, "US", b"\x08\0")
+        + EXPLICIT_LE.make(0x00280011, "US", b"\x08\0")
     )
+    data_set = EXPLICIT_LE.make(0x00080008, "CS", b"ORIGINAL\\PRIMARY") + data_set
     assert feed(data_set_rewriter(masked), [data_set + burned[0]])
     with pytest.raises(GatewayError):
         feed(data_set_rewriter(masked), [data_set + b"".join(burned)])

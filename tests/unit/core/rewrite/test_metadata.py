@@ -460,9 +460,11 @@ def test_a_profile_that_refuses_the_object_gives_nothing() -> None:
     report = HEAD | {CLASS: {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.88.11"]}}
     assert strict.metadata(json.dumps(report).encode(), bulk) is None
     masks = engine("apply_masks: true\n")
-    burned_in = HEAD | {"00280301": {"vr": "CS", "Value": ["YES"]}}
+    original = {"vr": "CS", "Value": ["ORIGINAL", "PRIMARY"]}
+    image = HEAD | {"00080008": original, "00280010": {"vr": "US", "Value": [8]}, "00280011": {"vr": "US", "Value": [8]}}
+    burned_in = image | {"00280301": {"vr": "CS", "Value": ["YES"]}}
     assert masks.metadata(json.dumps(burned_in).encode(), bulk) is None
-    assert masks.metadata(json.dumps(HEAD).encode(), bulk) is not None
+    assert masks.metadata(json.dumps(image).encode(), bulk) is not None
 
 
 def test_a_constant_answers_any_vr_with_something_of_that_vr_unless_it_is_always_written() -> None:

@@ -238,8 +238,8 @@ def test_what_must_be_held_whole_is_limited(start: bytes) -> None:
 @pytest.mark.parametrize(
     ("text", "sop_class", "body", "reason"),
     [
-        ("apply_masks: true\n", CT, EXPLICIT_LE.make(0x00280301, "CS", b"YES"), "masks"),
-        ("apply_masks: true\n", b"1.2.840.10008.5.1.4.1.1.6.1", b"", "masks"),
+        ("apply_masks: true\n", CT, EXPLICIT_LE.make(0x00280301, "CS", b"YES"), "Burned In Annotation"),
+        ("apply_masks: true\n", b"1.2.840.10008.5.1.4.1.1.6.1", b"", "ultrasound may show"),
         ("sop_classes: images\n", b"1.2.840.10008.5.1.4.1.1.88.11", b"", "images and clips"),
     ],
 )
@@ -255,5 +255,7 @@ def test_a_refused_object_is_refused_before_its_first_byte_leaves(
 
 
 def test_a_profile_with_masks_lets_pass_what_needs_none() -> None:
-    data_set = head() + EXPLICIT_LE.make(0x00280301, "CS", b"NO") + WINDOW
+    original = EXPLICIT_LE.make(0x00080008, "CS", b"ORIGINAL\\PRIMARY")
+    size = EXPLICIT_LE.make(0x00280010, "US", b"\x08\0") + EXPLICIT_LE.make(0x00280011, "US", b"\x08\0")
+    data_set = original + head() + size + EXPLICIT_LE.make(0x00280301, "CS", b"NO") + WINDOW
     assert walk(data_set, engine("apply_masks: true\n")).endswith(WINDOW)
