@@ -46,7 +46,8 @@ def gateway(*, final_check: bool = False, everything: bool = False) -> Deidentif
         path = REPOSITORY / "profiles" / f"{name}.yaml"
         return parse_profile(path.read_text(encoding="utf-8"), str(path), load)
 
-    options = AVAILABLE - {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_UIDS} if everything else frozenset()
+    without = {Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_UIDS, Option.CLEAN_PIXEL_DATA}
+    options = AVAILABLE - without if everything else frozenset()
     profile = replace(load("nominal"), options=options, final_check=final_check)
     engine = Engine(profile, KeyRing(bytes(range(32)), "benchmark"))
 

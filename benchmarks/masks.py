@@ -209,7 +209,18 @@ def rewritten(folder: Path, frames: int, rounds: int) -> Results:
         results[profile, name].cpu_s.append((time.process_time() - before) / study.instances[0].size * 2**30)
         os.close(source)
         os.close(target)
+        if profile == MASKED:
+            require_masked(folder / "out.dcm")
     return results
+
+
+def require_masked(file: Path) -> None:
+    """Raise RuntimeError unless the first row of the first frame begins with equal pixels: these are random."""
+    with file.open("rb") as opened:
+        head = opened.read(1 << 16)
+    first = head.index(b"\xe0\x7f\x10\x00O") + 12
+    if head[first : first + 600] != head[first : first + 2] * 300:
+        raise RuntimeError("no mask was at work")
 
 
 def _file(name: str) -> str:

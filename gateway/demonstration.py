@@ -20,20 +20,21 @@ from gateway import app
 from gateway.adapters.folder.files import read_header
 from gateway.adapters.folder.index import resource
 from gateway.config import Settings, load_settings
+from gateway.config.model import Worklist
 from gateway.connection import ClientConnection
 from gateway.core.mask.model import Verdict
 from gateway.core.profile.model import Profile
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.identity import Identity
 from gateway.demo.page import Destination, Shown, Side, demo_routes, mask_routes
+from gateway.demo.people import EXAMINATIONS
 from gateway.demo.samples import make_samples
 from gateway.logs import log_config
 from gateway.previewing import look_at
 
 HOST = "127.0.0.1"
-IDENTIFIED, RELEASED, PROFILE = "identified", "research", "nominal"
-MASKED, MASKING_PROFILE = "masked", "clean-pixel-data"
-CLOUD, STORE, UPLINK = "cloud", "store", "clinic"
+IDENTIFIED, RELEASED, PROFILE = "identified", "research", "clean-pixel-data"
+CLOUD, STORE, UPLINK, STRICT = "cloud", "store", "clinic", "strict-pixels"
 
 PICTURES: Final = {
     "An ultrasound clip that says where its picture lies": "2-us-echo/us-001.dcm",
@@ -59,8 +60,10 @@ def run(port: int, level: str) -> None:
     with TemporaryDirectory(prefix="dicomveil-") as folder:
         settings = _settings(Path(folder), samples)
         cloud = Destination(_side(settings, CLOUD), _side(settings, STORE).base, f"/uplinks/{UPLINK}")
-        pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE, cloud)
-        pages += mask_routes(_side(settings, MASKED), MASKING_PROFILE, _shown(settings, samples))
+        names = _identity(settings.worklists[RELEASED], settings)
+        studies = {one.study_uid: names.uid(one.study_uid) for one in EXAMINATIONS}
+        pages = demo_routes(_side(settings, IDENTIFIED), _side(settings, RELEASED), PROFILE, cloud, studies)
+        pages += mask_routes(_side(settings, RELEASED), PROFILE, _shown(settings, samples, names))
         config = uvicorn.Config(
             app.build(settings, pages),
             host=HOST,
@@ -105,24 +108,28 @@ def _settings(folder: Path, samples: Path) -> Settings:
         "worklists:\n"
         f"  {IDENTIFIED}: {{origin: samples, identified: true}}\n"
         f"  {RELEASED}: {{origin: samples, profile: {PROFILE}}}\n"
-        f"  {MASKED}: {{origin: samples, profile: {MASKING_PROFILE}}}\n"
-        f"  {STORE}: {{origin: {CLOUD}, profile: strict, services: [store], domain: {UPLINK}}}\n"
+        f"  {STORE}: {{origin: {CLOUD}, profile: {STRICT}, services: [store], domain: {UPLINK}}}\n"
         f"  {CLOUD}: {{origin: {CLOUD}, identified: true}}\n"
-        f"uplinks:\n  {UPLINK}: {{origin: samples, destination: {CLOUD}, share: {{days: 1}}}}\n"
+        f"uplinks:\n"
+        f"  {UPLINK}: {{origin: samples, destination: {CLOUD}, profile: {STRICT}, share: {{days: 1}}}}\n"
     )
     return load_settings(folder / "demo.yaml")
 
 
-def _shown(settings: Settings, samples: Path) -> list[Shown]:
+def _identity(worklist: Worklist, settings: Settings) -> Identity:
+    """Return what names the studies of a worklist, as the worklist does."""
+    secret = settings.secret.reveal() if settings.secret else b""
+    return Identity(KeyRing(secret, worklist.domain), retains_uids=False)
+
+
+def _shown(settings: Settings, samples: Path, names: Identity) -> list[Shown]:
     """Decide about the pictures of the page of masks, as the worklist does."""
-    worklist = settings.worklists[MASKED]
-    profile = worklist.profile
-    if profile is None or settings.secret is None:  # never so: both are written above
-        return []
-    names = Identity(KeyRing(settings.secret.reveal(), worklist.domain), retains_uids=False)
+    worklist = settings.worklists[RELEASED]
+    before = _side(settings, IDENTIFIED).base
     return [
-        _picture(title, samples / file, profile, _side(settings, IDENTIFIED).base, (worklist.path, names))
+        _picture(title, samples / file, worklist.profile, before, (worklist.path, names))
         for title, file in PICTURES.items()
+        if worklist.profile
     ]
 
 
@@ -133,6 +140,7 @@ def _picture(title: str, file: Path, profile: Profile, before: str, after: tuple
     leaves = looked.decision.verdict is not Verdict.REFUSE
     base, names = after
     told, _, snippet = looked.told.partition("Missing rule: ")
+    told = told[:1].upper() + told[1:].strip()
     return Shown(
         title,
         looked.about,
@@ -142,7 +150,7 @@ def _picture(title: str, file: Path, profile: Profile, before: str, after: tuple
         looked.columns,
         looked.decision.rectangles,
         looked.decision.verdict.value,
-        told.strip(),
+        told,
         snippet,
     )
 

@@ -178,7 +178,7 @@ def _marked(picture: Image.Image, looked: Looked, scale: float) -> Image.Image:
     hatch = Image.new("L", picture.size)
     lines = ImageDraw.Draw(hatch)
     for start in range(-picture.height, picture.width, 9):
-        lines.line((start, picture.height, start + picture.height, 0), 150)
+        lines.line((start, picture.height, start + picture.height, 0), 200)
     area = Image.new("L", picture.size)
     inside, edges = ImageDraw.Draw(area), ImageDraw.Draw(picture)
     boxes = [

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from gateway.adapters.profile_files import ProfileFiles
+from gateway.core.mask.model import Policy
 from gateway.core.profile.decisions import ROOT, Decision
 from gateway.core.profile.explain import describe_rule
 from gateway.core.profile.model import Profile
@@ -96,8 +97,9 @@ EVERYWHERE = {
     "Inserted": "Patient Identity Removed (0012,0062) `YES`; De-identification Method (0012,0063) `Dicomveil` and the "
     "name of the profile; De-identification Method Code Sequence (0012,0064) with the codes below, after those of CID "
     "7050 that were there; Longitudinal Temporal Information Modified (0028,0303), never stronger than what arrived. "
-    "The File Meta Information is written anew. Burned In Annotation (0028,0301) and Recognizable Visual Features "
-    "(0028,0302) are left: pixels are not cleaned.",
+    "The File Meta Information is written anew. Burned In Annotation (0028,0301) becomes `NO`, and code 113101 is "
+    "written, only in an object whose pixels were cleaned or judged clean; elsewhere it is left. Recognizable Visual "
+    "Features (0028,0302) is always left.",
     "Scope of consistent replacement": "the domain of a worklist (its name, unless the settings say otherwise). In a "
     "domain a source UID always gives the same released UID, and a patient the same pseudonym and the same shift of "
     "dates, over all studies and as long as the secret is kept. UIDs that the standard registers stay.",
@@ -174,6 +176,9 @@ def changes(option: Option) -> Iterator[str]:
     usual = decisions(plan_of(Profile("basic")))
     changed = {tag: decision for tag, decision in decisions(plan).items() if way(decision) != way(usual[tag])}
     yield f"## {option.meaning} ({option.code})\n"
+    if option is Option.CLEAN_PIXEL_DATA:
+        yield filled(CLEAN_PIXELS) + "\n"
+        return
     yield f"`{option.value}` changes what becomes of {count(len(changed), 'attribute')} of Table E.1-1.\n"
     yield from grouped(changed)
     if option is Option.RETAIN_SAFE_PRIVATE:
@@ -225,14 +230,42 @@ def details(profile: Profile) -> Iterator[str]:
     yield f"## {profile.name}\n"
     yield filled(" ".join(profile.comment.split()))
     yield ""
-    yield filled(f"- **Codes** (CID 7050): {'; '.join(f'{code} {meaning}' for code, meaning in plan.codes)}")
+    codes = [f"{code} {meaning}" for code, meaning in plan.codes]
+    if profile.masks is not None:
+        pixels = Option.CLEAN_PIXEL_DATA
+        codes.append(f"{pixels.code} {pixels.meaning} where it is true")
+    yield filled(f"- **Codes** (CID 7050): {'; '.join(codes)}")
     yield f"- **Longitudinal Temporal Information Modified**: {plan.longitudinal}"
     yield f"- **Lets pass**: {'images and clips only' if profile.images_only else 'objects of every SOP Class'}"
+    yield filled(f"- **Pixels that may show text**: {burned_in(profile)}")
     yield f"- **Final check**: {'on' if profile.final_check else 'off'}"
     disabled = [describe_rule(rule).split(";")[0] for rule in profile.rules if rule.disabled]
     yield f"- **Not anonymized** (disabled): {', '.join(disabled) or 'none'}"
     rules = [f"`{describe_rule(rule).split(';')[0]}`" for rule in profile.rules if not rule.disabled]
     yield filled(f"- **Details**: {', '.join(rules) or 'none'}") + "\n"
+
+
+PIXELS = {
+    Policy.MASK: "masked by a rule, or refused",
+    Policy.SCREEN: "searched for text, or refused",
+    Policy.MASK_OR_SCREEN: "masked by a rule, or else searched for text, or refused",
+    Policy.REFUSE: "refused",
+    Policy.ALLOW: "masked where a rule matches, else left",
+}
+"""What becomes of objects that may show burned-in text, by policy."""
+CLEAN_PIXELS = (
+    "`clean_pixel_data` changes nothing of Table E.1-1. Rectangles of mask rules are overwritten in every frame, with "
+    "the darkest value of the photometric interpretation, or a search finds no text that identifies; objects for which "
+    "neither is possible are refused. Overlays and icons, which may show the same text, go. Which objects may show "
+    "text, and which rules there are: [profiles](profiles.md#burned-in-text)."
+)
+
+
+def burned_in(profile: Profile) -> str:
+    """Say what becomes of burned-in text."""
+    if profile.masks is None:
+        return "left"
+    return f"{PIXELS[profile.masks.policy]} ({len(profile.masks.rules)} rules)"
 
 
 def plan_of(profile: Profile) -> Plan:

@@ -149,8 +149,11 @@ def _profile_folder(draft: Draft) -> Iterator[ConfigFault]:
     folder = draft.folder / name
     if not folder.is_dir():
         yield draft.document.fault(("profiles",), f"no folder {name}")
-    for profile in ProfileFiles([folder]).names:
+    own = ProfileFiles([folder])
+    for profile in own.names:
         draft.profiles.get(profile)
+    for rules in own.mask_sets:
+        draft.profiles.rules(rules)
 
 
 def _origin_kind(draft: Draft) -> Iterator[ConfigFault]:

@@ -157,16 +157,24 @@ def parse_when(tests: Mapping[str, Asked], *, numbers: bool = False) -> When:
 
 
 def _conditions(name: str, test: Asked, vrs: Collection[str]) -> list[Condition]:
-    try:
-        tag = dictionary.tag_of(name) or parse_tag(name)
-    except ValueError:
-        raise ValueError(f"when: {name}: not a keyword or tag") from None
+    tag = _tag(name)
     if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in vrs:
         raise ValueError(f"when: {name}: a condition looks at text, dates and UIDs of the data set's top level")
     found = [*_said(tag, test, negated=False), *_said(tag, test.without, negated=True)]
     if not found:
         raise ValueError(f"when: {name}: say equals, contains, matches, at_least, at_most, present or not")
     return found
+
+
+def _tag(name: str) -> int:
+    """Return the tag of an attribute of the standard; raises ValueError."""
+    try:
+        tag = dictionary.tag_of(name) or parse_tag(name)
+    except ValueError:
+        raise ValueError(f"when: {name}: not a keyword or tag") from None
+    if dictionary.vr_of(tag) is None:
+        raise ValueError(f"when: {name}: not a keyword or tag")
+    return tag
 
 
 def _said(tag: int, test: Negation | None, *, negated: bool) -> list[Condition]:

@@ -3,8 +3,9 @@
 The pages themselves hold no identifier; the browser reads both services. Everything they load comes from this server.
 """
 
+import json
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -21,6 +22,7 @@ MAX_TAGS = 1000
 
 _ASSETS = "/demo"
 _MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+_VERDICTS = {"mask": "masked", "pass": "passes", "refuse": "refused", "screen": "screened"}
 _TAGS = re.compile(r"[0-9A-Fa-f]{8}(?:,[0-9A-Fa-f]{8})*")
 _HEADERS = {
     "content-security-policy": (
@@ -71,12 +73,17 @@ class Shown:
 
 def mask_routes(released: Side, profile: str, shown: Sequence[Shown]) -> list[BaseRoute]:
     """Return the route of the page that shows what masks do."""
-    page = _render("masks.html", released=released, profile=profile, shown=shown)
+    page = _render("masks.html", released=released, profile=profile, shown=shown, words=_VERDICTS)
     return [Route("/masks", _fixed(page, "text/html"))]
 
 
-def demo_routes(identified: Side, released: Side, profile: str, destination: Destination) -> list[BaseRoute]:
-    """Return the routes of the page: ``/`` and what it loads, below ``/demo``."""
+def demo_routes(
+    identified: Side, released: Side, profile: str, destination: Destination, studies: Mapping[str, str]
+) -> list[BaseRoute]:
+    """Return the routes of the page: ``/`` and what it loads, below ``/demo``.
+
+    ``studies`` are released UIDs by those of the archive.
+    """
     page = _render(
         "page.html",
         identified=identified,
@@ -84,8 +91,10 @@ def demo_routes(identified: Side, released: Side, profile: str, destination: Des
         profile=profile,
         destination=destination,
         names=f"{_ASSETS}/names",
+        pairs=f"{_ASSETS}/pairs",
     )
     routes: list[BaseRoute] = [Route("/", _fixed(page, "text/html")), Route(f"{_ASSETS}/names", _names)]
+    routes.append(Route(f"{_ASSETS}/pairs", _fixed(json.dumps(dict(studies)).encode(), "application/json")))
     for asset in sorted(files(__package__).joinpath("static").iterdir(), key=lambda one: one.name):
         media_type = _MEDIA_TYPES[asset.name.rpartition(".")[2]]
         routes.append(Route(f"{_ASSETS}/{asset.name}", _fixed(asset.read_bytes(), media_type)))

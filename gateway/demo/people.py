@@ -273,6 +273,8 @@ CAPTURE = Examination(
     "Ward 14, bed 2",
 )
 
+EXAMINATIONS = (CT_THORAX, ECHO, MR_HEAD, REPORT, MR_ABDOMEN, CT_HEAD, CHEST, CAPTURE)
+
 
 def describe(data_set: Dataset, exam: Examination) -> None:
     """Put in what a scanner and an archive know of patient, request and people, nested and private places included."""

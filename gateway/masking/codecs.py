@@ -144,14 +144,14 @@ def _jpeg_xl(work: FrameWork) -> bytes:
 
 
 def _rle(work: FrameWork) -> bytes:
-    from rle import rle  # noqa: PLC0415
+    import imagecodecs  # noqa: PLC0415
+    from rle import rle  # noqa: PLC0415 - it panics over what is no RLE, but it encodes
 
     image = work.image
-    planes = np.frombuffer(
-        rle.decode_frame(work.data, image.rows * image.columns, image.bits_allocated, "<"),
-        np.dtype(f"u{image.bits_allocated // 8}"),
-    ).reshape(image.samples, image.rows, image.columns)
-    samples = np.moveaxis(planes, 0, -1).copy()
+    planes = imagecodecs.dicomrle_decode(work.data, f"<u{image.bits_allocated // 8}")
+    if planes.size != image.samples * image.rows * image.columns:
+        raise MalformedInput("a frame of another size or depth than the object says", (image.tag,))
+    samples = np.moveaxis(planes.reshape(image.samples, image.rows, image.columns), 0, -1).copy()
     blank(samples, image, work.rectangles)
     return bytes(
         rle.encode_frame(samples.tobytes(), image.rows, image.columns, image.samples, image.bits_allocated, "<")

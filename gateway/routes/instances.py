@@ -55,9 +55,7 @@ class InstanceService:
         boundary = random_boundary(os.urandom(16))
         locate = self._locate(path, self._links.service(request, self._worklist))
         packing = Multipart(MultipartWriter(boundary), locate, outcome)
-        return Streamed(
-            released(events, pixels, study, packing), content_type(DICOM, boundary), outcome=outcome
-        )
+        return Streamed(released(events, pixels, study, packing), content_type(DICOM, boundary), outcome=outcome)
 
     def _locate(self, path: str, base: str) -> Locate:
         """Make the function that says where an object is; empty where its series is not known."""

@@ -19,7 +19,6 @@ from gateway.routes.exchange import Outcome
 from gateway.worklists.pixels import Judge
 from gateway.worklists.source import Instance
 
-
 Rewriter = Part10Rewriter | PassingPart10
 Locate = Callable[[Rewriter], str]
 """Gives the released URL of an object whose head is known; empty where that does not say it."""
@@ -108,12 +107,12 @@ async def released(
     async with aclosing(events):
         async for event in events:
             if isinstance(event, PartStart):
-                rewriter, begun = pixels.engine.part10(study), False
+                rewriter, begun = pixels.engine.part10(study, asks=True), False
                 continue
             if rewriter is None:
                 continue
             try:
-                pieces = await _pieces(rewriter, event.data if isinstance(event, PartChunk) else None, pixels)
+                pieces = await _pieces(rewriter, event, pixels)
             except RefusedByProfile as refusal:
                 if begun:
                     raise
@@ -137,12 +136,10 @@ async def released(
         yield piece
 
 
-async def _pieces(rewriter: Rewriter, data: bytes | memoryview | None, pixels: Judge) -> list[Piece]:
-    """Take the next bytes of an object, None at its end, and return what may leave."""
-    if isinstance(rewriter, PassingPart10):
-        return rewriter.last_pieces() if data is None else rewriter.pieces(data)
-    steps = rewriter.last_pieces() if data is None else rewriter.pieces(data)
-    if rewriter.question is not None and rewriter.head is not None:
+async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge) -> list[Piece]:
+    """Take the next bytes of an object, or its end, and return what may leave."""
+    steps = rewriter.pieces(event.data) if isinstance(event, PartChunk) else rewriter.last_pieces()
+    if isinstance(rewriter, Part10Rewriter) and rewriter.question and rewriter.head:
         head = rewriter.head
         one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
         steps = rewriter.answer((await pixels.of(one)).decision)

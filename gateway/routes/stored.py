@@ -8,7 +8,7 @@ from gateway.core.errors import NotAcceptable, NotReleased, OriginFailed
 from gateway.core.rewrite.metadata import Bulk, Elements
 from gateway.core.rewrite.passing import Passing
 from gateway.core.standard.tags import json_key
-from gateway.core.wire.jsonelement import decode_element, inline_bytes
+from gateway.core.wire.jsonelement import decode_element
 from gateway.core.wire.multipart import PartChunk, PartStart
 from gateway.ports import Frame, OriginServer
 from gateway.rendering.description import Description, bulk_uris, describe
@@ -35,10 +35,15 @@ class StoredPixels:
     def __init__(self, origin: OriginServer) -> None:
         self._origin = origin
 
-    async def palette(self, one: Instance, elements: Elements) -> tuple[bytes, bytes, bytes]:
-        """Read the tables of a palette."""
-        red, green, blue = [await self._value(one, elements, tag) for tag in _PALETTE]
-        return red, green, blue
+    async def palette(self, one: Instance, elements: Elements) -> dict[int, bytes]:
+        """Read the tables of a palette that stand behind a BulkDataURI, by their tags."""
+        found: dict[int, bytes] = {}
+        for tag in _PALETTE:
+            key = json_key(tag)
+            uri = decode_element(bytes(elements[key]), tag).BulkDataURI if key in elements else None
+            if uri is not None:
+                found[tag] = await self._table(origin_path(uri, f"{one.path}/metadata", one))
+        return found
 
     async def frames(self, one: Instance, elements: Elements, numbers: Sequence[int]) -> list[Frame]:
         """Read frames; what the origin says of the object describes them."""
@@ -84,16 +89,6 @@ class StoredPixels:
             if all(decodes(syntax_of(data, syntax, kind)) for data, kind, syntax in parts):
                 return parts
         raise NotAcceptable(UNREADABLE)
-
-    async def _value(self, one: Instance, elements: Elements, tag: int) -> bytes:
-        """Read a value of binary VR, wherever the metadata say that it is."""
-        key = json_key(tag)
-        element = decode_element(bytes(elements[key]), tag) if key in elements else None
-        if element is None:
-            return b""
-        if element.BulkDataURI is None:
-            return inline_bytes(element, tag)
-        return await self._table(origin_path(element.BulkDataURI, f"{one.path}/metadata", one))
 
     async def _table(self, path: str) -> bytes:
         parts = await self._parts(path, [PLAIN, OCTETS], (OCTETS,), MAX_TABLE_BYTES)

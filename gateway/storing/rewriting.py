@@ -1,16 +1,16 @@
 """One object on its way through the rewriter: what it calls itself first, then its de-identified bytes."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from typing import Final
 
-from gateway.core.errors import GatewayError, RefusedByMasks, TooSlow
+from gateway.core.errors import GatewayError, TooSlow
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.part10 import Part10Rewriter, joined
-from gateway.core.rewrite.passing import Passing, PassingPart10
+from gateway.core.rewrite.part10 import joined
+from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.stream import Limits
-from gateway.masking.driving import Step, finished
+from gateway.masking.driving import finished
 from gateway.masking.pool import Codecs
 from gateway.storing.bulkparts import HeldBytes
 from gateway.storing.model import Incoming, Names
@@ -31,9 +31,6 @@ MIN_RATE: Final = 16 << 10
 """Bytes a second: less than any line on which images are sent, so much that a few GB an hour hold a connection."""
 PATIENCE_S: Final = 60.0
 """For how long an object may fall behind that, waits for the destination not counted."""
-
-
-Rewriter = Part10Rewriter | PassingPart10
 
 
 class Rewriting:
@@ -92,18 +89,18 @@ class Rewriting:
         head, self._head = self._head, b""
         step = DEFLATED_STEP_BYTES if self._is_deflated else 0
         for part in _steps(head, step):
-            if found := await _finished(rewriter, rewriter.pieces(part), codecs):
+            if found := await finished(rewriter.pieces(part), codecs):
                 yield joined(found)
         del head
         self._count(rewriter.held)
         while (chunk := await self._next()) is not None:
             for part in _steps(chunk, step):
-                if found := await _finished(rewriter, rewriter.pieces(part), codecs):
+                if found := await finished(rewriter.pieces(part), codecs):
                     yield joined(found)
                 if step:
                     await asyncio.sleep(0)
             self._count(rewriter.held)
-        if rest := await _finished(rewriter, rewriter.last_pieces(), codecs):
+        if rest := await finished(rewriter.last_pieces(), codecs):
             yield joined(rest)
 
     def close(self) -> None:
@@ -135,13 +132,6 @@ class Rewriting:
     def _known(self, head: bytes) -> Names:
         """Return what can be said of an object that cannot be read."""
         return self.source if self.source.instance else said_by_meta(head)
-
-
-async def _finished(rewriter: Rewriter, steps: Sequence[Step], codecs: Codecs) -> list[Piece]:
-    """Return what leaves of an object. Raises RefusedByMasks where a question is open, which nobody answers here."""
-    if isinstance(rewriter, Part10Rewriter) and rewriter.question is not None:
-        raise RefusedByMasks(f"the object must be screened for text before it is stored: {rewriter.question.reason}")
-    return await finished(steps, codecs)
 
 
 def _steps(data: bytes, size: int) -> Iterator[bytes]:

@@ -53,9 +53,9 @@ async def send(
     ``path_study``: the only study (the sender's UID) that they may belong to. ``admits`` says whether an object may be
     stored at all, by its source names. ``held`` counts what all sendings hold of heads and elements. A fault of one
     object, or of the destination, is an outcome, never raised; when the destination is down or full, all that follow
-    fail unsent, with the same fault. ``codecs`` mask compressed frames. What ``objects`` raises ends the sending: what was
-    sent whole is completed and its
-    outcomes are yielded, then it is raised. Closed or cancelled, it breaks off the request under way.
+    fail unsent, with the same fault. ``codecs`` mask compressed frames. What ``objects`` raises ends the sending: what
+    was sent whole is completed and its outcomes are yielded, then it is raised. Closed or cancelled, it breaks off the
+    request under way.
     """
     sending = _Sending(origin, engine, codecs or Codecs(1), path_study, admits, held or HeldBytes())
     ended: GatewayError | None = None

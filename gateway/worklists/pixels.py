@@ -4,18 +4,18 @@ These are read once and what they say is remembered for a minute, by whatever do
 """
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 from weakref import WeakValueDictionary
 
 from cachetools import TTLCache
 
 from gateway.core.errors import RefusedByMasks
-from gateway.core.mask.fill import PALETTE, darkest
+from gateway.core.mask.fill import PALETTE
 from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.metadata import Bulk, Elements, text
+from gateway.core.rewrite.metadata import Bulk, Elements
 from gateway.core.rewrite.passing import Passing
 from gateway.masking.pool import Codecs
 from gateway.masking.refusals import tell
@@ -25,15 +25,14 @@ from gateway.worklists.source import Instance
 
 REMEMBERED: Final = 50_000
 TTL_S: Final = 60
-DESCRIPTOR: Final = "00281101"
 UNANSWERED: Final = "the object must be screened for text, and nothing screens here"
 
 
 class PixelReader(Protocol):
     """Reads from an origin what metadata only name. Raises NotReleased, NotAcceptable, OriginFailed."""
 
-    async def palette(self, one: Instance, elements: Elements) -> tuple[bytes, bytes, bytes]:
-        """Read the tables of a palette, raw; what is missing is empty."""
+    async def palette(self, one: Instance, elements: Elements) -> Mapping[int, bytes]:
+        """Read the tables of a palette that the metadata only name, by their tags."""
 
     async def frames(self, one: Instance, elements: Elements, numbers: Sequence[int]) -> Sequence[Frame]:
         """Read frames as they are stored, or uncompressed."""
@@ -70,13 +69,10 @@ class Judge:
         self._known: TTLCache[str, Judged] = TTLCache(REMEMBERED, TTL_S)
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
-    @property
-    def _masks(self) -> bool:
-        return not isinstance(self.engine, Passing) and self.engine.masks is not None
-
     async def of(self, one: Instance) -> Judged:
         """Judge an instance; its metadata are read by the first who asks, and others wait for that."""
-        if isinstance(self.engine, Passing) or not (self._masks or self.engine.final_check):
+        engine = self.engine
+        if isinstance(engine, Passing) or not (engine.masks or engine.final_check):
             return PASSED
         known = self._known.get(one.path)
         if known is not None:
@@ -84,56 +80,53 @@ class Judge:
         async with self._under_way.setdefault(one.path, asyncio.Lock()):
             known = self._known.get(one.path)
             if known is None:
-                known = self._known[one.path] = await self._read(self.engine, one)
+                known = self._known[one.path] = await self._read(one)
         return known
 
     async def by(self, one: Instance, elements: Elements, *, palette: bool = True) -> Judged:
         """Judge the pixels of an instance whose metadata were read anyway; ``palette``: if its image is of use."""
-        if isinstance(self.engine, Passing) or not self._masks:
+        if not self.engine.masks:
             return PASSED
         known = self._known.get(one.path)
-        return known if known is not None else await self._judged(self.engine, one, elements, palette=palette)
+        return known if known is not None else await self._judged(one, elements, palette=palette)
 
     def metadata(self, judged: Judged, elements: Elements, link: Bulk) -> bytes | None:
         """Rewrite the metadata of an instance that was judged; None when the profile refuses it."""
-        if isinstance(self.engine, Passing) or not self._masks:
-            return self.engine.metadata_elements(elements, link)
         return None if judged.is_refused else self.engine.metadata_elements(elements, link, judged.decision)
 
-    async def _read(self, engine: Engine, one: Instance) -> Judged:
+    async def _read(self, one: Instance) -> Judged:
         found = [elements async for elements in read_json(self._origin, f"{one.path}/metadata")]
         if len(found) != 1:
             return Judged(is_refused=True)
-        judged = await self._judged(engine, one, found[0])
+        judged = await self._judged(one, found[0])
         if self.metadata(judged, found[0], _no_link) is None:
             return Judged(judged.decision, is_refused=True)
         return judged
 
-    async def _judged(self, engine: Engine, one: Instance, elements: Elements, *, palette: bool = True) -> Judged:
-        decision = await self._decided(engine, one, elements)
+    async def _judged(self, one: Instance, elements: Elements, *, palette: bool = True) -> Judged:
+        decision = await self._decided(one, elements)
         if decision.verdict is Verdict.REFUSE:
             return Judged(decision, is_refused=True)
         if decision.verdict is Verdict.PASS or not palette:
             return Judged(decision)
-        return Judged(decision, await self._image(engine, one, elements))
+        return Judged(decision, await self._image(one, elements))
 
-    async def _decided(self, engine: Engine, one: Instance, elements: Elements) -> PixelDecision:
+    async def _decided(self, one: Instance, elements: Elements) -> PixelDecision:
         """Decide whether the pixels pass, are masked, or nothing of the instance leaves."""
-        decision = engine.pixel_decision(elements) if self._masks else PASSES
+        decision = self.engine.pixel_decision(elements)
         if decision.verdict is Verdict.SCREEN:
-            decision = await self._screened(one, elements, decision, engine.image(elements))
+            decision = await self._screened(one, elements, decision, self.engine.image(elements))
         if decision.verdict is Verdict.SCREEN:
             decision = PixelDecision(Verdict.REFUSE, rules=decision.rules, reason=f"{UNANSWERED}: {decision.reason}")
         if decision.verdict is Verdict.REFUSE:
             tell(RefusedByMasks(decision.reason))
         return decision
 
-    async def _image(self, engine: Engine, one: Instance, elements: Elements) -> Image:
-        image = engine.image(elements)
+    async def _image(self, one: Instance, elements: Elements) -> Image:
+        image = self.engine.image(elements)
         if image.photometric != PALETTE or self._reader is None:
             return image
-        tables = await self._reader.palette(one, elements)
-        return replace(image, palette_black=darkest(*tables, text(elements, DESCRIPTOR)))
+        return self.engine.image(elements, await self._reader.palette(one, elements))
 
     async def _screened(
         self, one: Instance, elements: Elements, decision: PixelDecision, image: Image

@@ -211,7 +211,7 @@ class Worklist:
         if isinstance(self.engine, Passing):
             return False
         profile = self.engine.profile
-        return profile.images_only or self.engine.masks is not None or profile.final_check
+        return profile.images_only or profile.apply_masks or profile.final_check
 
     @property
     def images_only(self) -> bool:

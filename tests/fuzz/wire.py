@@ -20,7 +20,7 @@ from tests.fuzz.mutate import cut, damage
 from tests.fuzz.objects import JSON_TOKENS
 from tests.fuzz.target import MAX_HELD, REFUSALS, Broken
 from tests.kit.encode import as_json
-from tests.kit.engine import PROFILES, profile
+from tests.kit.engine import PROFILES, mask_rules, profile
 from tests.kit.profiles import SHIPPED
 
 
@@ -208,7 +208,7 @@ def run_profile(data: bytes, random: Random) -> bool:
     except UnicodeDecodeError:
         return False
     try:
-        parsed = parse_profile(text, "fuzz.yaml", lambda name: profile(name) if name in SHIPPED else None)
+        parsed = parse_profile(text, "fuzz.yaml", lambda name: profile(name) if name in SHIPPED else None, mask_rules)
     except (ConfigFault, ConfigFaults):
         return False
     if random.randrange(10) == 0:

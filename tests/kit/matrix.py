@@ -5,17 +5,17 @@ encoder here can write hold a codestream made up by hand, whose pixels nobody ca
 """
 
 import io
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from typing import Any, Final
 
-import imagecodecs
 import numpy as np
 import pydicom
 from pydicom.dataset import FileDataset
-from pydicom.encaps import generate_frames
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.sequence import Sequence
 from pydicom.uid import UID
 
@@ -31,7 +31,7 @@ from gateway.masking.driving import finished_here
 from gateway.rendering.frames import decoded
 from tests.kit import codestreams
 from tests.kit.engine import KEYS, mask_rules, profile
-from tests.kit.images import EXPLICIT, NATIVE, Samples, encapsulated, image, transcoded, written
+from tests.kit.images import EXPLICIT, NATIVE, Samples, image, transcoded, written
 
 ROWS, COLUMNS, BANNER = 48, 64, 16
 """The mask overwrites the upper BANNER rows."""
@@ -39,7 +39,7 @@ MASKED, PASSED, REFUSED, SCREENED, UNCOMPRESSED = "masked", "passed", "refused",
 OUTCOMES: Final = {
     MASKED: "leaves in its own Transfer Syntax, the rectangles overwritten in every frame",
     PASSED: "leaves with the pixels it has",
-    SCREENED: "leaves once text detection has found nothing, or what it found is overwritten; refused where nothing screens",
+    SCREENED: "leaves once text detection has cleared it or overwritten what it found; refused where nothing screens",
     UNCOMPRESSED: "refused as it is stored; frames and renditions leave masked where the archive can decompress them",
     REFUSED: "does not leave, on any door",
 }
@@ -48,7 +48,7 @@ _LOSSY: Final = frozenset(_DOT_4 + last for last in ("50", "51", "81", "91", "11
 _BYTES_ONLY: Final = frozenset({_DOT_4 + "50"})
 _ENCAPSULATED_NATIVE: Final = "1.2.840.10008.1.2.1.98"
 _DEFLATED_FRAMES: Final = "1.2.840.10008.1.2.8.1"
-_PLACEHOLDER: Final = _DOT_4 + "50"
+_END: Final = b"\xfe\xff\xdd\xe0\0\0\0\0"
 _RLE: Final = "1.2.840.10008.1.2.5"
 _CAN: Final = (*NATIVE, _RLE, _ENCAPSULATED_NATIVE, _DEFLATED_FRAMES, *(
     _DOT_4 + last for last in ("50", "51", "57", "70", "80", "81", "90", "91", "110", "112", "201", "202", "203")
@@ -149,26 +149,51 @@ def engine(policy: Policy) -> Engine:
 @cache
 def stored(kind: Kind, syntax: str, *, ruled: bool) -> bytes:
     """Write an object; ``ruled``: its device is known, or it says where its ultrasound lies."""
+    has_bytes = syntax in _BYTES_ONLY
+    if syntax in NATIVE and kind.modality != "DOC":
+        found = _object(kind, ruled=ruled, has_bytes=has_bytes)
+        found.file_meta.TransferSyntaxUID = EXPLICIT
+        return written(transcoded(found, syntax))
+    head = _head(kind, ruled=ruled, has_bytes=has_bytes, syntax=syntax if syntax in NATIVE else str(EXPLICIT))
     if kind.modality == "DOC":
-        return _document(kind, syntax, ruled=ruled)
-    found = image(_samples(kind, syntax), frames=kind.frames, ImageType=kind.image_type.split("\\"))
+        return head if syntax in NATIVE else _named(head, b"", syntax)
+    if not TRANSFER_SYNTAXES[syntax].encapsulated:  # JPIP: a URL in the place of pixels
+        url = b"http://jpip.invalid/1 "
+        return _named(head, b"\x28\0\xe0\x7fUR\0\0" + len(url).to_bytes(4, "little") + url, syntax)
+    fragments = encapsulate([_frame(syntax)] * kind.frames)
+    return _named(head, b"\xe0\x7f\x10\0OB\0\0\xff\xff\xff\xff" + fragments + _END, syntax)
+
+
+@cache
+def _head(kind: Kind, *, ruled: bool, has_bytes: bool, syntax: str) -> bytes:
+    """Write what stands before the pixels."""
+    found = _object(kind, ruled=ruled, has_bytes=has_bytes)
+    del found.PixelData
+    if kind.modality == "DOC":
+        for keyword in [one for one in found.dir() if found[one].tag.group == 0x0028]:
+            del found[keyword]
+        found.MIMETypeOfEncapsulatedDocument, found.EncapsulatedDocument = "application/pdf", b"%PDF-1.7"
+    found.file_meta.TransferSyntaxUID = UID(syntax)
+    return written(found)
+
+
+def _object(kind: Kind, *, ruled: bool, has_bytes: bool = False) -> FileDataset:
+    one = _samples(has_bytes=has_bytes)
+    samples = np.stack([one] * kind.frames) if kind.frames > 1 else one
+    found = image(samples, frames=kind.frames, ImageType=kind.image_type.split("\\"))
     found.SOPClassUID = found.file_meta.MediaStorageSOPClassUID = UID(iods.sop_class_of(kind.sop_class) or "")
     found.Modality, found.Manufacturer = kind.modality, "Known" if ruled and kind.modality != "US" else "Other"
     if ruled and kind.modality == "US":
         found.SequenceOfUltrasoundRegions = Sequence([_region()])
-    if found.BitsAllocated == 16:
+    if not has_bytes:
         found.BitsStored, found.HighBit = 12, 11
-    return _named(_encoded(found, syntax), syntax)
+    return found
 
 
-def _samples(kind: Kind, syntax: str) -> Samples:
-    """Paint frames without any black."""
+def _samples(*, has_bytes: bool) -> Samples:
+    """Paint a frame without any black."""
     y, x = np.mgrid[0:ROWS, 0:COLUMNS]
-    if syntax in _BYTES_ONLY:
-        one = (100 + y + x).astype(np.uint8)
-    else:
-        one = (1000 + 16 * x + 8 * y).astype(np.uint16)
-    return np.stack([one] * kind.frames) if kind.frames > 1 else one
+    return (100 + y + x).astype(np.uint8) if has_bytes else (1000 + 16 * x + 8 * y).astype(np.uint16)
 
 
 def _region() -> pydicom.Dataset:
@@ -179,46 +204,32 @@ def _region() -> pydicom.Dataset:
     return region
 
 
-def _encoded(found: FileDataset, syntax: str) -> FileDataset:
-    if syntax in NATIVE:
-        return transcoded(found, syntax)
-    if not TRANSFER_SYNTAXES[syntax].encapsulated:  # JPIP: a URL in the place of pixels
-        del found.PixelData
-        found.add_new(0x00287FE0, "UR", "http://jpip.invalid/1")
-        return found
-    return encapsulated(found, _PLACEHOLDER, [_frame(each, found, syntax) for each in _arrays(found)])
-
-
-def _named(found: FileDataset, syntax: str) -> bytes:
-    """Write an object under the name of a Transfer Syntax, of which the library that writes may not know."""
-    if syntax in NATIVE:
-        found.file_meta.TransferSyntaxUID = UID(syntax)
-        return written(found)
-    data = written(found)
+def _named(data: bytes, more: bytes, syntax: str) -> bytes:
+    """Put an object under the name of a Transfer Syntax, of which the library that wrote it may not know."""
     start = 144 + int.from_bytes(data[140:144], "little")
-    meta, body = data[132:start], data[start:]
+    meta, body = data[132:start], data[start:] + more
     at = meta.index(b"\x02\x00\x10\x00UI")
     size = int.from_bytes(meta[at + 6 : at + 8], "little")
     name = syntax.encode() + b"\0" * (len(syntax) % 2)
     meta = meta[: at + 6] + len(name).to_bytes(2, "little") + name + meta[at + 8 + size :]
     if TRANSFER_SYNTAXES[syntax].deflated:
-        body = bytes(imagecodecs.deflate_encode(body, raw=True))
+        body = zlib.compress(body, wbits=-15)
     return bytes(128) + b"DICM" + meta[:8] + (len(meta) - 12).to_bytes(4, "little") + meta[12:] + body
 
 
-def _arrays(found: FileDataset) -> list[Samples]:
-    kind = np.dtype(f"<u{found.BitsAllocated // 8}")
-    return list(np.frombuffer(found.PixelData, kind).reshape(-1, ROWS, COLUMNS))
-
-
-def _frame(samples: Samples, found: FileDataset, syntax: str) -> bytes:
+@cache
+def _frame(syntax: str) -> bytes:
+    """Encode the frame."""
     if syntax not in _CAN:
         return _made_up(syntax)
+    samples = _samples(has_bytes=syntax in _BYTES_ONLY)
     if syntax == _ENCAPSULATED_NATIVE:
         return samples.tobytes()
     if syntax == _DEFLATED_FRAMES:
-        return bytes(imagecodecs.deflate_encode(samples.tobytes(), raw=True))
-    one = image(samples, BitsStored=found.BitsStored, HighBit=found.HighBit)
+        return zlib.compress(samples.tobytes(), wbits=-15)
+    one = image(samples)
+    if samples.dtype.itemsize == 2:
+        one.BitsStored, one.HighBit = 12, 11
     return next(generate_frames(transcoded(one, syntax).PixelData, number_of_frames=1))
 
 
@@ -236,16 +247,6 @@ def _made_up(syntax: str) -> bytes:
     return codestreams.jxl() if number == "111" else codestreams.jpeg()
 
 
-def _document(kind: Kind, syntax: str, *, ruled: bool) -> bytes:
-    found = image(np.zeros((2, 2), np.uint8))
-    for keyword in [one for one in found.dir() if found[one].tag.group in (0x0028, 0x7FE0)]:
-        del found[keyword]
-    found.SOPClassUID = found.file_meta.MediaStorageSOPClassUID = UID(iods.sop_class_of(kind.sop_class) or "")
-    found.Modality, found.Manufacturer = kind.modality, "Known" if ruled else "Other"
-    found.MIMETypeOfEncapsulatedDocument, found.EncapsulatedDocument = "application/pdf", b"%PDF-1.7"
-    return _named(found, syntax)
-
-
 def looked_at(source: bytes, released: bytes, syntax: str) -> str:
     """Say whether what left is masked or as it was, by its samples. Raises AssertionError for anything else."""
     if syntax not in NATIVE and not TRANSFER_SYNTAXES[syntax].encapsulated:
@@ -255,7 +256,8 @@ def looked_at(source: bytes, released: bytes, syntax: str) -> str:
     if "PixelData" not in before:
         assert "Rows" not in before or "PixelData" not in after
         return PASSED
-    old, new = (_decoded(one, syntax) for one in (before, after))
+    old = _decoded(before, syntax)
+    new = _decoded(after, syntax)
     if all(_same(one, other) for one, other in zip(old, new, strict=True)):
         assert after.get("BurnedInAnnotation") != "NO"
         return PASSED
@@ -283,6 +285,6 @@ def _decoded(found: FileDataset, syntax: str) -> list[Any]:
     if syntax not in _CAN:
         return frames
     if syntax in (_ENCAPSULATED_NATIVE, _DEFLATED_FRAMES):
-        raw = [imagecodecs.deflate_decode(one, raw=True) if syntax == _DEFLATED_FRAMES else one for one in frames]
+        raw = [zlib.decompress(one, wbits=-15) if syntax == _DEFLATED_FRAMES else one for one in frames]
         return [np.frombuffer(one, "<u2", ROWS * COLUMNS).reshape(ROWS, COLUMNS) for one in raw]
     return [decoded(one, syntax, found)[0] for one in frames]

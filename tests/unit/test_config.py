@@ -374,3 +374,50 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path, content: bytes | 
         (tmp_path / "settings.yaml").write_bytes(content)
     with pytest.raises(ConfigFaults, match=r"settings\.yaml:1: "):
         load_settings(tmp_path / "settings.yaml", {})
+
+
+OURS = "name: ours\nrules:\n  - {name: r, when: {Modality: {equals: US}}, clean: true}\n"
+
+
+@pytest.fixture
+def masks(folder: Path) -> Path:
+    """Make the folder of own mask rule sets; the profile of the worklists applies the set ``ours``."""
+    made = folder / "profiles" / "masks"
+    made.mkdir()
+    (made / "ours.yaml").write_text(OURS)
+    (folder / "profiles" / "mine.yaml").write_text("name: mine\napply_masks: true\nmasks: [ours, devices]\n")
+    return made
+
+
+def test_mask_rule_sets_lie_beside_the_profiles_and_add_to_the_shipped_ones(folder: Path, masks: Path) -> None:
+    applied = load(folder, START + WORKLISTS).profiles["mine"].masks
+    assert applied
+    assert [rule.name.split("/")[0] for rule in applied.rules] == ["ours", *["devices"] * (len(applied.rules) - 1)]
+    assert len(applied.rules) > 100
+    assert applied.rules[0].where == f"{masks / 'ours.yaml'}:3"
+
+
+def test_a_rule_set_of_the_folder_comes_before_the_shipped_one_of_its_name(folder: Path, masks: Path) -> None:
+    (masks / "devices.yaml").write_text(OURS.replace("ours", "devices"))
+    applied = load(folder, START + WORKLISTS).profiles["mine"].masks
+    assert applied
+    assert [rule.name for rule in applied.rules] == ["ours/r", "devices/r"]
+
+
+def test_faults_of_rule_sets_are_told_with_their_lines_also_where_no_profile_names_them(
+    folder: Path, masks: Path
+) -> None:
+    (masks / "ours.yaml").write_text(OURS.replace("clean: true", "blank: [{width: 0}]"))
+    (masks / "unused.yaml").write_text("name: other\n" + OURS.partition("\n")[2])
+    (masks / "bytes.yaml").write_bytes(b"name: \xff\n")
+    assert faults(folder, START + WORKLISTS) == [
+        "profiles/masks/bytes.yaml:1: cannot be read: not UTF-8 text",
+        "profiles/masks/ours.yaml:3: rules[0].blank[0].width: should be more than nothing",
+        "profiles/masks/unused.yaml:1: name: should be unused, as the file is called",
+        "profiles/mine.yaml:3: masks[0]: no sound mask rule set named 'ours'",
+    ]
+
+
+def test_a_rule_set_that_is_not_there_is_a_fault(folder: Path, masks: Path) -> None:
+    (masks / "ours.yaml").unlink()
+    assert faults(folder, START + WORKLISTS) == ["profiles/mine.yaml:3: masks[0]: no sound mask rule set named 'ours'"]

@@ -129,18 +129,19 @@ def guard(decision: Decision, tag: int, known: str | None, vr: str) -> Decision:
     return decision
 
 
-_PICTURES = frozenset({0x00880200, 0x00287FE0, 0x00420011})
+HIDDEN = Decision(Action.REMOVE, "shows pixels where no mask reaches them")
+ENCAPSULATED_DOCUMENT = 0x00420011
+_PICTURES = frozenset({0x00880200, 0x00287FE0, ENCAPSULATED_DOCUMENT})
 """Icon Image Sequence, Pixel Data Provider URL, Encapsulated Document."""
 
 
-def hidden(tag: int, place: Place) -> Decision | None:
-    """Decide what shows the pixels of an object where no mask reaches them, or None.
+def shows_pixels(tag: int, place: Place) -> bool:
+    """Say whether an attribute shows the pixels of an object where no mask reaches them.
 
-    That is pixel data in items (of an icon), overlays and curves, retired variable pixel data, and offset tables, which
-    no longer fit.
+    That is also pixel data in items (of an icon), overlays and curves, and retired variable pixel data. Offset tables
+    go with them: they no longer fit.
     """
     group = tag >> 16
-    is_elsewhere = group == 0x7FE0 and (place != ROOT or tag not in PIXEL_DATA)
-    if tag in _PICTURES or is_elsewhere or (group != 0x7FE0 and tag >> 24 in (0x50, 0x60, 0x7F) and group % 2 == 0):
-        return Decision(Action.REMOVE, "shows pixels where no mask reaches them")
-    return None
+    if group == 0x7FE0:
+        return place != ROOT or tag not in PIXEL_DATA
+    return tag in _PICTURES or (tag >> 24 in (0x50, 0x60, 0x7F) and group % 2 == 0)

@@ -63,6 +63,8 @@ def explain_profile(profile: Profile, sop_class: str | None = None) -> str:
         done = Counter(_safe(profile, creator, tag) for creator, tag in SAFE_PRIVATE)
         counts = ", ".join(f"{action} {number}" for action, number in sorted(done.items()))
         rows.append(f"private of Table E.3.10-1: {counts}")
+    if profile.masks is not None:
+        rows.append(f"pixels that may show text: {profile.masks.policy.value}; {len(profile.masks.rules)} mask rules")
     rows += ["other private, unknown: remove", "other attributes of the standard: keep, unless they can identify"]
     return "\n".join(dict.fromkeys(rows))
 

@@ -149,11 +149,12 @@ def _rule_sets(
 ) -> Iterator[MaskRule]:
     """Yield the rules of the rule sets that are named, or of all that are shipped."""
     for index, name in enumerate(DEFAULT_SETS if names is None else names):
+        place = ("apply_masks",) if names is None else ("masks", index)
         rules = sets(name)
         if rules is None:
-            faults.append(document.fault(("masks", index), f"no sound mask rule set named {name!r}"))
+            faults.append(document.fault(place, f"no sound mask rule set named {name!r}"))
         elif names and name in names[:index]:
-            faults.append(document.fault(("masks", index), f"{name} is named twice"))
+            faults.append(document.fault(place, f"{name} is named twice"))
         else:
             yield from rules
 

@@ -11,6 +11,8 @@ from gateway.core.profile import items
 from gateway.core.profile.annex_e import CLEANING, AnnexE
 from gateway.core.profile.decisions import (
     DATE_VRS,
+    ENCAPSULATED_DOCUMENT,
+    HIDDEN,
     ROOT,
     TEXT_VRS,
     Decision,
@@ -18,7 +20,7 @@ from gateway.core.profile.decisions import (
     caution,
     fit,
     guard,
-    hidden,
+    shows_pixels,
 )
 from gateway.core.profile.model import Action, Profile, Rule
 from gateway.core.profile.rulebook import RuleBook
@@ -43,7 +45,7 @@ __all__ = [
 METHOD, METHOD_CODES, IDENTITY_REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 CHARACTER_SET = 0x00080005
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
-BURNED_IN = 0x00280301
+PHOTOMETRIC, BURNED_IN = 0x00280004, 0x00280301
 
 
 class Plan:
@@ -51,7 +53,8 @@ class Plan:
 
     ``active`` says which of the profile's conditions hold (``Profile.active``). None: not known, as in a search, and
     then the most cautious of what may hold is decided. ``is_masked``: pixels of the object are overwritten, so nothing
-    stays that shows them elsewhere. ``is_clean``: the object says that its pixels are free of text.
+    stays that shows them elsewhere; ``photometric`` is what it says of them then, if something else than before.
+    ``is_clean``: the object says that its pixels are free of text.
     """
 
     def __init__(
@@ -62,12 +65,15 @@ class Plan:
         *,
         is_masked: bool = False,
         is_clean: bool = False,
+        photometric: str = "",
     ) -> None:
         self.profile = profile
         self.iod = iod
         self.active = active
         self.is_masked = is_masked
         self.is_clean = is_clean
+        self._photometric = photometric if is_masked else ""
+        self._is_no_document = profile.masks is not None and not (iod or "").startswith("encapsulated-")
         met = {profile.whens[index] for index in active or ()}
         self._rules = RuleBook(rule for rule in profile.rules if not rule.when or rule.when in met)
         self._possible = RuleBook(rule for rule in profile.rules if rule.when and active is None)
@@ -154,7 +160,7 @@ class Plan:
         return fit(self._decide(tag, vr, place), vr, tag)
 
     def _decide(self, tag: int, vr: str, place: Place) -> Decision:
-        fixed = _fixed(tag, place) or (hidden(tag, place) if self.is_masked else None)
+        fixed = _fixed(tag, place) or self._of_pixels(tag, place)
         if fixed:
             return fixed
         known = dictionary.vr_of(tag)
@@ -164,6 +170,14 @@ class Plan:
         decision = self._ruled(rule, tag, known, vr, place) if rule else self._standard.decide(tag, known, vr, place)
         possible = [self._ruled(rule, tag, known, vr, place) for rule in self._possible.matching(tag, known, place)]
         return max(decision, *possible, key=caution) if possible else decision
+
+    def _of_pixels(self, tag: int, place: Place) -> Decision | None:
+        """Decide what depends on what happens to the pixels of an object."""
+        if tag == PHOTOMETRIC and place == ROOT and self._photometric:
+            return Decision(Action.REPLACE, "masked frames are encoded so", self._photometric)
+        if tag == ENCAPSULATED_DOCUMENT and self._is_no_document:
+            return HIDDEN  # decided about as an object without pixels
+        return HIDDEN if self.is_masked and shows_pixels(tag, place) else None
 
     def private_rule(self, creator: str, tag: int, vr: str, place: Place = ROOT) -> Decision:
         """Decide about an element of a private block; ``tag`` is ``gggg00ee``. A KEEP of a sequence: walk its items."""

@@ -5,8 +5,9 @@ from functools import cached_property
 from types import MappingProxyType
 
 from gateway.core.errors import MalformedInput
-from gateway.core.mask.image import IMAGE_TAGS
+from gateway.core.mask.image import IMAGE_TAGS, PHOTOMETRIC
 from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
+from gateway.core.mask.syntaxes import photometric_of_masked
 from gateway.core.profile.model import Action, Profile
 from gateway.core.profile.plan import Plan
 from gateway.core.pseudonym.keys import KeyRing
@@ -46,7 +47,7 @@ class Engine:
         self._limits = limits or Limits()
         self.cleaners = Cleaners()
         self.final_check = FinalCheck(profile) if profile.final_check else None
-        self._plans: dict[tuple[str | None, frozenset[int] | None, bool, bool], Plan] = {}
+        self._plans: dict[tuple[object, ...], Plan] = {}
         self._layouts: dict[tuple[Plan, Encoding, bool], Layout] = {}
         self._shared: dict[tuple[Patient, Cleaner | None, tuple[str, ...]], Shared] = {}
         self._heads: dict[Encoding, HeadReader] = {}
@@ -57,22 +58,32 @@ class Engine:
             self.plan, self.identity, self.cleaners, profile.condition_tags, self.final_check
         )
 
-    def plan(self, sop_class: str, values: Mapping[int, str] | None = None, decision: PixelDecision = PASSES) -> Plan:
+    def plan(
+        self,
+        sop_class: str,
+        values: Mapping[int, str] | None = None,
+        decision: PixelDecision = PASSES,
+        said: str = "",
+    ) -> Plan:
         """Return the plan for a SOP Class; an unknown one (empty too) has a plan of its own.
 
         ``values`` are those of the root attributes that conditions look at; None: not known, as in a search.
-        ``decision`` is about the pixels of the object.
+        ``decision`` is about the pixels of the object, ``said`` its Photometric Interpretation.
         """
         iod = iods.iod_of(sop_class)
         active = None if values is None or not self.profile.whens else self.profile.active(values)
         is_masked = decision.verdict is Verdict.MASK
-        asked = iod, active, is_masked, decision.is_clean
+        photometric = photometric_of_masked(said) if is_masked else said
+        photometric = "" if photometric == said else photometric
+        asked = iod, active, is_masked, decision.is_clean, photometric
         found = self._plans.get(asked)
         if found is None:
             if len(self._plans) >= MAX_PLANS:
                 self._plans.clear()
                 self._layouts.clear()
-            found = Plan(self.profile, iod, active, is_masked=is_masked, is_clean=decision.is_clean)
+            found = Plan(
+                self.profile, iod, active, is_masked=is_masked, is_clean=decision.is_clean, photometric=photometric
+            )
             self._plans[asked] = found
         return found
 
@@ -105,7 +116,8 @@ class Engine:
 
     def layout(self, head: Head, encoding: Encoding, decision: PixelDecision = PASSES) -> Layout:
         """Return the plan for an object, laid out for its encoding."""
-        plan = self.plan(head.sop_class, head.asked, decision)
+        said = head.pictured.values.get(PHOTOMETRIC, "") if head.pictured else ""
+        plan = self.plan(head.sop_class, head.asked, decision, said)
         recodes = any(charset.encode(text, head.character_set) is None for text in self._foreign)
         found = self._layouts.get((plan, encoding, recodes))
         if found is None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.mask.image import PHOTOMETRIC
 from gateway.core.mask.model import PASSES, PixelDecision, Verdict
 from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
@@ -41,10 +42,11 @@ from gateway.core.wire.numbers import NUMBER_VRS
 
 __all__ = ["Bulk", "Elements", "MetadataRewriter", "encode", "text"]
 
-Planner = Callable[[str, Mapping[int, str], PixelDecision], Plan]
-"""Gives the plan for a SOP Class, the values that conditions look at, and what happens to the pixels."""
+Planner = Callable[[str, Mapping[int, str], PixelDecision, str], Plan]
+"""Gives the plan for a SOP Class, the values that conditions look at, what happens to the pixels, and what they are."""
 
 CHARACTER_SET = "00080005"
+_PHOTOMETRIC = json_key(PHOTOMETRIC)
 _PIXEL_DATA = tuple(map(json_key, sorted(PIXEL_DATA)))
 CONTENT_SEQUENCE = 0x0040A730
 _ODD = frozenset("13579BDF")
@@ -94,7 +96,7 @@ class MetadataRewriter:
         if not sop_class or not text(elements, "00080018"):
             raise MalformedInput("no SOP Class or SOP Instance UID", (0x00080016,))
         values = {tag: text(elements, key) for tag, key in self._condition_keys if key in elements}
-        plan = self._plan(sop_class, values, decision)
+        plan = self._plan(sop_class, values, decision, text(elements, _PHOTOMETRIC))
         if plan.refuses(sop_class):
             return None
         out = self._root(elements, plan, bulk, elements)

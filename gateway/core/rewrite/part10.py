@@ -54,9 +54,9 @@ class Part10Rewriter:
     known, then at most one element. Raises MalformedInput, LimitExceeded or RefusedByProfile; after that nothing more
     may be fed, and what came out before is not a whole object.
 
-    ``pieces`` and its like hand out frames that are to be masked as work; ``feed`` and ``close`` are for objects without
-    any. ``asks``: what must be screened is not refused; after any call ``question`` may be set, and then nothing leaves
-    before its ``answer``.
+    ``pieces`` and its like hand out frames that are to be masked as work; ``feed`` and ``close`` are for objects
+    without any. ``asks``: what must be screened is not refused; after any call ``question`` may be set, and then
+    nothing leaves before its ``answer``.
     """
 
     def __init__(
@@ -183,7 +183,7 @@ class Part10Rewriter:
             return plain
         deflated = self._deflater.compress(b"".join(cast("list[Piece]", plain)))
         self._deflated += len(deflated)
-        return [deflated]
+        return [deflated] if deflated else []
 
     def _led(self, body: list[Step]) -> list[Step]:
         """Put preamble and File Meta Information before the first bytes."""

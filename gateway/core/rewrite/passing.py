@@ -13,7 +13,7 @@ import msgspec
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.mask.image import IMAGE_TAGS
 from gateway.core.mask.model import PASSES, Image, PixelDecision
-from gateway.core.rewrite.dataset import Step
+from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.head import STUDY, Head, HeadReader
 from gateway.core.rewrite.maskfacts import json_pictured
 from gateway.core.rewrite.metadata import Bulk, Elements, encode
@@ -57,11 +57,11 @@ class PassingPart10:
         """How many bytes are held until more come."""
         return 0 if self.head else self._size
 
-    def answer(self, decision: PixelDecision) -> list[Step]:  # noqa: ARG002 - the rewriter's signature
+    def answer(self, decision: PixelDecision) -> list[Piece]:  # noqa: ARG002 - the rewriter's signature
         """Return nothing: nothing is asked."""
         return []
 
-    def pieces(self, data: bytes) -> list[Step]:
+    def pieces(self, data: bytes) -> list[Piece]:
         """Return the bytes, as soon as they may leave."""
         if self.head:
             return [data]
@@ -69,11 +69,11 @@ class PassingPart10:
         self._size += len(data)
         return self._judged(whole=False) if self._size >= self._need else []
 
-    def last_pieces(self) -> list[Step]:
+    def last_pieces(self) -> list[Piece]:
         """Return what is still held."""
         return [] if self.head else self._judged(whole=True)
 
-    def _judged(self, *, whole: bool) -> list[Step]:
+    def _judged(self, *, whole: bool) -> list[Piece]:
         held = b"".join(self._held)
         head = _head(held, whole=whole)
         if head is None:

@@ -6,7 +6,7 @@ import { commandsFor, uplinkCommands } from './commands.js';
 import { hasPixels, loadFrame } from './picture.js';
 import { send, sentStudies } from './uplink.js';
 
-const { before, after, names, worklist, destination, store, uplink } = document.body.dataset;
+const { before, after, names, pairs, worklist, destination, store, uplink } = document.body.dataset;
 const SIDES = { before, after };
 const $ = (id) => document.getElementById(id);
 
@@ -33,22 +33,17 @@ function cached(key, load) {
 
 const FIELDS = 'includefield=00081030&includefield=00080090';
 const modality = (study) => values(study, '00080061').join(' ');
-const likeness = (study) => `${modality(study)}|${first(study, '00201206')}|${first(study, '00201208')}`;
 
-// Both worklists list the same studies in the same order; where they do not, what does not identify decides.
-function align(left, right) {
-  const rest = new Set(right);
-  return left.map((study, index) => {
-    const candidates = [right[index], ...rest];
-    const match = candidates.find((one) => one && rest.has(one) && likeness(one) === likeness(study)) ?? null;
-    rest.delete(match);
-    return { before: study, after: match };
-  });
+// Which study is which, nobody but the holder of the secret can say: the server of the demonstration does.
+function align(left, right, released) {
+  const found = new Map(right.map((study) => [first(study, '0020000D'), study]));
+  return left.map((study) => ({ before: study, after: found.get(released[first(study, '0020000D')]) ?? null }));
 }
 
 async function start() {
-  const [left, right] = await Promise.all([getJson(`${before}/studies?${FIELDS}`), getJson(`${after}/studies?${FIELDS}`)]);
-  state.pairs = align(left, right);
+  const [left, right, released] = await Promise.all([
+    getJson(`${before}/studies?${FIELDS}`), getJson(`${after}/studies?${FIELDS}`), getJson(pairs)]);
+  state.pairs = align(left, right, released);
   const instances = left.reduce((sum, study) => sum + (first(study, '00201208') ?? 0), 0);
   $('status').textContent = `${left.length} studies, ${instances} instances`;
   $('studies').replaceChildren(...state.pairs.map(studyRow));
@@ -130,6 +125,7 @@ async function instancesOf(side, study) {
   const studyUrl = `${SIDES[side]}/studies/${first(study, '0020000D')}`;
   return cached(studyUrl, async () => {
     const series = await getJson(`${studyUrl}/series`);
+    if (!series.length) return [];
     series.sort((a, b) => (first(a, '00200011') ?? 0) - (first(b, '00200011') ?? 0));
     const seriesUrl = `${studyUrl}/series/${first(series[0], '0020000E')}`;
     const found = await getJson(`${seriesUrl}/instances`);
@@ -160,7 +156,7 @@ async function show(at) {
 async function prepare(side, position) {
   const pane = $(`pane-${side}`);
   const instance = position[side];
-  if (!instance) return () => pane.replaceChildren(make('p', { className: 'note', text: 'Not in this worklist.' }));
+  if (!instance) return () => pane.replaceChildren(make('p', { className: 'note', text: 'It does not leave: the profile refuses it.' }));
   const dataSet = await metadata(instance);
   if (values(dataSet, '0040A730').length || !hasPixels(dataSet)) return () => fill(pane, dataSet, documentOf(dataSet));
   try {
@@ -310,7 +306,7 @@ $('uplink').addEventListener('click', async () => {
 });
 
 function showJob(job) {
-  const refused = job.refused ? `, ${job.refused} refused: not an image or a clip` : '';
+  const refused = job.refused ? `, ${job.refused} refused` : '';
   const failed = job.failed ? `, ${job.failed} failed` : '';
   $('uplink-state').textContent = `${job.state}: ${job.stored} of ${job.total} stored${refused}${failed}`;
   $('share').hidden = !job.share?.url;

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.core.conditions import Condition, Operator, Asked, exclude, holds, parse_when
+from gateway.core.conditions import Asked, Condition, Operator, exclude, holds, parse_when
 from gateway.core.profile.model import Profile
 from gateway.core.profile.parse import parse_profile
 

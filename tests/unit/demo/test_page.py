@@ -16,7 +16,7 @@ def client_of(identified: Side, released: Side, profile: str) -> AsyncClient:
     destination = Destination(
         Side("cloud", "/worklists/cloud/dicom-web"), "/worklists/store/dicom-web", "/uplinks/clinic"
     )
-    application = Starlette(routes=demo_routes(identified, released, profile, destination))
+    application = Starlette(routes=demo_routes(identified, released, profile, destination, {"1.2": "2.25.3"}))
     return AsyncClient(transport=ASGITransport(application), base_url="http://gateway")
 
 
@@ -68,6 +68,11 @@ async def test_no_asset_speaks_of_another_host(client: AsyncClient) -> None:
     for path in ["/", *(f"/demo/{asset}" for asset in ASSETS)]:
         foreign = re.findall(r"(?:https?:)?//[a-z][\w.-]+\.[a-z]{2,}", (await client.get(path)).text)
         assert set(foreign) <= {"http://www.w3.org"}, path  # the namespace of SVG
+
+
+async def test_which_study_is_which_is_told_by_the_server(client: AsyncClient) -> None:
+    assert 'data-pairs="/demo/pairs"' in (await client.get("/")).text
+    assert (await client.get("/demo/pairs")).json() == {"1.2": "2.25.3"}
 
 
 async def test_names_of_worklists_are_escaped() -> None:

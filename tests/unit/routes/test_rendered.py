@@ -81,7 +81,7 @@ async def gateway(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[InP
         palette(PALETTE),
         image(ramp(), BURNED, BurnedInAnnotation="YES", SOPClassUID=CT),
         image(ramp(), WINDOWED, WindowCenter=500, WindowWidth=1000),
-        image(ramp(), PLAIN, SOPClassUID=CT),
+        image(ramp(), PLAIN, SOPClassUID=CT, ImageType=["ORIGINAL", "PRIMARY", "AXIAL"]),
         image(ramp(), 1, 9, BurnedInAnnotation="YES", SOPClassUID=CT),
     ]
     for number, syntax in enumerate(SEEN):

@@ -18,13 +18,15 @@ from gateway.screening.text import Pixels  # noqa: E402
 from tests.kit import burned  # noqa: E402
 from tests.kit.screened import frame_of, question, screened  # noqa: E402
 
+PATIENCE_S = 280.0
+"""These processes have the least priority, on machines that do other things."""
 EMPTY = np.zeros((120, 400), np.uint8)
 NAMED, WRITTEN = burned.write(EMPTY, "BEISPIEL^ERIKA", (30, 40), 20, 200)
 
 
 @pytest.fixture
 async def screeners() -> AsyncIterator[Screeners]:
-    made = Screeners(most_waiting=2, wait_s=60)
+    made = Screeners(most_waiting=2, wait_s=PATIENCE_S)
     yield made
     await made.aclose()
 
@@ -168,10 +170,10 @@ async def test_a_process_that_ends_takes_one_object_with_it(screeners: Screeners
 
 
 async def test_processes_yield_to_all_others_and_end_with_the_service() -> None:
-    screeners = Screeners(wait_s=60)
+    screeners = Screeners(wait_s=PATIENCE_S)
     await screeners.one().judge(screened(EMPTY))
     (process,) = _children()
-    assert os.getpriority(os.PRIO_PROCESS, process) == 10
+    assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
     await screeners.aclose()
     assert _children() == []
 

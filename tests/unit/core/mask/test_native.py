@@ -170,10 +170,11 @@ def test_a_padding_byte_belongs_to_an_odd_value(length: int | None) -> None:
 
 @pytest.mark.parametrize("little_endian", [True, False])
 def test_the_first_byte_too_many_is_refused(little_endian: bool) -> None:
-    masker = NativeMasker(image(3, 3, frames=3), [], little_endian=little_endian)
-    masker.feed(bytes(28))
-    with pytest.raises(MalformedInput, match=r"longer than their frames at \(7FE0,0010\)"):
-        masker.feed(b"\0")
+    for fed in (28, 27):
+        masker = NativeMasker(image(3, 3, frames=3), [], little_endian=little_endian)
+        masker.feed(bytes(fed))
+        with pytest.raises(MalformedInput, match=r"longer than their frames at \(7FE0,0010\)"):
+            masker.feed(bytes(29 - fed))
 
 
 @pytest.mark.parametrize("little_endian", [True, False])

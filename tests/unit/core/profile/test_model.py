@@ -4,6 +4,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
+from gateway.core.conditions import Condition, Operator
+from gateway.core.mask.model import Policy
+from gateway.core.mask.rules import MaskRule, Masks, What
 from gateway.core.profile.model import LETTERS, Action, Profile, Rule, Selector
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import parse_mask
@@ -50,7 +53,7 @@ def test_words_order_of_options_and_place_in_the_file_do_not_change_the_digest(s
     "other",
     [
         replace(PROFILE, name="teaching"),
-        replace(PROFILE, apply_masks=True),
+        replace(PROFILE, masks=Masks(Policy.MASK, ())),
         replace(PROFILE, images_only=True),
         replace(PROFILE, options=frozenset()),
         replace(PROFILE, rules=PROFILE.rules[:1]),
@@ -66,6 +69,15 @@ def test_words_order_of_options_and_place_in_the_file_do_not_change_the_digest(s
 )
 def test_whatever_decides_about_a_value_changes_the_digest(other: Profile) -> None:
     assert other.digest != PROFILE.digest
+
+
+def test_a_policy_and_a_rule_for_pixels_change_the_digest() -> None:
+    rule = MaskRule("own/r", (Condition(0x00080060, Operator.EQUALS, ("US",)),), What.CLEAN)
+    masks = [Masks(Policy.MASK, ()), Masks(Policy.ALLOW, ()), Masks(Policy.MASK, (rule,))]
+    digests = {replace(PROFILE, masks=each).digest for each in (None, *masks)}
+    assert len(digests) == 4
+    moved = replace(rule, where="own.yaml:7")
+    assert replace(PROFILE, masks=Masks(Policy.MASK, (moved,))).digest in digests
 
 
 def test_a_profile_cannot_be_changed() -> None:

@@ -6,15 +6,21 @@ import pytest
 
 from gateway.core.conditions import Condition, Operator
 from gateway.core.errors import ConfigFaults
+from gateway.core.mask.model import Policy
+from gateway.core.mask.parse import parse_rules
+from gateway.core.mask.rules import DEFAULT_SETS, Masks
 from gateway.core.profile.model import Action, Profile, Rule, Selector
 from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, parse_profile, parse_selector
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import TagMask, parse_mask
 from tests.kit.engine import PROFILES, profile
 
+RULES = parse_rules("name: own\nrules:\n  - {name: r, when: {Modality: {equals: US}}, clean: true}\n", "own.yaml")[1]
+OTHERS = parse_rules("name: two\nrules:\n  - {name: s, when: {Modality: {equals: US}}, blank: [{}]}\n", "two.yaml")[1]
+SETS = {"own": RULES, "two": OTHERS, **dict.fromkeys(DEFAULT_SETS, RULES)}
 BASE = Profile(
     "base",
-    apply_masks=True,
+    masks=Masks(Policy.REFUSE, OTHERS),
     images_only=True,
     options=frozenset({Option.RETAIN_UIDS}),
     rules=(
@@ -29,7 +35,7 @@ def find(name: str) -> Profile | None:
 
 
 def parse(text: str) -> Profile:
-    return parse_profile("name: p\n" + text, "p.yaml", find)
+    return parse_profile("name: p\n" + text, "p.yaml", find, SETS.get)
 
 
 def rule(line: str) -> Rule:
@@ -39,7 +45,7 @@ def rule(line: str) -> Rule:
 
 def faults(text: str) -> list[str]:
     with pytest.raises(ConfigFaults) as caught:
-        parse_profile(text, "p.yaml", find)
+        parse_profile(text, "p.yaml", find, SETS.get)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -68,8 +74,8 @@ def test_a_profile_with_everything_is_read() -> None:
         "p",
         comment="for researchers",
         enabled=False,
-        apply_masks=True,
         images_only=True,
+        masks=Masks(Policy.MASK, (*RULES, *RULES)),
         options=frozenset({Option.RETAIN_DEVICE_IDENTITY, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES}),
         rules=(
             Rule(Selector(0x00100020), Action.PSEUDONYM),
@@ -104,10 +110,66 @@ def test_the_restriction_to_images_is_inherited_unless_said_otherwise(said: str,
 
 
 @pytest.mark.parametrize(
-    ("said", "applied"), [("", True), ("apply_masks: false\n", False), ("apply_masks: true\n", True)]
+    ("said", "policy"),
+    [
+        ("", "refuse"),
+        ("apply_masks: true\n", "refuse"),
+        ("burned_in_text: screen\n", "screen"),
+        ("options: [clean_pixel_data]\n", "refuse"),
+        ("apply_masks: false\n", None),
+    ],
 )
-def test_masks_are_inherited_unless_said_otherwise(said: str, applied: bool) -> None:
-    assert parse("based_on: base\n" + said).apply_masks is applied
+def test_masks_are_inherited_unless_said_otherwise(said: str, policy: str | None) -> None:
+    read = parse("based_on: base\n" + said)
+    assert read.masks == (None if policy is None else Masks(Policy(policy), OTHERS))
+    assert read.apply_masks is (policy is not None)
+
+
+@pytest.mark.parametrize(
+    ("said", "masks"),
+    [
+        ("", None),
+        ("apply_masks: false\n", None),
+        ("apply_masks: true\n", Masks(Policy.MASK, (*RULES, *RULES))),
+        ("options: [clean_pixel_data]\n", Masks(Policy.MASK, (*RULES, *RULES))),
+        ("apply_masks: true\nmasks: []\n", Masks(Policy.MASK, ())),
+        ("apply_masks: true\nmasks: [two, own]\n", Masks(Policy.MASK, (*OTHERS, *RULES))),
+        *(
+            (f"apply_masks: true\nburned_in_text: {policy.value}\nmasks: [own]\n", Masks(policy, RULES))
+            for policy in Policy
+        ),
+        ("based_on: base\nmasks: [own]\n", Masks(Policy.REFUSE, RULES)),
+    ],
+)
+def test_a_profile_says_what_becomes_of_pixels(said: str, masks: Masks | None) -> None:
+    assert parse(said).masks == masks
+
+
+@pytest.mark.parametrize(
+    ("said", "fault"),
+    [
+        ("burned_in_text: mask\n", "p.yaml:2: burned_in_text: only with apply_masks: true"),
+        ("masks: [own]\n", "p.yaml:2: masks: only with apply_masks: true"),
+        ("based_on: base\napply_masks: false\nmasks: [own]\n", "p.yaml:4: masks: only with apply_masks: true"),
+        (
+            "apply_masks: true\nburned_in_text: blur\n",
+            "p.yaml:3: burned_in_text: should be mask, screen, mask_or_screen, refuse or allow",
+        ),
+        ("apply_masks: true\nmasks:\n  - own\n  - gone\n", "p.yaml:5: masks[1]: no sound mask rule set named 'gone'"),
+        ("apply_masks: true\nmasks: [own, two, own]\n", "p.yaml:3: masks[2]: own is named twice"),
+        (
+            "options: [clean_pixel_data]\napply_masks: false\n",
+            "p.yaml:3: apply_masks: the option clean_pixel_data cannot do without masks",
+        ),
+    ],
+)
+def test_masks_that_cannot_be_had_are_refused(said: str, fault: str) -> None:
+    assert faults("name: p\n" + said) == [fault]
+
+
+def test_the_shipped_sets_that_are_not_found_are_refused_where_masks_are_asked_for() -> None:
+    with pytest.raises(ConfigFaults, match="p.yaml:2: apply_masks: no sound mask rule set named 'ultrasound-regions'"):
+        parse_profile("name: p\napply_masks: true\n", "p.yaml", find)
 
 
 @pytest.mark.parametrize(
@@ -297,7 +359,7 @@ def test_a_date_is_cut_to_its_year_or_month(written: str, value: str | None) -> 
 
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
-CT, MR = (Condition(0x00080060, Operator.EQUALS, modality) for modality in ("CT", "MR"))
+CT, MR = (Condition(0x00080060, Operator.EQUALS, (modality,)) for modality in ("CT", "MR"))
 
 
 @pytest.mark.parametrize(
@@ -308,7 +370,9 @@ CT, MR = (Condition(0x00080060, Operator.EQUALS, modality) for modality in ("CT"
         ("Manufacturer: {contains: acme}", (Condition(0x00080070, Operator.CONTAINS, ("acme",)),)),
         ("Manufacturer: {matches: 'AC*'}", (Condition(0x00080070, Operator.MATCHES, ("AC*",)),)),
         ("PatientAge: {present: true}", (Condition(0x00101010, Operator.PRESENT, ("true",)),)),
-        ("SOPClassUID: {equals: CTImageStorage}", (Condition(0x00080016, Operator.EQUALS, CT_IMAGE),)),
+        ("SOPClassUID: {equals: CTImageStorage}", (Condition(0x00080016, Operator.EQUALS, (CT_IMAGE,)),)),
+        ("Modality: {equals: [CT, MR]}", (Condition(0x00080060, Operator.EQUALS, ("CT", "MR")),)),
+        ("Modality: {not: {equals: CT}}", (Condition(0x00080060, Operator.EQUALS, ("CT",), negated=True),)),
         ("SOPClassUID: {equals: 1.2.3}", (Condition(0x00080016, Operator.EQUALS, ("1.2.3",)),)),
         ("Manufacturer: {contains: a, present: true}, Modality: {equals: CT}", (
             CT,
@@ -330,7 +394,7 @@ def test_a_rule_may_depend_on_the_object(written: str, when: tuple[Condition, ..
         ("ContentSequence: {present: true}", "ContentSequence: a condition looks at text"),
         ("DataSetTrailingPadding: {present: true}", "DataSetTrailingPadding: a condition looks at text"),
         ("TransferSyntaxUID: {present: true}", "TransferSyntaxUID: a condition looks at text"),
-        ("Modality: {}", "Modality: say equals, contains, matches or present"),
+        ("Modality: {}", "Modality: say equals, contains, matches, at_least, at_most, present or not"),
         ("Modality: {equals: ''}", "Modality: nothing to compare with"),
         ("SOPClassUID: {equals: CTImage}", "SOPClassUID: 'CTImage' is neither a UID nor the keyword"),
     ],
@@ -458,9 +522,11 @@ def test_every_available_option_is_taken_and_the_others_are_refused() -> None:
     for option in Option:
         text = f"name: p\noptions: [{option.value}]\n"
         if option in AVAILABLE:
-            assert parse_profile(text, "p.yaml", find).options == {option}
+            assert parse_profile(text, "p.yaml", find, SETS.get).options == {option}
         else:
-            assert faults(text) == [f"p.yaml:2: options: {option.value} is not available yet: it comes with masks"]
+            assert faults(text) == [
+                f"p.yaml:2: options: {option.value} is not available: nothing here recognises faces"
+            ]
 
 
 def test_full_and_modified_dates_exclude_each_other_also_when_one_is_inherited() -> None:
@@ -507,7 +573,7 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
         "options:\n"
         "  - retain_everything\n"
         "  - retain_uids\n"
-        "  - clean_pixel_data\n"
+        "  - clean_recognizable_visual_features\n"
         "attributes:\n"
         "  PatientName: {action: remove}\n"
         "  PatientNam: {action: remove}\n"
@@ -519,7 +585,7 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
     assert first == "p.yaml:2: based_on: no profile named 'nothing'"
     assert second.startswith("p.yaml:4: options: unknown option 'retain_everything'; there are clean_descriptors, ")
     assert rest == [
-        "p.yaml:6: options: clean_pixel_data is not available yet: it comes with masks",
+        "p.yaml:6: options: clean_recognizable_visual_features is not available: nothing here recognises faces",
         'p.yaml:9: attributes: PatientNam: not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN"',
         "p.yaml:10: attributes: (0010,0010): the same attribute as in p.yaml:8",
         "p.yaml:11: attributes: PatientID: shift_date is for dates and times (DA, TM, DT)",

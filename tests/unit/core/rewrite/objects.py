@@ -1,10 +1,12 @@
 """A frame for annotated elements: the head every object needs, the marks every released one carries, every chunking."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import cast
 
+from gateway.core.mask.model import FrameWork
 from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite import marks
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.dataset import Piece, Step
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.head import Head
 from gateway.core.rewrite.part10 import IMPLEMENTATION_CLASS_UID
@@ -67,9 +69,15 @@ def feed(rewriter: DataSetRewriter, chunks: Iterable[bytes], left: list[Piece] |
     """Feed the chunks of a data set and collect what comes out, in ``left`` also where it ends in an error."""
     pieces = [] if left is None else left
     for chunk in chunks:
-        pieces += rewriter.feed(chunk)
-    pieces += rewriter.close()
+        pieces += plain(rewriter.feed(chunk))
+    pieces += plain(rewriter.close())
     return b"".join(pieces)
+
+
+def plain(steps: Sequence[Step]) -> list[Piece]:
+    """Give what leaves of an object that has no frames to be masked."""
+    assert not any(isinstance(step, FrameWork) for step in steps)
+    return cast("list[Piece]", steps)
 
 
 def data_set_rewriter(under: Engine, encoding: Encoding = EXPLICIT_LE, limits: Limits | None = None) -> DataSetRewriter:

@@ -8,7 +8,7 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from tests.kit.splits import splits
-from tests.unit.core.rewrite.objects import CT, data_set_rewriter, engine, feed, walk
+from tests.unit.core.rewrite.objects import CT, data_set_rewriter, engine, feed, plain, walk
 
 LEAKY = """\
   StudyDescription: {disabled: true}
@@ -96,7 +96,7 @@ def test_bulk_passes_unheld_and_unsearched_before_and_after_pixel_data() -> None
         chunks = [data[at : at + size] for at in range(0, len(data), size)]
         assert feed(data_set_rewriter(checking()), chunks) == expected
     rewriter = data_set_rewriter(checking())
-    left = [b"".join(rewriter.feed(data[at : at + 1024])) for at in range(0, len(bulk) // 2, 1024)]
+    left = [b"".join(plain(rewriter.feed(data[at : at + 1024]))) for at in range(0, len(bulk) // 2, 1024)]
     assert sum(map(len, left)) > len(bulk) // 4, "it was held"
     tail = data[: -len(b"nobody")] + b"Smith "
     with pytest.raises(RefusedByProfile, match=r"\(7FE1,1001\)$"):

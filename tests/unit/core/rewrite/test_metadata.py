@@ -461,7 +461,11 @@ def test_a_profile_that_refuses_the_object_gives_nothing() -> None:
     assert strict.metadata(json.dumps(report).encode(), bulk) is None
     masks = engine("apply_masks: true\n")
     original = {"vr": "CS", "Value": ["ORIGINAL", "PRIMARY"]}
-    image = HEAD | {"00080008": original, "00280010": {"vr": "US", "Value": [8]}, "00280011": {"vr": "US", "Value": [8]}}
+    image = HEAD | {
+        "00080008": original,
+        "00280010": {"vr": "US", "Value": [8]},
+        "00280011": {"vr": "US", "Value": [8]},
+    }
     burned_in = image | {"00280301": {"vr": "CS", "Value": ["YES"]}}
     assert masks.metadata(json.dumps(burned_in).encode(), bulk) is None
     assert masks.metadata(json.dumps(image).encode(), bulk) is not None

@@ -18,6 +18,7 @@ from tests.unit.core.rewrite.objects import (
     engine,
     feed,
     head,
+    plain,
     released,
     released_head,
     uid,
@@ -146,9 +147,9 @@ def test_what_is_said_of_dates_is_never_stronger_than_an_earlier_pass_left_them(
 def test_nothing_leaves_before_the_head_is_known() -> None:
     rewriter = data_set_rewriter(engine())
     whole = head()
-    assert not any(b"".join(rewriter.feed(whole[at : at + 1])) for at in range(len(whole) - 16))
+    assert not any(b"".join(plain(rewriter.feed(whole[at : at + 1]))) for at in range(len(whole) - 16))
     assert rewriter.head is None
-    assert b"".join(rewriter.feed(whole[-16:]))
+    assert b"".join(plain(rewriter.feed(whole[-16:])))
     assert rewriter.head is not None
 
 
@@ -195,13 +196,13 @@ def test_an_element_of_two_gigabytes_is_passed_or_counted_off_in_small_memory(is
     tracemalloc.start()
     try:
         for _ in range((2 << 30) // len(chunk)):
-            passed += sum(map(len, rewriter.feed(chunk)))
+            passed += sum(map(len, plain(rewriter.feed(chunk))))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert passed == (2 << 30 if is_kept else 0)
     assert peak < 4 << 20
-    rest = b"".join((*rewriter.feed(SIGNATURE), *rewriter.close()))
+    rest = b"".join(plain([*rewriter.feed(SIGNATURE), *rewriter.close()]))
     assert rest == b""
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.core.errors import MalformedInput
+from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.plan import ROOT, Place
 from gateway.core.rewrite import tables
 from gateway.core.rewrite.tables import Table, root_tables
@@ -79,7 +80,7 @@ def test_at_the_root_earlier_marks_and_pixel_data_have_operations_of_their_own()
     *_, last = root_tables(PLAN, EXPLICIT_LE)
     assert last.classify(key(EXPLICIT_LE, 0x00120064, "SQ")) >> 2 == tables.CODES
     assert last.classify(key(EXPLICIT_LE, 0x00280303, "CS")) >> 2 == tables.TEMPORAL
-    assert {last.classify(key(EXPLICIT_LE, tag, "OW")) >> 2 for tag in tables.PIXEL_DATA} == {tables.PIXELS}
+    assert {last.classify(key(EXPLICIT_LE, tag, "OW")) >> 2 for tag in PIXEL_DATA} == {tables.PIXELS}
     assert last.classify(bytes(6)) >> 2 == tables.PADDING
 
 
