@@ -3,7 +3,19 @@
 import subprocess
 import sys
 
-NAMES = ("kernel", "retrieval", "metadata", "searching", "download", "storing", "orthanc_study", "uplink", "clip")
+NAMES = (
+    "kernel",
+    "retrieval",
+    "metadata",
+    "searching",
+    "download",
+    "storing",
+    "orthanc_study",
+    "uplink",
+    "clip",
+    "masks",
+    "screening",
+)
 
 
 def main() -> int:

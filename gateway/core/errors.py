@@ -20,6 +20,10 @@ class MalformedInput(GatewayError):
         self.offset = offset
         super().__init__(what + _where(self.path, offset))
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Come whole out of another process."""
+        return MalformedInput, (self.what, self.path, self.offset)
+
 
 class LimitExceeded(GatewayError):
     """The input is larger or deeper than a stated limit."""
@@ -30,6 +34,10 @@ class LimitExceeded(GatewayError):
         self.path = tuple(path)
         self.offset = offset
         super().__init__(f"{what} exceeds the limit of {limit}" + _where(self.path, offset))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Come whole out of another process."""
+        return LimitExceeded, (self.what, self.limit, self.path, self.offset)
 
 
 class StoringBusy(LimitExceeded):

@@ -8,6 +8,7 @@ import warnings
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import pairwise
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -57,9 +58,11 @@ def masked(work: FrameWork) -> bytes:
         warnings.simplefilter("ignore")
         try:
             return _MASKERS[work.transfer_syntax](work)
-        except GatewayError:
+        except MalformedInput as fault:
+            raise MalformedInput(fault.what, (image.tag,)) from None
+        except (GatewayError, KeyboardInterrupt, SystemExit):
             raise
-        except Exception:  # noqa: BLE001 - codecs raise what they like; their messages may hold values
+        except BaseException:  # noqa: BLE001 - codecs raise what they like, Rust panics; messages may hold values
             raise MalformedInput("a frame that cannot be decoded to be masked", (image.tag,)) from None
 
 
@@ -144,14 +147,19 @@ def _jpeg_xl(work: FrameWork) -> bytes:
 
 
 def _rle(work: FrameWork) -> bytes:
-    import imagecodecs  # noqa: PLC0415
-    from rle import rle  # noqa: PLC0415 - it panics over what is no RLE, but it encodes
+    """Mask a frame of PS3.5 Annex G: a segment for each byte of each sample, the highest first."""
+    from rle import rle  # noqa: PLC0415 - imagecodecs ends its process over what is no RLE
 
     image = work.image
-    planes = imagecodecs.dicomrle_decode(work.data, f"<u{image.bits_allocated // 8}")
-    if planes.size != image.samples * image.rows * image.columns:
-        raise MalformedInput("a frame of another size or depth than the object says", (image.tag,))
-    samples = np.moveaxis(planes.reshape(image.samples, image.rows, image.columns), 0, -1).copy()
+    pixels, width = image.rows * image.columns, image.bits_allocated // 8
+    borders = [*filter(None, rle.parse_header(work.data[:64].ljust(64, b"\0"))), len(work.data)]
+    coded = [work.data[start:end] for start, end in pairwise(borders)]
+    segments = [rle.decode_segment(one) for one in coded if one]
+    if len(segments) != image.samples * width or {len(one) for one in segments} - {pixels, pixels + 1}:
+        raise MalformedInput("a frame of another size or depth than the object says")
+    planes = np.stack([np.frombuffer(one, np.uint8, pixels) for one in segments])
+    planes = planes.reshape(image.samples, width, image.rows, image.columns)[:, ::-1]
+    samples = np.ascontiguousarray(planes.transpose(2, 3, 0, 1)).view(f"<u{width}")[..., 0]
     blank(samples, image, work.rectangles)
     return bytes(
         rle.encode_frame(samples.tobytes(), image.rows, image.columns, image.samples, image.bits_allocated, "<")
@@ -163,7 +171,7 @@ def _deflated(work: FrameWork) -> bytes:
     inflate = zlib.decompressobj(-zlib.MAX_WBITS)
     native = inflate.decompress(work.data, MAX_FRAME_BYTES)
     if not inflate.eof:
-        raise MalformedInput("a deflated frame without an end", (image.tag,))
+        raise MalformedInput("a deflated frame without an end")
     masker = NativeMasker(image, work.rectangles, little_endian=True, length=len(native))
     pieces = masker.feed(native)
     masker.close()
@@ -176,7 +184,7 @@ def _blanked(decoded: Any, work: FrameWork, bits: int) -> Samples:
     image = work.image
     expected = (image.rows, image.columns) + ((image.samples,) if image.samples > 1 else ())
     if decoded.shape != expected or decoded.dtype.itemsize * 8 > max(8, image.bits_allocated):
-        raise MalformedInput("a frame of another size or depth than the object says", (image.tag,))
+        raise MalformedInput("a frame of another size or depth than the object says")
     samples: Samples = np.array(decoded, order="C")
     blank(samples, image, work.rectangles, bits)
     return samples

@@ -32,7 +32,7 @@ def checked(header: Header, image: Image) -> Header:
     """Return the header of a frame of this image. Raises MalformedInput for any other."""
     same = (header.rows, header.columns, header.samples) == (image.rows, image.columns, image.samples)
     if not same or header.bits > image.bits_allocated:
-        raise MalformedInput("a frame of another size or depth than the object says", (image.tag,))
+        raise MalformedInput("a frame of another size or depth than the object says")
     return header
 
 

@@ -15,11 +15,14 @@ from numpy.typing import NDArray
 
 from gateway.core.errors import MalformedInput
 from gateway.core.mask.model import FrameWork, Image
-from gateway.masking import headers
+from gateway.masking import headers, turbojpeg
 from gateway.masking.blanking import unsigned_values
 from gateway.masking.huffman import Block, Table, replaced
 
-_DHT, _EOI = 0xC4, 0xD9
+_DHT, _EOI, _SOI = 0xC4, 0xD9, b"\xff\xd8"
+_FRAMES: Final = (headers.SOF0, headers.SOF1)
+_NEEDED: Final = (_DHT, 0xDB, 0xDD)
+_LIBRARY_BITS: Final = 8
 _RST: Final = range(0xD0, 0xD8)
 _WHOLE: Final = b"\x00\x3f\x00"
 """Spectral selection and approximation of a sequential scan."""
@@ -50,8 +53,14 @@ class _State:
 def masked(work: FrameWork) -> bytes:
     """Return a frame without what its rectangles hold. Raises MalformedInput."""
     header = headers.checked(headers.jpeg(work.data, headers.SOF0, headers.SOF1), work.image)
+    return (_by_library(work) if header.bits == _LIBRARY_BITS else None) or by_symbols(work)
+
+
+def by_symbols(work: FrameWork) -> bytes:
+    """Do it without a library: slower, and all that the library does not know. Raises MalformedInput."""
+    bits = headers.jpeg(work.data, headers.SOF0, headers.SOF1).bits
     state = _State()
-    out = [b"\xff\xd8"]
+    out = [_SOI]
     data, at = work.data, 2
     while True:
         marker, content, at = _segment(data, at)
@@ -59,11 +68,33 @@ def masked(work: FrameWork) -> bytes:
             break
         if marker == headers.SOS:
             end, intervals = _intervals(data, at)
-            out += _scan(content, intervals, state, work, header.bits)
+            out += _scan(content, intervals, state, work, bits)
             at = end
         else:
             out += _kept(marker, content, state)
     return b"".join([*out, b"\xff\xd9"])
+
+
+def _by_library(work: FrameWork) -> bytes | None:
+    """Put the segments that stay before what the library made of the rest, with the frame header of the source."""
+    state = _State()
+    kept: dict[int, bytes] = {}
+    for marker, start, end in headers.segments(work.data):
+        kept[marker] = b"".join(_kept(marker, work.data[start + 4 : end], state))
+    whole = _whole_units(state, work)
+    masks = [whole.repeat(one.down, axis=0).repeat(one.across, axis=1) for one in state.components]
+    frame = turbojpeg.replaced(work.data, masks, _fills(state, work.image, _LIBRARY_BITS))
+    if frame is None:
+        return None
+    out = [_SOI, kept.get(0xE0, b""), kept.get(0xEE, b"")]
+    for marker, start, end in headers.segments(frame):
+        if marker in _FRAMES:
+            out.append(next(kept[one] for one in _FRAMES if one in kept))
+        elif marker == headers.SOS:
+            out.append(frame[start:])
+        elif marker in _NEEDED:
+            out.append(frame[start:end])
+    return b"".join(out)
 
 
 def _segment(data: bytes, at: int) -> tuple[int, bytes, int]:
@@ -189,20 +220,28 @@ def _scan(header: bytes, intervals: list[bytes], state: _State, work: FrameWork,
 
 def _units(state: _State, work: FrameWork, components: Sequence[_Component]) -> NDArray[np.bool_]:
     """Return which units of a scan are masked: of all components, or blocks of its only one (A.2)."""
-    widest, highest = max(one.across for one in state.components), max(one.down for one in state.components)
-    rows, columns = work.image.rows, work.image.columns
-    whole = np.zeros((-(-rows // (8 * highest)), -(-columns // (8 * widest))), np.bool_)
-    for at in work.rectangles:
-        whole[
-            at.y // (8 * highest) : -(-(at.y + at.height) // (8 * highest)),
-            at.x // (8 * widest) : -(-(at.x + at.width) // (8 * widest)),
-        ] = True
+    whole = _whole_units(state, work)
     if len(components) > 1:
         return whole
     (one,) = components
     blocks = whole.repeat(one.down, axis=0).repeat(one.across, axis=1)
-    down, across = -(-rows * one.down // highest), -(-columns * one.across // widest)
+    widest, highest = _factors(state)
+    down, across = -(-work.image.rows * one.down // highest), -(-work.image.columns * one.across // widest)
     return blocks[: -(-down // 8), : -(-across // 8)]
+
+
+def _whole_units(state: _State, work: FrameWork) -> NDArray[np.bool_]:
+    """Return which units that hold all components are masked."""
+    across, down = (8 * factor for factor in _factors(state))
+    whole = np.zeros((-(-work.image.rows // down), -(-work.image.columns // across)), np.bool_)
+    for at in work.rectangles:
+        rows = slice(at.y // down, -(-(at.y + at.height) // down))
+        whole[rows, at.x // across : -(-(at.x + at.width) // across)] = True
+    return whole
+
+
+def _factors(state: _State) -> tuple[int, int]:
+    return max(one.across for one in state.components), max(one.down for one in state.components)
 
 
 def _fills(state: _State, image: Image, bits: int) -> list[int]:

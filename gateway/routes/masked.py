@@ -7,7 +7,7 @@ number, a codestream by what its decoder finds. So at most one frame is held.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
 from gateway.core.errors import LimitExceeded, MalformedInput, OriginFailed
 from gateway.core.mask.model import FrameWork, Image, Rectangle, Verdict
@@ -84,12 +84,13 @@ class FrameMasker:
             syntax = _DEFAULT_LOSSLESS.get(syntax, syntax)
         if syntax in MASKED:
             return [await self._codecs.masked(FrameWork(data, syntax, self._image, self._rectangles))]
-        if syntax not in NATIVE or self._is_cut:
+        swaps = syntax == uids.EXPLICIT_VR_BIG_ENDIAN and self._image.bits_allocated <= 8
+        if syntax not in NATIVE or self._is_cut or swaps:  # bytes of words lie otherwise than those of bytes
             raise MalformedInput("a frame that cannot be masked", (self._image.tag,))
         if len(data) == self._bytes + 1:
             data = data[:-1]  # padding, which would lie between frames where they are joined
         little_endian = syntax != uids.EXPLICIT_VR_BIG_ENDIAN
-        masker = NativeMasker(self._image, self._rectangles, little_endian=little_endian, vr="OB", length=len(data))
+        masker = NativeMasker(self._image, self._rectangles, little_endian=little_endian, length=len(data))
         pieces = [bytes(piece) for piece in masker.feed(data)]
         masker.close()
         return pieces
@@ -103,6 +104,32 @@ def masker_of(judged: Judged, codecs: Codecs) -> FrameMasker | None:
     if judged.image is None:  # pragma: no cover - judged without one are only those whose pixels nobody asks for
         raise MalformedInput("pixel data that nothing describes")
     return FrameMasker(judged.image, decision.rectangles, codecs)
+
+
+class _Begun(AsyncGenerator[Event, None]):
+    """Events whose first was waited for; closing it closes what gives them, whether any was taken or not."""
+
+    def __init__(self, first: Event | None, events: AsyncGenerator[Event, None]) -> None:
+        self._first = first
+        self._events = events
+
+    async def asend(self, value: None) -> Event:
+        """Give the next event."""
+        first, self._first = self._first, None
+        return first if first is not None else await self._events.asend(value)
+
+    async def athrow(self, *thrown: Any) -> Event:
+        """Raise something where the next event would come from."""
+        return await self._events.athrow(*thrown)
+
+    async def aclose(self) -> None:
+        """End the exchange with the origin."""
+        await self._events.aclose()
+
+
+async def begun(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """Wait for the first frame, so that one that cannot be masked is a problem document and no broken answer."""
+    return _Begun(await anext(events, None), events)
 
 
 async def together(first: PartStart, events: AsyncGenerator[Event, None], count: int) -> AsyncGenerator[Event, None]:

@@ -21,7 +21,7 @@ from gateway.core.wire.accept import Choice, Offer
 from gateway.core.wire.multipart import Event, MultipartWriter, PartChunk, PartStart, content_type, random_boundary
 from gateway.ports import OriginServer
 from gateway.routes.exchange import Outcome, Streamed
-from gateway.routes.masked import FrameMasker, together
+from gateway.routes.masked import FrameMasker, begun, together
 from gateway.routes.negotiation import ranked
 from gateway.routes.parts import open_parts, part_type
 
@@ -83,7 +83,7 @@ class Wanted:
             if part_type(first)[0] not in self._accepted:
                 await events.aclose()
                 raise NotAcceptable("the origin has no representation that the request accepts")
-            return Values(first, masker.masked(first, events) if masker else events)
+            return Values(first, await begun(masker.masked(first, events)) if masker else events)
         raise NotAcceptable("the origin has no representation that can be masked")
 
     async def open_all(
@@ -105,7 +105,7 @@ class Wanted:
                 now = await self.open(origin, listed, outcome, masker)
                 yield now.first
 
-        return Values(values.first, together(values.first, following(), count))
+        return Values(values.first, await begun(together(values.first, following(), count)))
 
     def _tries(self, masker: FrameMasker | None) -> list[list[str]]:
         if masker is None or not self.takes_octets:

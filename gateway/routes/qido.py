@@ -1,7 +1,7 @@
 """QIDO-RS, the Search Transaction (PS3.18 Section 10.6): every key is evaluated on released values."""
 
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -10,11 +10,10 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from gateway.core.rewrite.hints import never_matches
-from gateway.core.rewrite.keys import PATIENT_ID, RETRIEVE_URL, STUDY_UID
-from gateway.core.rewrite.metadata import encode, text
+from gateway.core.rewrite.keys import PATIENT_ID, STUDY_UID
+from gateway.core.rewrite.metadata import encode
 from gateway.core.rewrite.query import Search, parse_search
 from gateway.core.standard.levels import Level
-from gateway.core.standard.tags import json_key
 from gateway.core.wire.accept import Offer
 from gateway.core.wire.dicomxml import to_xml
 from gateway.core.wire.multipart import MultipartWriter, content_type, random_boundary
@@ -22,7 +21,8 @@ from gateway.routes.exchange import Streamed
 from gateway.routes.headers import OURS
 from gateway.routes.links import Links
 from gateway.routes.negotiation import choose
-from gateway.worklists.candidates import UIDS, Scope, candidates
+from gateway.worklists.candidates import Scope, candidates
+from gateway.worklists.describing import Known, Link
 from gateway.worklists.pages import Page, read_page
 from gateway.worklists.results import released
 from gateway.worklists.worklist import Worklist
@@ -30,7 +30,7 @@ from gateway.worklists.worklist import Worklist
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 OFFERS = (Offer(JSON), Offer("application/json"), Offer(XML, multipart=True))
 CHUNK_BYTES = 65_536
-_RETRIEVE_URL = json_key(RETRIEVE_URL)
+_NAMES = ("studies", "series", "instances")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +53,7 @@ class SearchService:
     def __init__(self, worklist: Worklist, links: Links) -> None:
         self._worklist = worklist
         self._links = links
+        self._known: Known = {}
 
     async def studies(self, request: Request) -> ASGIApp:
         """Search studies."""
@@ -75,8 +76,9 @@ class SearchService:
         page = Page([])
         if not never_matches(search, self._worklist.decide):
             found = candidates(self._worklist, search, scope)
-            link = _link(base, level)
-            results = released(self._worklist, search, found, link, within_study=bool(scope.study))
+            results = released(
+                self._worklist, search, found, _link(base), within_study=bool(scope.study), known=self._known
+            )
             page = await read_page(results, search, form.write, counts=_is_narrow(search, scope))
         headers = _warnings(search, page, base)
         if not page.held:
@@ -111,13 +113,12 @@ def _warnings(search: Search, page: Page, base: str) -> dict[str, str]:
     return {"warning": ", ".join(f"299 {base}: {one.replace('  ', ' ')}" for one in said)} if said else {}
 
 
-def _link(base: str, level: Level) -> Callable[[dict[str, bytes]], None]:
-    """Return what puts the gateway's own Retrieve URL into a result."""
-    names = list(zip(("studies", "series", "instances"), map(json_key, UIDS[level]), strict=False))
+def _link(base: str) -> Link:
+    """Return what makes the gateway's own Retrieve URL of a result."""
 
-    def link(result: dict[str, bytes]) -> None:
-        url = base + "".join(f"/{name}/{text(result, key)}" for name, key in names)
-        result[_RETRIEVE_URL] = msgspec.json.encode({"vr": "UR", "Value": [url]})
+    def link(uids: Sequence[str]) -> bytes:
+        url = base + "".join(f"/{name}/{uid}" for name, uid in zip(_NAMES, uids, strict=False))
+        return msgspec.json.encode({"vr": "UR", "Value": [url]})
 
     return link
 

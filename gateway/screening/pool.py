@@ -1,23 +1,16 @@
 """Processes that look for text: few, long-lived, of their own, so that they never take the place of a renderer."""
 
+import asyncio
 import pickle
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from socket import socketpair
+from subprocess import DEVNULL, Popen
 from typing import Final
 
 import msgspec
-from anyio import (
-    BrokenResourceError,
-    CancelScope,
-    CapacityLimiter,
-    EndOfStream,
-    IncompleteRead,
-    fail_after,
-    open_process,
-)
-from anyio.abc import Process
-from anyio.streams.buffered import BufferedByteReceiveStream
+from anyio import CapacityLimiter
 
 from gateway.core.errors import ProcessFailed
 from gateway.ports import Frame
@@ -32,35 +25,33 @@ _ANSWERS: Final = msgspec.msgpack.Decoder(Answer)
 
 
 class Worker:
-    """A process. What goes wrong with it ends it, and the next object gets another."""
+    """A process and the socket to it. What goes wrong with it ends it, and the next object gets another."""
 
-    def __init__(self, process: Process) -> None:
-        if process.stdin is None or process.stdout is None:
-            raise ProcessFailed("a process that looks for text does not start")
+    def __init__(self, process: Popen[bytes], answers: asyncio.StreamReader, requests: asyncio.StreamWriter) -> None:
         self._process = process
-        self._requests = process.stdin
-        self._answers = BufferedByteReceiveStream(process.stdout)
+        self._answers = answers
+        self._requests = requests
 
     async def look(self, frame: Frame, *, is_first: bool, reads: bool) -> Looked | None:
         """Look at one frame; None where its pixels cannot be decoded. Raises Ended."""
         data = pickle.dumps(Request(frame, is_first, reads), pickle.HIGHEST_PROTOCOL)
         try:
-            with fail_after(MAX_SECONDS):
-                await self._requests.send(len(data).to_bytes(LENGTH, "big"))
-                await self._requests.send(data)
-                length = int.from_bytes(await self._answers.receive_exactly(LENGTH), "big")
+            async with asyncio.timeout(MAX_SECONDS):
+                self._requests.write(len(data).to_bytes(LENGTH, "big"))
+                self._requests.write(data)
+                await self._requests.drain()
+                length = int.from_bytes(await self._answers.readexactly(LENGTH), "big")
                 if length > MAX_ANSWER_BYTES:
                     raise Ended
-                return _ANSWERS.decode(await self._answers.receive_exactly(length)).looked
-        except (TimeoutError, BrokenResourceError, EndOfStream, IncompleteRead, OSError, msgspec.MsgspecError):
+                return _ANSWERS.decode(await self._answers.readexactly(length)).looked
+        except (TimeoutError, asyncio.IncompleteReadError, OSError, msgspec.MsgspecError):
             raise Ended from None
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """End the process at once."""
-        if self._process.returncode is None:
-            self._process.kill()
-        with CancelScope(shield=True):
-            await self._process.aclose()
+        self._requests.close()
+        self._process.kill()
+        self._process.wait()
 
 
 class Workers:
@@ -78,18 +69,32 @@ class Workers:
             try:
                 yield worker
             except BaseException:
-                await worker.aclose()
+                worker.close()
                 raise
             self._idle.append(worker)
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         """End all processes that nobody holds."""
         while self._idle:
-            await self._idle.pop().aclose()
+            self._idle.pop().close()
 
 
 async def _started() -> Worker:
-    try:
-        return Worker(await open_process([sys.executable, "-m", "gateway.screening.worker"], stderr=None))
-    except OSError:
-        raise ProcessFailed("a process that looks for text does not start") from None
+    """Start a process without asyncio, which hangs when that is cancelled; it ends when nobody holds its socket."""
+    ours, theirs = socketpair()
+    with theirs:
+        try:
+            answers, requests = await asyncio.open_connection(sock=ours)
+        except BaseException:
+            ours.close()
+            raise
+        try:
+            return Worker(_process(theirs.fileno()), answers, requests)
+        except OSError:
+            requests.close()
+            raise ProcessFailed("a process that looks for text does not start") from None
+
+
+def _process(channel: int) -> Popen[bytes]:
+    command = [sys.executable, "-m", "gateway.screening.worker"]
+    return Popen(command, stdin=channel, stdout=channel, stderr=DEVNULL)  # noqa: S603 - this program

@@ -6,7 +6,6 @@ on, and its answer is there when he does. What is asked when many objects wait a
 
 import asyncio
 import logging
-from math import ceil
 from typing import Final
 
 from cachetools import TTLCache
@@ -87,13 +86,8 @@ class Screening:
             task.add_done_callback(lambda done: self._end(key, done))
         await asyncio.wait((task,), timeout=self._wait_s)
         if not task.done():
-            raise ScreeningBusy("the object is being searched for text", ceil(self._wait_s))
+            raise ScreeningBusy("the object is being searched for text", RETRY_AFTER_S)
         return task.result()
-
-    @property
-    def is_busy(self) -> bool:
-        """Say whether any object is being looked at."""
-        return bool(self._under_way)
 
     async def aclose(self) -> None:
         """End what is under way."""
@@ -163,7 +157,7 @@ class Screeners:
         """End what is under way, and all processes."""
         for screening in self._made:
             await screening.aclose()
-        await self._workers.aclose()
+        self._workers.close()
 
 
 def _batches(one: Screened) -> list[range]:

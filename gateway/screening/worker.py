@@ -1,6 +1,6 @@
 """The process that looks: frames in on its standard input, texts out on its standard output, nothing anywhere else.
 
-It runs with the least priority, so that whatever else the machine does goes first. A request is a pickle: it comes from
+It runs with little priority, so that whatever else the machine does goes first. A request is a pickle: it comes from
 the gateway alone. An answer is plain MessagePack, since what broke a decoder may have written it.
 """
 
@@ -20,7 +20,8 @@ from gateway.screening.text import TextDetector
 
 LENGTH: Final = 8
 """Bytes of the length that goes before a request and an answer."""
-NICE: Final = 10
+NICE: Final = 15
+"""A thirtieth of a processor that others want as well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
 """Open a DICOMweb service in the real viewer OHIF, in headless Chromium, and check what is seen and sent.
 
 The study list shows rows; a study opens; its first image is painted, with real pixels on the canvas; no request fails;
-text that must not be seen stands in no body, header or URL of the service and on no page. Screenshots, the requests
-and the text of the pages are left in a folder.
+text that must not be seen stands in no body, header or URL of the service and on no page. Screenshots, the picture
+alone, the requests and the text of the pages are left in a folder.
 """
 
 import argparse
+import base64
 import dataclasses
 import json
 import os
@@ -57,6 +58,13 @@ _CANVASES: Final = """() => [...document.querySelectorAll('canvas')].map(canvas 
   }
   return {width: canvas.width, height: canvas.height, lit: lit / 9216, colours: seen.size};
 }).filter(Boolean)"""
+_LARGEST: Final = """() => {
+  const size = (canvas) => canvas.offsetParent ? canvas.width * canvas.height : 0;
+  const canvas = [...document.querySelectorAll('canvas')].sort((a, b) => size(b) - size(a))[0];
+  const copy = document.createElement('canvas'); copy.width = canvas.width; copy.height = canvas.height;
+  copy.getContext('2d').drawImage(canvas, 0, 0);
+  return copy.toDataURL('image/png').split(',')[1];
+}"""
 _LIT, _COLOURS = 0.02, 12  # more than this share of lit pixels and this many colours is an image, not a message
 
 
@@ -140,6 +148,7 @@ class _Visit:
         if not self._check.lists_only:
             if self._step("painted", self._paint):
                 self._turn_wheel()
+                self._step("picture", self._picture)
             if self._check.activate:
                 self._step("activated", self._activate)
             page.wait_for_timeout(self._check.settle_s * 1000)
@@ -197,6 +206,11 @@ class _Visit:
         series = self._page.locator('[data-cy="study-browser-thumbnail-no-image"]', has_text=self._check.activate)
         series.first.dblclick(timeout=self._timeout_ms)
         self._page.wait_for_timeout(2000)
+
+    def _picture(self) -> None:
+        """Keep what is on the canvas, without the text that the viewer lays over it."""
+        self._page.wait_for_timeout(500)
+        (self._check.out / "canvas.png").write_bytes(base64.b64decode(self._page.evaluate(_LARGEST)))
 
     def _turn_wheel(self) -> None:
         self._page.mouse.move(700, 450)

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import imagecodecs
-import jpeg_ls
+import jpeg_ls  # type: ignore[import-untyped]
 import numpy as np
-import openjpeg
+import openjpeg.utils
 import PIL.Image
 import pydicom
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ def scene(image: Image, seed: int = 7) -> Samples:
     return np.ascontiguousarray(values.astype(kind) if image.samples > 1 else values[..., 0].astype(kind))
 
 
-def encoded(samples: Samples, image: Image, syntax: str, **how: Any) -> bytes:
+def encoded(samples: Samples, image: Image, syntax: str, **how: Any) -> bytes:  # noqa: PLR0911 - one for each codec
     """Encode a frame as any archive may hold it."""
     bits, unsigned = image.bits_stored, samples.view(f"u{samples.itemsize}") & (1 << image.bits_stored) - 1
     unsigned = np.ascontiguousarray(unsigned.astype(f"u{samples.itemsize}"))
@@ -91,7 +91,7 @@ def encoded(samples: Samples, image: Image, syntax: str, **how: Any) -> bytes:
 def decoded(frame: bytes, image: Image, syntax: str, folder: Path) -> Samples:
     """Decode a frame with DCMTK, pydicom's OpenJPEG or FFmpeg; samples as they are stored, colours not converted."""
     if syntax in _JPEG_2000:
-        return np.asarray(openjpeg.decode(frame))
+        return np.asarray(openjpeg.utils.decode(frame))
     if syntax in (JPEG_XL, JPEG_XL_LOSSLESS):
         return _by_ffmpeg(frame, image, folder)
     if syntax == DEFLATED_FRAMES:
@@ -132,7 +132,7 @@ def _by_ffmpeg(frame: bytes, image: Image, folder: Path) -> Samples:
         if image.bits_stored == 8
         else ("gray16le" if image.samples == 1 else "rgb48le")
     )
-    command = [
+    command: list[str | Path] = [
         "ffmpeg",
         "-v",
         "error",

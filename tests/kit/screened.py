@@ -1,9 +1,11 @@
 """Objects to be screened, made of frames in memory."""
 
 import json
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
+from numpy.typing import NDArray
 
 from gateway.core.mask.model import Image, PixelDecision, Rectangle, Verdict
 from gateway.ports import Frame, Screened
@@ -21,7 +23,7 @@ def question(*rectangles: Rectangle) -> PixelDecision:
     return PixelDecision(Verdict.SCREEN, rectangles, ("a rule",) if rectangles else (), "may show text")
 
 
-def frame_of(pixels: Pixels, **changed: object) -> Frame:
+def frame_of(pixels: NDArray[Any], **changed: object) -> Frame:
     """Make a frame of eight bits, grey or RGB."""
     samples = 1 if pixels.ndim == 2 else 3
     said = {
@@ -38,7 +40,7 @@ def frame_of(pixels: Pixels, **changed: object) -> Frame:
     return Frame(attributes, {}, "PixelData", pixels.tobytes(), "application/octet-stream", NATIVE)
 
 
-def image_of(pixels: Pixels, frames: int) -> Image:
+def image_of(pixels: NDArray[Any], frames: int) -> Image:
     samples = 1 if pixels.ndim == 2 else 3
     bits = pixels.itemsize * 8
     photometric = "MONOCHROME2" if samples == 1 else "RGB"
@@ -51,12 +53,12 @@ def screened(
     path: str = "/studies/1/series/2/instances/3",
     asked: PixelDecision | None = None,
     read: Callable[[Sequence[int]], Awaitable[Sequence[Frame]]] | None = None,
-    **elements: object,
+    more: Mapping[str, object] = {},
 ) -> Screened:
     """Make an object of these frames, about Erika Beispiel."""
 
     async def frames(numbers: Sequence[int]) -> Sequence[Frame]:
         return [frame_of(pictures[number - 1]) for number in numbers]
 
-    said = {key: msgspec.Raw(json.dumps(value).encode()) for key, value in (SUBJECT | elements).items()}
+    said = {key: msgspec.Raw(json.dumps(value).encode()) for key, value in (SUBJECT | dict(more)).items()}
     return Screened(path, said, asked or question(), image_of(pictures[0], len(pictures)), read or frames)

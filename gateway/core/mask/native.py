@@ -4,13 +4,14 @@ Rows of a rectangle lie at equal distances, so each chunk costs one assignment f
 What no rectangle touches is handed on uncopied.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Final
 
 from gateway.core.errors import MalformedInput
 from gateway.core.mask.fill import sample_bytes
-from gateway.core.mask.geometry import bands
+from gateway.core.mask.geometry import Band, bands
 from gateway.core.mask.model import Image, Rectangle
 
 _PAIRED: Final = frozenset({"YBR_FULL_422", "YBR_PARTIAL_422"})
@@ -18,6 +19,9 @@ _SUBSAMPLED: Final = _PAIRED | {"YBR_PARTIAL_420"}
 _PAIR: Final = 2
 _WHOLE_ROWS: Final = 1 << 20
 """Bytes up to which whole rows are overwritten at once."""
+
+
+_Spans = tuple[tuple[int, int, bytearray], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +34,7 @@ class _Stripes:
     start: int
     stride: int
     count: int
-    spans: tuple[tuple[int, int, bytearray], ...]
+    spans: _Spans
 
     @property
     def end(self) -> int:
@@ -169,19 +173,36 @@ def _layout(image: Image, rectangles: Sequence[Rectangle], *, little_endian: boo
         rectangles = [_of_pairs(each) for each in rectangles]
     elif image.planar:
         planes = list(samples)
-    cell = len(planes[0])  # a single bit is a unit as a byte is
-    row = columns * cell
+    row = columns * len(planes[0])  # a single bit is a unit as a byte is
     plane = image.rows * row
-    stripes: list[_Stripes] = []
-    for number, pixel in enumerate(planes):
-        for band in bands(rectangles):
-            start, count = number * plane + band.top * row, band.bottom - band.top
-            if band.spans == ((0, columns),) and count * row <= _WHOLE_ROWS:
-                stripes.append(_Stripes(start, count * row, 1, ((0, count * row, bytearray(pixel * columns * count)),)))
-            else:
-                spans = tuple((begin * cell, end * cell, bytearray(pixel * (end - begin))) for begin, end in band.spans)
-                stripes.append(_Stripes(start, row, count, spans))
+    stripes = [
+        each
+        for number, pixel in enumerate(planes)
+        for band in bands(rectangles)
+        for each in _stripes(number * plane + band.top * row, band, columns, pixel)
+    ]
     return _Layout(plane * len(planes), tuple(stripes))
+
+
+def _stripes(start: int, band: Band, columns: int, pixel: bytes) -> Iterator[_Stripes]:
+    """Yield what is overwritten for a band: whole rows as one, and the end of a row with the beginning of the next."""
+    cell = len(pixel)
+    row, count, spans = columns * cell, band.bottom - band.top, band.spans
+    if spans == ((0, columns),) and count * row <= _WHOLE_ROWS:
+        yield _Stripes(start, count * row, 1, _spans([(0, columns * count)], pixel))
+    elif len(spans) > 1 and (spans[0][0], spans[-1][1]) == (0, columns):
+        left, right = spans[0], spans[-1]
+        yield _Stripes(start, row, 1, _spans([left], pixel))
+        if count > 1:
+            yield _Stripes(start, row, count - 1, _spans([*spans[1:-1], (right[0], columns + left[1])], pixel))
+        yield _Stripes(start + (count - 1) * row, row, 1, _spans(spans[1:], pixel))
+    else:
+        yield _Stripes(start, row, count, _spans(spans, pixel))
+
+
+def _spans(columns: Iterable[tuple[int, int]], pixel: bytes) -> _Spans:
+    cell = len(pixel)
+    return tuple((begin * cell, end * cell, bytearray(pixel * (end - begin))) for begin, end in columns)
 
 
 def _of_pairs(rectangle: Rectangle) -> Rectangle:
@@ -191,34 +212,55 @@ def _of_pairs(rectangle: Rectangle) -> Rectangle:
 
 
 def _overwrite(patch: bytearray, origin: int, stripes: _Stripes) -> None:
-    size, stride = len(patch), stripes.stride
+    start, stride = origin + stripes.start, stripes.stride
     for begin, end, fill in stripes.spans:
-        start, width = origin + stripes.start + begin, end - begin
-        rows = range(start, start + stripes.count * stride, stride)
-        first, after = max(0, -(start // stride)), max(0, (size - width - start) // stride + 1)
-        for at in rows[first:after]:
-            patch[at : at + width] = fill
-        for at in (*rows[first - 1 : first], *rows[after : after + 1]):  # cut by the borders of the chunk
-            low, high = max(0, at), min(at + width, size)
-            if low < high:
-                patch[low:high] = fill[low - at : high - at]
+        _fill(patch, range(start + begin, start + begin + stripes.count * stride, stride), end - begin, fill)
+
+
+def _fill(patch: bytearray, rows: range, width: int, fill: bytearray) -> None:
+    """Overwrite so many bytes at every row; rows may begin before the patch or end after it."""
+    size = len(patch)
+    first, after = max(0, -(rows.start // rows.step)), max(0, (size - width - rows.start) // rows.step + 1)
+    for at in rows[first:after]:
+        patch[at : at + width] = fill
+    for at in (*rows[first - 1 : first], *rows[after : after + 1]):  # cut by the borders of the chunk
+        low, high = max(0, at), min(at + width, size)
+        if low < high:
+            patch[low:high] = fill[low - at : high - at]
 
 
 def _overwrite_bits(patch: bytearray, origin: int, stripes: _Stripes) -> None:
-    """Overwrite bits, of which the first pixel is the lowest of its byte (PS3.5 Section 8.1.1)."""
-    start, size = origin + stripes.start, len(patch) * 8
-    before = max(0, -start // stripes.stride)
-    for row in range(start, start + stripes.count * stripes.stride, stripes.stride)[before:]:
-        if row >= size:
+    """Overwrite bits, of which the first pixel is the lowest of its byte (PS3.5 Section 8.1.1).
+
+    Rows of whole bytes begin at the same bit all, so that they are done together.
+    """
+    start, stride = origin + stripes.start, stripes.stride
+    if stride % 8 == 0:
+        _fill_bits(patch, start, stripes.count, stride // 8, stripes.spans)
+        return
+    for row in range(start, start + stripes.count * stride, stride)[max(0, -start // stride) :]:
+        if row >= len(patch) * 8:
             break
-        for begin, end, fill in stripes.spans:
-            first, after = max(0, row + begin), min(size, row + end)
-            if first < after:
-                low, high = first // 8, (after - 1) // 8
-                head, tail = 0xFF << first % 8 & 0xFF, 0xFF >> 7 - (after - 1) % 8
-                patch[low + 1 : high] = fill[:1] * (high - low - 1)
-                for at, mask in ((low, head), (high, tail)) if low < high else ((low, head & tail),):
-                    patch[at] = patch[at] & ~mask | fill[0] & mask
+        _fill_bits(patch, row, 1, stride // 8 + 1, stripes.spans)
+
+
+def _fill_bits(patch: bytearray, start: int, count: int, step: int, spans: _Spans) -> None:
+    """Overwrite bits of so many rows, ``step`` bytes apart: bytes as such, their ends column by column."""
+    for begin, end, fill in spans:
+        (low, from_bit), (high, to_bit) = divmod(start + begin, 8), divmod(start + end - 1, 8)
+        head, tail = 0xFF << from_bit & 0xFF, 0xFF >> 7 - to_bit
+        for at, mask in ((low, head), (high, tail)) if low < high else ((low, head & tail),):
+            rows = range(at, at + count * step, step)[max(0, -(at // step)) :]
+            column = slice(rows.start, rows.stop, step)
+            patch[column] = patch[column].translate(_setting(mask, fill[0]))
+        if high - low > 1:
+            _fill(patch, range(low + 1, low + 1 + count * step, step), high - low - 1, fill[: high - low - 1])
+
+
+@cache
+def _setting(mask: int, fill: int) -> bytes:
+    """Return the table that sets the bits of a mask."""
+    return bytes(byte & ~mask | fill & mask for byte in range(256))
 
 
 def _swapped(data: bytes) -> bytes:

@@ -5,7 +5,6 @@ never leave this object. Two domains share nothing, so that two recipients canno
 followed another, the rings of both stand side by side: the newest makes what is released, all of them lead back.
 """
 
-import hashlib
 import hmac
 from base64 import b32encode
 from collections.abc import Iterator, Sequence
@@ -34,6 +33,7 @@ class KeyRing:
         self._patient_key = _mac(self._root, b"patient")
         self._shift_key = _mac(self._root, b"shift")
         self._value_key = _mac(self._root, b"value")
+        self._ciphers: dict[str, AESSIV] = {}
 
     def __repr__(self) -> str:
         return f"KeyRing({self.domain!r})"
@@ -73,7 +73,11 @@ class KeyRing:
             return None
 
     def _cipher(self, purpose: str) -> AESSIV:
-        return AESSIV(_mac(self._root, b"seal", purpose.encode()) + _mac(self._root, b"seal2", purpose.encode()))
+        found = self._ciphers.get(purpose)
+        if found is None:
+            key = _mac(self._root, b"seal", purpose.encode()) + _mac(self._root, b"seal2", purpose.encode())
+            found = self._ciphers[purpose] = AESSIV(key)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ class KeyRings:
 
 def _mac(key: bytes, *parts: bytes) -> bytes:
     """HMAC over parts, each with its length before it, so that no two lists of parts collide."""
-    return hmac.digest(key, b"".join(len(part).to_bytes(4) + part for part in parts), hashlib.sha256().name)
+    return hmac.digest(key, b"".join([len(part).to_bytes(4) + part for part in parts]), "sha256")
 
 
 def _patient(issuer: str, patient_id: str, study_uid: str) -> tuple[bytes, ...]:

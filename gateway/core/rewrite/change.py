@@ -6,7 +6,7 @@ cleaned, nor be turned into UTF-8: it is emptied.
 """
 
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from gateway.core.errors import MalformedInput
@@ -65,7 +65,7 @@ class ElementChanger:
 
     ``character_set`` is that of the data set or item at hand. ``touched`` counts uses of what other objects do not
     share. ``study`` is the only study the object may belong to, if set; ``given`` are the values of its attributes that
-    decide about others. ``codes`` and ``temporal`` are what an earlier pass wrote.
+    decide about others, ``decided`` what was found of them. ``codes`` and ``temporal`` are what an earlier pass wrote.
     """
 
     def __init__(
@@ -89,6 +89,7 @@ class ElementChanger:
         self.has_study = False
         self.series = ""
         self.given: Mapping[int, bytes] = {}
+        self.decided: list[tuple[int, bytes]] = []
         self.codes: list[str] = []
         self.temporal = ""
 
@@ -118,6 +119,11 @@ class ElementChanger:
             return b"" if table.recodes else None
         return self._value(code, raw, table, key, form)
 
+    def confirms(self, decided: Iterable[tuple[int, bytes]]) -> bool:
+        """Say whether the head said the same of attributes that decide about others."""
+        given = self.given.get
+        return all([given(tag, raw) == raw for tag, raw in decided])
+
     def _note(self, code: int, raw: bytes, table: Table, key: bytes) -> None:
         """Take in what an earlier pass wrote."""
         if code == CODES:
@@ -135,6 +141,7 @@ class ElementChanger:
     def _deciding(self, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Do what is to be done to an attribute that decides about others, unless it says now what it did not say."""
         tag, code = table.deciding[key]
+        self.decided.append((tag, raw))
         if self.given.get(tag, raw) != raw:
             raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
         if code == REMOVE or (code == UNKNOWN and is_item(raw)):

@@ -1,11 +1,15 @@
 """What is remembered between data sets of the DICOM JSON Model: instances of a series repeat most of their elements."""
 
+from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Decision, Place, Plan
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Patient
+from gateway.core.rewrite.jsonvalues import written
 from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO
 
 MEMO_BYTES = 2048
+_NAMED = {"00100010": (b"PN",), "00100020": (b"LO",)}
+"""Who the patient is, whatever stands there, in the VRs of the standard."""
 MAX_RUNS = 256
 """Runs of elements that data sets share."""
 MAX_SPOTS = 512
@@ -24,21 +28,25 @@ Runs = dict[bytes, dict[str, bytes]]
 class Spot:
     """What is known of the data sets at one place under one plan: decisions, and what became of elements.
 
-    ``known`` holds for everybody, ``personal`` for the person of the last data set. Data sets with different private
-    creators share nothing: what a private element is depends on them.
+    ``known`` holds for everybody, ``personal`` for the person of the last data set. ``settled`` are attributes whose
+    value makes no difference: how they begin, and what they become; ``named`` are those that name the patient. Data
+    sets with different private creators share nothing: what a private element is depends on them.
     """
 
     __slots__ = (
+        "_names",
         "_person",
         "children",
         "decisions",
         "known",
+        "named",
         "personal",
         "personal_runs",
         "place",
         "plan",
         "removed",
         "runs",
+        "settled",
     )
 
     def __init__(self, plan: Plan, place: Place) -> None:
@@ -49,6 +57,9 @@ class Spot:
         self.children: dict[tuple[int, bool], Spot] = {}
         self.known: Memo = {}
         self.personal: Memo = {}
+        self.settled: dict[str, tuple[bytes, bytes]] = {}
+        self.named: dict[str, tuple[bytes, bytes]] = {}
+        self._names: dict[str, tuple[bytes, bytes, bytes]] = {}
         self.runs: Runs = {}
         self.personal_runs: Runs = {}
         self._person: Person | None = None
@@ -59,15 +70,25 @@ class Spot:
             self._person = person
             self.personal.clear()
             self.personal_runs.clear()
+            pseudonym = person[0].pseudonym.encode()
+            self.named = {key: (begin, pseudonym.join(around)) for key, (begin, *around) in self._names.items()}
 
     def decide(self, key: str, vr: bytes, decision: Decision, *, always_removed: bool) -> None:
         """Remember a decision; ``always_removed``: whatever VR the attribute comes in."""
         if len(self.decisions) >= MAX_KEYS:
             self.decisions.clear()
             self.removed.clear()
+            self.settled.clear()
+            self._names.clear()
         self.decisions[key, vr] = decision
         if always_removed:
             self.removed.add(key)
+        elif decision.action is Action.EMPTY:
+            begin = b'{"vr":"%b"' % vr
+            self.settled[key] = begin, begin + b"}"
+        elif decision.action is Action.PSEUDONYM and vr in _NAMED.get(key, ()):
+            before, after = written(vr.decode(), ["*"]).split(b"*")
+            self._names[key] = b'{"vr":"%b","Value":[' % vr, before, after
 
     def remember(self, key: str, raw: bytes, new: bytes | None, *, is_personal: bool) -> None:
         """Remember what became of an element unless it is large."""

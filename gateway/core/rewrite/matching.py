@@ -162,8 +162,8 @@ def _moment(vr: str, value: str) -> Callable[[Values], bool]:
 
 
 def _text(wanted: str) -> Callable[[Any], bool]:
-    pattern = wanted.strip(" ").casefold()
-    return lambda value: value is not None and _matches_one(str(value).strip(" \0").casefold(), pattern)
+    like = _like(wanted.strip(" ").casefold())
+    return lambda value: value is not None and like(str(value).strip(" \0").casefold())
 
 
 def _age(wanted: str) -> Callable[[Any], bool]:
@@ -191,10 +191,10 @@ def _name(wanted: str) -> Callable[[Any], bool]:
     """Match any component group of a name, or each its own where the key has several (PS3.5 Section 6.2.1)."""
     groups = [part.rstrip("^ ").strip(" ").casefold() for part in wanted.split("=")]
     if len(groups) == 1:
-        return lambda value: any(_matches_one(part, groups[0]) for part in _parts(value) if part)
-    return lambda value: all(
-        _matches_one(part, group) for part, group in zip(_parts(value), groups, strict=False) if not is_universal(group)
-    )
+        like = _like(groups[0])
+        return lambda value: any(like(part) for part in _parts(value) if part)
+    tests = [None if is_universal(group) else _like(group) for group in groups]
+    return lambda value: all(test is None or test(part) for part, test in zip(_parts(value), tests, strict=False))
 
 
 def _parts(value: object) -> list[str]:
@@ -225,24 +225,36 @@ def _is_item(value: dict[str, Any]) -> bool:
     return not value.keys() <= set(_GROUPS)
 
 
-def _matches_one(found: str, wanted: str) -> bool:
+def _like(wanted: str) -> Callable[[str], bool]:
     """Match ``*`` and ``?`` piece by piece, leftmost first: never slower than the product of the lengths."""
     first, *rest = wanted.split("*")
     if not rest:
-        return len(found) == len(first) and _fits(found, first, 0)
-    last = rest.pop()
-    end = len(found) - len(last)
-    if end < len(first) or not _fits(found, first, 0) or not _fits(found, last, end):
-        return False
-    at = len(first)
-    for piece in rest:
-        while at + len(piece) <= end and not _fits(found, piece, at):
-            at += 1
-        if at + len(piece) > end:
+        return lambda found: len(found) == len(first) and _fits(found, first, 0)
+    *inner, last = rest
+
+    def like(found: str) -> bool:
+        end = len(found) - len(last)
+        if end < len(first) or not _fits(found, first, 0) or not _fits(found, last, end):
             return False
-        at += len(piece)
-    return True
+        at = len(first)
+        for piece in inner:
+            begin = _find(found, piece, at, end)
+            if begin < 0:
+                return False
+            at = begin + len(piece)
+        return True
+
+    return like
+
+
+def _find(found: str, piece: str, at: int, end: int) -> int:
+    """Return the first place from ``at`` on where a piece stands that ends before ``end``, or -1."""
+    if "?" not in piece:
+        return found.find(piece, at, end)
+    return next((begin for begin in range(at, end - len(piece) + 1) if _fits(found, piece, begin)), -1)
 
 
 def _fits(found: str, piece: str, at: int) -> bool:
+    if "?" not in piece:
+        return found.startswith(piece, at)
     return all(wanted in ("?", char) for wanted, char in zip(piece, found[at : at + len(piece)], strict=True))

@@ -156,8 +156,9 @@ class MetadataRewriter:
         return True
 
     def _root(self, elements: Elements, plan: Plan, bulk: Bulk, root: Elements | None) -> dict[str, bytes]:
+        patient_id = text(elements, "00100020")
         patient = self._identity.patient(
-            text(elements, "00100021"), text(elements, "00100020"), text(elements, "0020000D")
+            text(elements, "00100021"), patient_id, "" if patient_id else text(elements, "0020000D")
         )
         cleaner = None
         if root is not None and plan.cleans:
@@ -199,11 +200,18 @@ class MetadataRewriter:
     def _members(self, elements: Elements, members: Elements, whole: Whole, spot: Spot, depth: int) -> dict[str, bytes]:
         """Rewrite members of a data set one by one."""
         out = {}
-        removed, known, personal = spot.removed, spot.known, spot.personal
+        removed, settled, named, known, personal = spot.removed, spot.settled, spot.named, spot.known, spot.personal
         for key, value in members.items():
             if key in removed:
                 continue
             raw = bytes(value)
+            if key in settled and raw.startswith(settled[key][0]):
+                out[key] = settled[key][1]
+                continue
+            if key in named and raw.startswith(named[key][0]):
+                out[key] = named[key][1]
+                whole.personal += 1
+                continue
             new = known.get((key, raw), _UNKNOWN)
             if new is _UNKNOWN:
                 new = personal.get((key, raw), _UNKNOWN)

@@ -14,7 +14,6 @@ from gateway.core.rewrite.head import SOP_INSTANCE
 from gateway.core.rewrite.tables import (
     CODES,
     CREATOR,
-    DECIDING,
     DELIMITER,
     INSERT,
     PADDING,
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 RUN_BYTES, MAX_RUNS, MAX_VARYING = 4_096, 128, 512
 """How long a run may be, how many of them one table has, and how many elements between them."""
 
-_ALONE = frozenset({CODES, CREATOR, DECIDING, PATIENT, STUDY, STUDY_KEPT, TEMPORAL})
+_ALONE = frozenset({CODES, CREATOR, PATIENT, STUDY, STUDY_KEPT, TEMPORAL})
 """What is noted, or compared with what the head said, for each object anew."""
 _ENDS = frozenset({DELIMITER, INSERT, PADDING, PIXELS})
 
@@ -44,7 +43,7 @@ class Run:
     """Bytes of whole elements, what leaves instead, and by how much which counts grow.
 
     ``creators``: who has reserved the private blocks, None where the run has no private elements. ``depth``: how deep
-    its sequences are nested.
+    its sequences are nested. ``decided``: what it says of attributes that decide about others.
     """
 
     raw: bytes
@@ -52,6 +51,7 @@ class Run:
     counts: tuple[tuple[int, int], ...]
     creators: dict[int, Table] | None
     depth: int
+    decided: tuple[tuple[int, bytes], ...]
 
 
 @dataclass(slots=True)
@@ -84,7 +84,12 @@ def walk_root(
     known, width, size = runs.known, table.encoding.width, len(buf)
     while pos < size:
         run = known.get(buf[pos : pos + width])
-        if run is not None and buf.startswith(run.raw, pos) and run.creators in (None, walker.creators):
+        if (
+            run is not None
+            and buf.startswith(run.raw, pos)
+            and run.creators in (None, walker.creators)
+            and (not run.decided or walker.changer.confirms(run.decided))
+        ):
             if run.new:
                 out.append(run.new)
             for code, count in run.counts:
@@ -113,6 +118,7 @@ def _learn(
     """Walk a run, remember it and return what leaves."""
     before = walker.changer.counts[:]
     deepest, walker.deepest = walker.deepest, 0
+    walker.changer.decided = decided = []
     out: list[Piece] = []
     walker.walk(buf, pos, end, table, out, closed=True)
     depth, walker.deepest = walker.deepest, max(walker.deepest, deepest)
@@ -123,7 +129,7 @@ def _learn(
     creators = dict(walker.creators) if is_private else None
     if len(runs.known) >= MAX_RUNS:
         runs.known.clear()
-    runs.known[first] = Run(buf[pos:end], new, counts, creators, depth)
+    runs.known[first] = Run(buf[pos:end], new, counts, creators, depth, tuple(decided))
     return new
 
 

@@ -56,16 +56,15 @@ def decode_items(element: Element, tag: int) -> list[dict[str, Raw] | None]:
 
 def encode(elements: Elements) -> bytes:
     """Join elements to a data set, tags ascending (PS3.18 Section F.2.2)."""
-    keys = sorted(elements)
-    parts: list[bytes | Raw] = [b""] * (2 * len(keys))
-    parts[::2] = map(_name, keys)
-    parts[1::2] = map(elements.__getitem__, keys)
-    return b"{%b}" % b"".join(parts)[1:]
+    keys = tuple(sorted(elements))
+    return _form(keys) % tuple(map(bytes, map(elements.__getitem__, keys)))
 
 
-@lru_cache(maxsize=4096)
-def _name(key: str) -> bytes:
-    return b',"%b":' % key.encode()
+@lru_cache(maxsize=256)
+def _form(keys: tuple[str, ...]) -> bytes:
+    """Return the object with these names, a place for each value: data sets of one answer have the same."""
+    names = (key.encode().replace(b"%", b"%%") for key in keys)
+    return b"{%b}" % b",".join(b'"%b":%%b' % name for name in names)
 
 
 def text(elements: Elements, key: str) -> str:

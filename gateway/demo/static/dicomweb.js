@@ -6,7 +6,7 @@ const PLAIN_FRAMES = 'multipart/related; type="application/octet-stream"; transf
 export async function getJson(url) {
   const response = await fetch(url, { headers: { Accept: 'application/dicom+json' } });
   if (response.status === 204) return [];
-  if (!response.ok) throw new Error(`${response.status} from ${new URL(url, location.href).pathname}`);
+  if (!response.ok) throw Object.assign(new Error(`${response.status} from ${new URL(url, location.href).pathname}`), { status: response.status });
   return response.json();
 }
 

@@ -134,7 +134,15 @@ async function instancesOf(side, study) {
   });
 }
 
-const metadata = (instance) => cached(`${instance.url}/metadata`, async () => (await getJson(`${instance.url}/metadata`))[0]);
+// Null for an instance that its worklist lists and does not let out: what is in it decides that.
+const metadata = (instance) => cached(`${instance.url}/metadata`, async () => {
+  try {
+    return (await getJson(`${instance.url}/metadata`))[0];
+  } catch (error) {
+    if (error.status === 404) return null;
+    throw error;
+  }
+});
 
 async function show(at) {
   const turn = (state.turn += 1);
@@ -146,7 +154,7 @@ async function show(at) {
     const sides = await Promise.all(Object.keys(SIDES).map((side) => prepare(side, position)));
     if (turn !== state.turn) return;
     sides.forEach((draw) => draw());
-    const [left, right] = await Promise.all([position.before, position.after].map((one) => (one ? metadata(one) : {})));
+    const [left, right] = await Promise.all([position.before, position.after].map(async (one) => (one && await metadata(one)) ?? {}));
     $('picture').hidden = !hasPixels(right);
     if (turn === state.turn && !state.playing) await showDifferences(left, right);
     if (turn === state.turn) $('pair').setAttribute('aria-busy', 'false');
@@ -156,8 +164,8 @@ async function show(at) {
 async function prepare(side, position) {
   const pane = $(`pane-${side}`);
   const instance = position[side];
-  if (!instance) return () => pane.replaceChildren(make('p', { className: 'note', text: 'It does not leave: the profile refuses it.' }));
-  const dataSet = await metadata(instance);
+  const dataSet = instance && await metadata(instance);
+  if (!dataSet) return () => pane.replaceChildren(make('p', { className: 'note', text: 'It does not leave: the profile refuses it.' }));
   if (values(dataSet, '0040A730').length || !hasPixels(dataSet)) return () => fill(pane, dataSet, documentOf(dataSet));
   try {
     const { bitmap, stored } = await cached(`${instance.url}#${position.frame}`, () => loadFrame(instance.url, dataSet, position.frame));

@@ -7,16 +7,25 @@ import pytest
 from httpx import ASGITransport, AsyncClient
 from starlette.applications import Starlette
 
-from gateway.demo.page import MAX_TAGS, Destination, Side, demo_routes
+from gateway.core.mask.model import Rectangle
+from gateway.demo.page import MAX_TAGS, Destination, Shown, Side, demo_routes, mask_routes
 
 ASSETS = sorted(asset.name for asset in files("gateway.demo").joinpath("static").iterdir())
+
+SHOWN = (
+    Shown("A clip", "US", "/before", "/after", 480, 640, (Rectangle(0, 0, 44, 640),), "mask", "By a rule"),
+    Shown(
+        "A screen", "SC", "/screen", "", 480, 640, (), "refuse", "No rule", '{when: {Manufacturer: {equals: "<b>"}}}'
+    ),
+)
 
 
 def client_of(identified: Side, released: Side, profile: str) -> AsyncClient:
     destination = Destination(
         Side("cloud", "/worklists/cloud/dicom-web"), "/worklists/store/dicom-web", "/uplinks/clinic"
     )
-    application = Starlette(routes=demo_routes(identified, released, profile, destination, {"1.2": "2.25.3"}))
+    pages = demo_routes(identified, released, profile, destination, {"1.2": "2.25.3"})
+    application = Starlette(routes=[*pages, *mask_routes(released, profile, SHOWN)])
     return AsyncClient(transport=ASGITransport(application), base_url="http://gateway")
 
 
@@ -40,7 +49,7 @@ async def test_the_page_names_the_uplink_and_its_destination(client: AsyncClient
     assert 'data-uplink="/uplinks/clinic"' in page
 
 
-@pytest.mark.parametrize("path", ["/", "/demo/names?tags=00100010", *(f"/demo/{asset}" for asset in ASSETS)])
+@pytest.mark.parametrize("path", ["/", "/masks", "/demo/names?tags=00100010", *(f"/demo/{asset}" for asset in ASSETS)])
 async def test_every_answer_forbids_what_does_not_come_from_this_server(client: AsyncClient, path: str) -> None:
     answer = await client.get(path)
     assert answer.status_code == 200
@@ -53,6 +62,8 @@ async def test_every_answer_forbids_what_does_not_come_from_this_server(client: 
 
 async def test_nothing_is_inline_and_everything_that_is_loaded_is_there(client: AsyncClient) -> None:
     page = (await client.get("/")).text
+    masks = (await client.get("/masks")).text
+    assert not re.search(r"\sstyle=|\son\w+=|<style|<script", masks)
     assert not re.search(r"\sstyle=|\son\w+=|<style|<script(?![^>]*\ssrc=)", page)
     loaded = set(re.findall(r'(?:src|href)="([^"]+)"', page))
     for script in ASSETS:
@@ -73,6 +84,17 @@ async def test_no_asset_speaks_of_another_host(client: AsyncClient) -> None:
 async def test_which_study_is_which_is_told_by_the_server(client: AsyncClient) -> None:
     assert 'data-pairs="/demo/pairs"' in (await client.get("/")).text
     assert (await client.get("/demo/pairs")).json() == {"1.2": "2.25.3"}
+
+
+async def test_the_page_of_masks_marks_what_is_overwritten_and_says_what_does_not_leave(client: AsyncClient) -> None:
+    page = (await client.get("/masks")).text
+    clip, screen = page.split("<section")[1:3]
+    assert '<rect class="hatched" x="0" y="0" width="640" height="44"' in clip
+    assert 'href="/before/frames/1/rendered?accept=image/jpeg"' in clip
+    assert 'src="/after/frames/1/rendered?accept=image/jpeg"' in clip
+    assert "It does not leave" in screen
+    assert "<img" not in screen
+    assert "&lt;b&gt;" in screen
 
 
 async def test_names_of_worklists_are_escaped() -> None:

@@ -42,7 +42,9 @@ def test_what_may_name_the_subject_is_identifying_also_when_read_badly(own: Iden
     assert own.is_in(read)
 
 
-@pytest.mark.parametrize("read", ["LIVER", "5.0 cm", "TIS 0.4 MI 1.2", "FR 45 Hz", "Gain 62%", "LT KIDNEY LONG", "R", ""])
+@pytest.mark.parametrize(
+    "read", ["LIVER", "5.0 cm", "TIS 0.4 MI 1.2", "FR 45 Hz", "Gain 62%", "LT KIDNEY LONG", "R", ""]
+)
 def test_what_any_picture_may_say_is_not(own: Identifying, read: str) -> None:
     assert not own.is_in(read)
 

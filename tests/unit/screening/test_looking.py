@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
 from gateway.core.mask.model import Rectangle
 from gateway.screening.looking import AROUND, OVERLAP, TILE, Looker, tiles
-from gateway.screening.text import Pixels, Text
+from gateway.screening.text import Pixels, Text, as_colour
 from tests.kit.screened import frame_of
 
 WHITE = 250
@@ -17,7 +19,7 @@ class Bright:
 
     def find(self, pixels: Pixels, *, reads: bool) -> list[Text]:
         self.shown.append(pixels.shape)
-        light = pixels >= WHITE if pixels.ndim == 2 else (pixels >= WHITE).all(axis=2)
+        light = (as_colour(pixels) >= WHITE).min(axis=2)
         if not light.any():
             return []
         y, x = np.flatnonzero(light.any(axis=1)), np.flatnonzero(light.any(axis=0))
@@ -39,7 +41,9 @@ def with_text(pixels: Pixels, place: Rectangle) -> Pixels:
 
 def test_text_is_found_where_it_is() -> None:
     place = Rectangle(30, 40, 8, 50)
-    assert [one.rectangle for one in Looker(Bright(), reads=False).look(frame_of(with_text(dark(), place))).texts] == [place]
+    assert [one.rectangle for one in Looker(Bright(), reads=False).look(frame_of(with_text(dark(), place))).texts] == [
+        place
+    ]
 
 
 def test_text_is_read_where_that_is_asked_for() -> None:
@@ -95,7 +99,7 @@ def test_tiles_cover_a_picture_and_overlap(rows: int, columns: int) -> None:
         assert one.x >= 0
         covered[one.y : one.y + one.height, one.x : one.x + one.width] = 1
     assert covered.all()
-    assert all(x + width - after >= OVERLAP - 1 for (x, width), (after, _) in zip(across, across[1:], strict=False))
+    assert all(x + width - after >= OVERLAP - 1 for (x, width), (after, _) in pairwise(across))
 
 
 def test_shades_that_only_the_own_window_tells_apart_are_seen() -> None:

@@ -4,10 +4,10 @@ from PIL import ImageFont
 
 pytest.importorskip("rapidocr", reason="needs the extra screen")
 
-from gateway.screening.rapid import RapidText  # noqa: E402
-from gateway.screening.text import as_colour  # noqa: E402
-from tests.kit import burned  # noqa: E402
-from tests.kit.detection import measured  # noqa: E402
+from gateway.screening.rapid import RapidText
+from gateway.screening.text import as_colour
+from tests.kit import burned
+from tests.kit.detection import measured
 
 needs_fonts = pytest.mark.skipif(not burned.FONTS, reason="needs the DejaVu fonts")
 

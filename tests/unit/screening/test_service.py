@@ -9,17 +9,18 @@ import pytest
 
 pytest.importorskip("rapidocr", reason="needs the extra screen")
 
-from gateway.core.errors import NotAcceptable, OriginFailed, ScreeningBusy  # noqa: E402
-from gateway.core.mask.model import Rectangle, Verdict  # noqa: E402
-from gateway.ports import Frame  # noqa: E402
-from gateway.screening import service  # noqa: E402
-from gateway.screening.service import Screeners, Screening  # noqa: E402
-from gateway.screening.text import Pixels  # noqa: E402
-from tests.kit import burned  # noqa: E402
-from tests.kit.screened import frame_of, question, screened  # noqa: E402
+from gateway.core.errors import NotAcceptable, OriginFailed, ScreeningBusy
+from gateway.core.mask.model import Rectangle, Verdict
+from gateway.ports import Frame
+from gateway.screening import service
+from gateway.screening.service import Screeners, Screening
+from gateway.screening.text import Pixels
+from gateway.screening.worker import NICE
+from tests.kit import burned
+from tests.kit.screened import frame_of, question, screened
 
 PATIENCE_S = 280.0
-"""These processes have the least priority, on machines that do other things."""
+"""These processes have little priority, on machines that do other things."""
 EMPTY = np.zeros((120, 400), np.uint8)
 NAMED, WRITTEN = burned.write(EMPTY, "BEISPIEL^ERIKA", (30, 40), 20, 200)
 
@@ -94,8 +95,7 @@ async def test_who_waits_too_long_comes_again_and_finds_the_answer(screeners: Sc
         await first.judge(one)
     assert busy.value.retry_after_s >= 1
     frames.let_go.set()
-    while first.is_busy:
-        await asyncio.sleep(0.05)
+    await asyncio.wait(first._under_way.values())
     assert (await first.judge(one)).verdict is Verdict.PASS
     assert frames.reads == 1
     await screening.aclose()
@@ -154,8 +154,8 @@ async def test_objects_of_too_many_frames_or_pixels_are_refused(
 async def test_an_overlay_in_unused_bits_is_refused(screening: Screening) -> None:
     inside = {"60000102": {"vr": "US", "Value": [12]}}
     beside = {"60000102": {"vr": "US", "Value": [0]}}
-    assert (await screening.judge(screened(EMPTY, path="/1", **inside))).verdict is Verdict.REFUSE
-    assert (await screening.judge(screened(EMPTY, path="/2", **beside))).verdict is Verdict.PASS
+    assert (await screening.judge(screened(EMPTY, path="/1", more=inside))).verdict is Verdict.REFUSE
+    assert (await screening.judge(screened(EMPTY, path="/2", more=beside))).verdict is Verdict.PASS
 
 
 async def test_a_process_that_ends_takes_one_object_with_it(screeners: Screeners) -> None:
@@ -173,16 +173,14 @@ async def test_processes_yield_to_all_others_and_end_with_the_service() -> None:
     screeners = Screeners(wait_s=PATIENCE_S)
     await screeners.one().judge(screened(EMPTY))
     (process,) = _children()
-    assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + 10)
+    assert os.getpriority(os.PRIO_PROCESS, process) == min(19, os.getpriority(os.PRIO_PROCESS, 0) + NICE)
     await screeners.aclose()
     assert _children() == []
 
 
 def _children() -> list[int]:
     """Return the processes of this one that look for text."""
-    found = []
-    for task in Path(f"/proc/{os.getpid()}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"gateway.screening.worker" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
-    return found
+    tasks = Path(f"/proc/{os.getpid()}/task").iterdir()
+    children = [child for task in tasks for child in (task / "children").read_text().split()]
+    lines = {int(child): Path(f"/proc/{child}/cmdline").read_bytes() for child in children}
+    return [child for child, line in lines.items() if b"gateway.screening.worker" in line]

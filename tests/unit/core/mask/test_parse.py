@@ -9,6 +9,7 @@ from gateway.core.errors import ConfigFaults
 from gateway.core.mask.areas import Area, Length
 from gateway.core.mask.parse import MAX_AREAS, parse_rules
 from gateway.core.mask.rules import MaskRule, What
+from tests.kit.engine import PROFILES
 
 WHEN = "when: {Modality: {equals: US}}"
 US = (Condition(0x00080060, Operator.EQUALS, ("US",)),)
@@ -57,6 +58,14 @@ rules:
         MaskRule("own/four", US, What.CLEAN),
     )
     assert [rule.where for rule in rules] == [f"own.yaml:{line}" for line in (4, 8, 9, 10)]
+
+
+def test_the_example_in_the_documentation_is_a_rule_set() -> None:
+    page = (PROFILES.parent / "docs" / "profiles.md").read_text(encoding="utf-8")
+    (example,) = [block for block in page.split("```yaml\n")[1:] if "\nrules:" in block]
+    name, rules = parse_rules(example.partition("```")[0], "docs/profiles.md")
+    assert name == "ours"
+    assert [rule.what for rule in rules] == [What.BLANK, What.KEEP, What.CLEAN]
 
 
 def test_a_rule_also_looks_at_numbers() -> None:

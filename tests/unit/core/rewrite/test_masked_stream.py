@@ -142,7 +142,7 @@ def test_a_frame_that_is_too_large_is_not_gathered() -> None:
 def test_offset_tables_and_pictures_of_the_picture_go_with_a_mask_and_stay_without() -> None:
     icon = EXPLICIT_LE.make(0x7FE00010, "OB", b"ICON")
     sequence = EXPLICIT_LE.make(0x00880200, "SQ", item(icon))
-    other = EXPLICIT_LE.make(0x00400555, "SQ", item(icon))
+    other = EXPLICIT_LE.make(0x00540220, "SQ", item(icon))
     overlay = EXPLICIT_LE.make(0x60000010, "US", b"\x08\0") + EXPLICIT_LE.make(0x60003000, "OW", b"OVER")
     variable = EXPLICIT_LE.make(0x7F020010, "OB", b"VARY")
     table = EXPLICIT_LE.make(0x7FE00001, "OV", bytes(8)) + EXPLICIT_LE.make(0x7FE00002, "OV", bytes(8))

@@ -1,0 +1,233 @@
+"""Frames that must be masked: whatever an origin answers, what leaves is masked or nothing leaves."""
+
+import asyncio
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+import imagecodecs
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from tests.kit.archive import Archive, Asked, Reply, Row, json_reply, multipart_reply, reply
+from tests.kit.inprocess import InProcess, links, over, released
+from tests.kit.scripted_server import Connection
+
+ROWS, COLUMNS, BANNER = 16, 24, 8
+ULTRASOUND, CAPTURE = "1.2.840.10008.5.1.4.1.1.6.1", "1.2.840.10008.5.1.4.1.1.7"
+ONE: Final = Row("1.2.3.1", "1.2.3.1.1", "1.2.3.1.1.1", modality="US", sop_class=ULTRASOUND)
+OTHER: Final = replace(ONE, instance="1.2.3.1.1.2", sop_class=CAPTURE, modality="OT")
+PROFILE: Final = {"research": {"profile": "clean-pixel-data"}}
+OCTETS, NATIVE, JPEG = "application/octet-stream", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"
+PARTS: Final = f'multipart/related; type="{OCTETS}"'
+AS_STORED: Final = f"{PARTS}; transfer-syntax=*"
+Samples = NDArray[np.uint8]
+
+
+def numbers(tag: str, value: int) -> dict[str, dict[str, Any]]:
+    return {tag: {"vr": "US", "Value": [value]}}
+
+
+def described(one: Row = ONE, *, frames: int = 1, photometric: str = "MONOCHROME2", **more: Any) -> dict[str, Any]:
+    """Describe an object that keeps the lower half of its frames."""
+    samples = 1 if photometric in ("MONOCHROME2", "PALETTE COLOR") else 3
+    corners = {"00186018": 0, "0018601A": BANNER, "0018601C": COLUMNS - 1, "0018601E": ROWS - 1}
+    region = {tag: {"vr": "UL", "Value": [value]} for tag, value in corners.items()}
+    return (
+        one.json(_7FE00010={"vr": "OW", "BulkDataURI": f"{one.path}/bulk/7fe00010"}, **more)
+        | {"00280004": {"vr": "CS", "Value": [photometric]}, "00280008": {"vr": "IS", "Value": [frames]}}
+        | {"00186011": {"vr": "SQ", "Value": [region]}}
+        | numbers("00280002", samples) | numbers("00280006", 0) | numbers("00280010", ROWS)
+        | numbers("00280011", COLUMNS) | numbers("00280100", 8) | numbers("00280101", 8) | numbers("00280103", 0)
+    )  # fmt: skip
+
+
+def drawn(seed: int = 1, samples: int = 1) -> Samples:
+    shape = (ROWS, COLUMNS) if samples == 1 else (ROWS, COLUMNS, samples)
+    return np.random.default_rng(seed).integers(1, 256, shape).astype(np.uint8)
+
+
+def octets(*frames: Samples, syntax: str = NATIVE) -> Reply:
+    return multipart_reply([one.tobytes() for one in frames], f"{OCTETS}; transfer-syntax={syntax}")
+
+
+def archive(metadata: dict[str, Any], **replies: Reply) -> Archive:
+    """Give an archive of one object; a reply's name is what it is below the instance."""
+    below = {f"{ONE.path}/{name.replace('_', '/').replace('and', ',')}": one for name, one in replies.items()}
+    return Archive([ONE], {f"{ONE.path}/metadata": json_reply([metadata]), **below})
+
+
+async def frame(gateway: InProcess, listed: str = "1", accept: str = PARTS) -> tuple[int, list[Samples], bytes]:
+    answer = await gateway["research"].get(released(f"{ONE.path}/frames/{listed}"), accept)
+    bodies = [body for _, body in answer.parts()] if answer.status == 200 else []
+    return answer.status, [np.frombuffer(body, np.uint8) for body in bodies], answer.body
+
+
+def assert_masked(shown: Samples, source: Samples, fill: tuple[int, ...] = (0,)) -> None:
+    shown, source = shown.reshape(ROWS, COLUMNS, -1), source.reshape(ROWS, COLUMNS, -1)
+    assert (shown[:BANNER] == fill).all()
+    assert (shown[BANNER:] == source[BANNER:]).all()
+
+
+async def test_an_instance_is_looked_up_once_however_many_frames_are_asked_for_at_once(tmp_path: Path) -> None:
+    frames = {f"frames_{number}": octets(drawn(number)) for number in range(1, 9)}
+    origin = archive(described(frames=8), **frames)
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        found = await asyncio.gather(*(frame(gateway, str(number)) for number in range(1, 9)))
+        found += await asyncio.gather(*(frame(gateway, str(number)) for number in range(1, 9)))
+    assert [status for status, _, _ in found] == [200] * 16
+    for number, (_, shown, _) in enumerate(found):
+        assert_masked(shown[0], drawn(number % 8 + 1))
+    assert origin.count(f"{ONE.path}/metadata") == 1
+
+
+@pytest.mark.parametrize("short", [-COLUMNS, -1, 2, COLUMNS])
+async def test_octets_of_another_size_do_not_leave(short: int, tmp_path: Path) -> None:
+    source = drawn().tobytes()
+    source = source[:short] if short < 0 else source + source[:short]
+    origin = archive(described(), frames_1=multipart_reply([source], f"{OCTETS}; transfer-syntax={NATIVE}"))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        status, _, body = await frame(gateway)
+    assert status == 502
+    assert not any(source[at : at + 8] in body for at in range(len(source) - 8))
+
+
+@pytest.mark.parametrize("syntax", [NATIVE, ""])
+async def test_a_codestream_that_is_called_uncompressed_is_masked_as_what_it_is(syntax: str, tmp_path: Path) -> None:
+    stored = imagecodecs.jpeg8_encode(drawn(), level=100)
+    named = f"{OCTETS}; transfer-syntax={syntax}" if syntax else OCTETS
+    async with over(archive(described(), frames_1=multipart_reply([stored], named)), tmp_path, PROFILE) as gateway:
+        status, (shown,), body = await frame(gateway)
+    assert status == 200
+    found = imagecodecs.jpeg8_decode(shown.tobytes())
+    assert (found[:BANNER] == found[0, 0]).all()
+    assert (found[BANNER:] == imagecodecs.jpeg8_decode(stored)[BANNER:]).all()
+    assert stored[-200:-100] not in body or (found[:BANNER] == found[0, 0]).all()
+
+
+async def test_a_frame_that_cannot_be_decoded_does_not_leave(tmp_path: Path) -> None:
+    stored = imagecodecs.jpeg8_encode(drawn(), level=100)
+    for broken in (stored[:100], b"\xff\xd8\xff\xe0" + bytes(100), drawn().tobytes()):
+        origin = archive(described(), frames_1=multipart_reply([broken], f"image/jpeg; transfer-syntax={JPEG}"))
+        async with over(origin, tmp_path, PROFILE) as gateway:
+            assert (await frame(gateway))[0] == 502
+
+
+def by_accept(stored: Reply, plain: Reply | None) -> Reply:
+    """Answer as stored where that is asked for, else uncompressed or not at all."""
+
+    async def answer(connection: Connection, asked: Asked) -> None:
+        as_stored = "transfer-syntax" in asked.accept or "octet-stream" not in asked.accept
+        await (stored if as_stored else plain or reply(b"", "406 Not Acceptable"))(connection, asked)
+
+    return answer
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.4.92", "1.2.840.10008.1.2.4.102", "1.2.840.10008.1.2.4.53"])
+async def test_what_no_codec_writes_comes_uncompressed_or_not_at_all(syntax: str, tmp_path: Path) -> None:
+    kind = "video/mp4" if syntax.endswith("102") else "image/jpx" if syntax.endswith("92") else "image/jpeg"
+    stored = multipart_reply([b"\xff\x4f\xff\x51" + drawn().tobytes()], f"{kind}; transfer-syntax={syntax}")
+    origin = archive(described(frames=2), frames_1=by_accept(stored, octets(drawn())), frames_2=by_accept(stored, None))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        status, (shown,), _ = await frame(gateway, accept=AS_STORED)
+        assert status == 200
+        assert_masked(shown, drawn())
+        assert (await frame(gateway, "1", f'multipart/related; type="{kind}"'))[0] == 406
+        assert (await frame(gateway, "2", AS_STORED))[0] == 406
+
+
+async def test_colours_in_planes_are_asked_for_as_they_are_stored(tmp_path: Path) -> None:
+    source = np.ascontiguousarray(np.moveaxis(drawn(samples=3), -1, 0))
+    metadata = described(photometric="RGB") | numbers("00280006", 1)
+    origin = archive(metadata, frames_1=by_accept(octets(source), octets(drawn(samples=3))))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        status, (shown,), _ = await frame(gateway)
+    assert status == 200
+    assert_masked(np.moveaxis(shown.reshape(3, ROWS, COLUMNS), 0, -1), np.moveaxis(source, 0, -1), (0, 0, 0))
+
+
+async def test_what_an_origin_decompressed_is_masked_as_what_it_became(tmp_path: Path) -> None:
+    source = drawn(samples=3)
+    origin = archive(described(photometric="YBR_FULL_422"), frames_1=octets(source))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        status, (shown,), _ = await frame(gateway)
+    assert status == 200
+    assert_masked(shown, source, (0, 0, 0))
+
+
+async def test_a_palette_is_masked_with_its_darkest_colour(tmp_path: Path) -> None:
+    table = np.roll(np.arange(256, dtype="<u2"), 77).tobytes()
+    places = {f"_0028120{n}": f"{ONE.path}/bulk/0028120{n}" for n in (1, 2, 3)}
+    tables = {tag: {"vr": "OW", "BulkDataURI": place} for tag, place in places.items()}
+    descriptors = {f"_0028110{n}": {"vr": "US", "Value": [256, 0, 16]} for n in (1, 2, 3)}
+    more: dict[str, Any] = {**tables, **descriptors}
+    origin = archive(described(photometric="PALETTE COLOR", **more), frames_1=octets(drawn()))
+    origin.replies |= {f"{ONE.path}/bulk/0028120{n}": multipart_reply([table], OCTETS) for n in (1, 2, 3)}
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        for _ in range(2):
+            status, (shown,), _ = await frame(gateway)
+            assert status == 200
+            assert_masked(shown, drawn(), (77,))
+    assert origin.count(f"{ONE.path}/bulk/00281201") == 1
+
+
+async def test_pixel_data_are_made_of_masked_frames(tmp_path: Path) -> None:
+    frames = [drawn(number) for number in (1, 2, 3)]
+    origin = archive(
+        described(frames=3), frames_1and2and3=octets(*frames), bulk_7fe00010=octets(np.concatenate(frames))
+    )
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        place = released(ONE.path)
+        (link,) = links((await gateway["research"].get(f"{place}/metadata")).json)
+        for answer in (
+            await gateway.ask(link, PARTS),
+            await gateway["research"].get(f"{place}/pixeldata", PARTS),
+            await gateway["research"].get(f"{place}/bulkdata", PARTS),
+        ):
+            ((_, body),) = answer.parts()
+            for source, shown in zip(frames, np.frombuffer(body, np.uint8).reshape(3, -1), strict=True):
+                assert_masked(shown, source)
+        alone = await gateway.ask(link, OCTETS)
+        assert_masked(np.frombuffer(alone.body, np.uint8)[: ROWS * COLUMNS], frames[0])
+    assert origin.count(f"{ONE.path}/bulk/7fe00010") == 0
+
+
+async def test_frames_that_are_too_few_break_off(tmp_path: Path) -> None:
+    origin = archive(described(frames=3), frames_1and2and3=octets(drawn(1), drawn(2)))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        answer = await gateway["research"].get(released(ONE.path) + "/pixeldata", PARTS)
+    assert answer.status == 502 or not answer.whole
+
+
+async def test_what_no_rule_knows_is_left_out_and_said_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "dicomveil.masks")
+    known, unknown = described(), described(OTHER)
+    unknown["00080070"] = {"vr": "LO", "Value": ["Acme"]}
+    del unknown["00186011"]
+    series = ONE.path.rpartition("/instances")[0]
+    origin = Archive(
+        [ONE, OTHER],
+        {
+            f"{series}/metadata": json_reply([unknown, known]),
+            f"{ONE.path}/metadata": json_reply([known]),
+            f"{OTHER.path}/metadata": json_reply([unknown]),
+            f"{ONE.path}/frames/1": octets(drawn()),
+            f"{OTHER.path}/frames/1": octets(drawn()),
+        },
+    )
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        for below in ("metadata", "pixeldata", "bulkdata"):
+            answer = await gateway["research"].get(released(f"{series}/{below}"))
+            assert answer.status == 206, below
+            assert json.dumps(released(OTHER.instance)).encode() not in answer.body
+        for below in ("metadata", "frames/1", "pixeldata", "bulkdata", "rendered", "thumbnail", "frames/1/rendered"):
+            answer = await gateway["research"].get(released(f"{OTHER.path}/{below}"))
+            assert answer.status == 404, below
+    assert origin.count(f"{OTHER.path}/frames/1") == 0
+    assert "Acme" in caplog.text
+    for secret in ("SMITH", "PAT-4711", OTHER.instance, OTHER.study):
+        assert secret not in caplog.text
