@@ -36,10 +36,9 @@ from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
 
 PLAIN, MASKED = "nominal", "masked"
-CLIP, BOX = "US RGB clip 600 x 800, banner", "CT 512 x 512, corner box"
+CLIP, REGION, BOX = "US RGB clip 600 x 800, banner", "same, all but a region", "CT 512 x 512, corner box"
 CPU_TARGET, MEMORY_TARGET_MB = 1.3, 4.0
 CLIP_ROWS, CLIP_COLUMNS = 600, 800
-_US = f"{ROOT}.3"
 
 _PROFILE: Final = """
 name: masked
@@ -53,8 +52,11 @@ name: benchmark
 comment: A banner on ultrasound, a box in the corner of CT
 rules:
   - name: banner
-    when: {Modality: {equals: US}}
+    when: {ManufacturerModelName: {equals: BANNER}}
     blank: [{x: 0, y: 0, height: 60}]
+  - name: region
+    when: {ManufacturerModelName: {equals: REGION}}
+    keep: [{x: 100, y: 50, width: 600, height: 500}]
   - name: box
     when: {Modality: {equals: CT}}
     blank: [{x: 0, y: 0, width: 300, height: 60}]
@@ -107,18 +109,19 @@ def write_profiles(folder: Path) -> None:
     (folder / "profiles" / "masks" / "benchmark.yaml").write_text(_RULES, encoding="utf-8")
 
 
-def us_study(frames: int) -> Study:
+def us_study(uid: str, model: str, frames: int) -> Study:
     """Make a study of one clip in red, green and blue, about as large as ``frames`` of the others."""
     whole = frames * FRAME_BYTES // (CLIP_ROWS * CLIP_COLUMNS * 3)
     data_set = Dataset()
     data_set.file_meta = FileMetaDataset()
     data_set.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     data_set.SOPClassUID = data_set.file_meta.MediaStorageSOPClassUID = UltrasoundMultiFrameImageStorage
-    data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = UID(f"{_US}.1.1")
-    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = _US, f"{_US}.1"
-    data_set.PatientID, data_set.PatientName, data_set.StudyID = "BENCH-3", "BENCH^US", "3"
+    data_set.SOPInstanceUID = data_set.file_meta.MediaStorageSOPInstanceUID = UID(f"{uid}.1.1")
+    data_set.StudyInstanceUID, data_set.SeriesInstanceUID = uid, f"{uid}.1"
+    data_set.PatientID, data_set.PatientName, data_set.StudyID = "BENCH-3", f"BENCH^{model}", "3"
     data_set.PatientBirthDate = data_set.PatientSex = data_set.AccessionNumber = ""
     data_set.StudyDate, data_set.StudyTime, data_set.Modality = "20240102", "030405", "US"
+    data_set.ManufacturerModelName = model
     data_set.InstanceNumber, data_set.SeriesNumber = 1, 1
     data_set.NumberOfFrames, data_set.FrameTime = whole, 40
     data_set.Rows, data_set.Columns, data_set.SamplesPerPixel = CLIP_ROWS, CLIP_COLUMNS, 3
@@ -130,12 +133,16 @@ def us_study(frames: int) -> Study:
     size = whole * CLIP_ROWS * CLIP_COLUMNS * 3
     pieces, rest = divmod(size, FRAME_BYTES)
     header = written.getvalue() + b"\xe0\x7f\x10\x00OB\x00\x00" + size.to_bytes(4, "little") + PIXELS[:rest]
-    return Study(_US, f"{_US}.1", (Instance(data_set, header, pieces),))
+    return Study(uid, f"{uid}.1", (Instance(data_set, header, pieces),))
 
 
 def studies(frames: int) -> dict[str, Study]:
     """Return what is retrieved, by the name of its row."""
-    return {CLIP: us_study(frames), BOX: large_study(frames)}
+    return {
+        CLIP: us_study(f"{ROOT}.3", "BANNER", frames),
+        REGION: us_study(f"{ROOT}.4", "REGION", frames),
+        BOX: large_study(frames),
+    }
 
 
 def serve(port: int, frames: int) -> None:
@@ -229,7 +236,7 @@ def _file(name: str) -> str:
 
 def print_native(how: str, frames: int, results: Results) -> None:
     rows, verdicts = [], []
-    for name in (CLIP, BOX):
+    for name in (CLIP, REGION, BOX):
         plain, masked = (results[profile, name] for profile in (PLAIN, MASKED))
         cpu = [Samples(tuple(each.cpu_s)) for each in (plain, masked)]
         ratio = ratios(cpu[1], cpu[0])

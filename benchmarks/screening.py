@@ -53,7 +53,7 @@ def _found(count: int) -> None:
         tally = measured(made, detector)
         rate = len(made) / (time.process_time() - begun)
         rows.append(
-            [name, str(len(made)), *_recall(tally), f"{tally.precision:.3f}", str(tally.false_alarms), f"{rate:.2f}"]
+            [name, str(len(made)), *_recall(tally), f"{tally.precision:.3f}" if tally.masked else "-", str(tally.false_alarms), f"{rate:.2f}"]
         )
     columns = ["frames", "n", "recall, clear", "recall, faint", "precision", "false alarms", "frames/s/core"]
     print(table("Text that is found", columns, rows))

@@ -4,7 +4,8 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.mask.model import PixelDecision
+from gateway.core.rewrite.dataset import Piece, Step
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
 from gateway.masking.driving import finished_here
 
@@ -15,24 +16,35 @@ MOVED_BYTES = 1 << 24
 """Moved at most by one call, so that progress can be told."""
 
 
+Answer = Callable[[PixelDecision], PixelDecision]
+
+
 def rewrite_file(
     chunks: Iterator[bytes],
     source: int,
     target: int,
     rewriter: Part10Rewriter,
     progress: Callable[[int], None] = lambda _: None,
+    answer: Answer | None = None,
 ) -> None:
     """Write the rewritten object to the descriptor ``target``; ``chunks`` reads on where descriptor ``source`` stands.
 
-    Compressed frames are masked in this process. Raises what the rewriter raises, and OSError when ``target`` cannot be written.
+    Compressed frames are masked in this process. ``answer`` is for a rewriter that asks what must be screened. Raises
+    what the rewriter raises, and OSError when ``target`` cannot be written.
     """
     for chunk in chunks:
-        _write(target, joined(finished_here(rewriter.pieces(chunk))))
+        _write(target, joined(finished_here(_answered(rewriter, rewriter.pieces(chunk), answer))))
         progress(len(chunk))
         while moved := _move(source, target, rewriter.untouched):
             rewriter.skip(moved)
             progress(moved)
-    _write(target, joined(finished_here(rewriter.last_pieces())))
+    _write(target, joined(finished_here(_answered(rewriter, rewriter.last_pieces(), answer))))
+
+
+def _answered(rewriter: Part10Rewriter, steps: list[Step], answer: Answer | None) -> list[Step]:
+    if answer is None or rewriter.question is None:
+        return steps
+    return [*steps, *rewriter.answer(answer(rewriter.question))]
 
 
 def read_chunks(source: int) -> Iterator[bytes]:

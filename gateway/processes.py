@@ -44,10 +44,10 @@ async def called(max_seconds: float, function: Callable[[*_A], _T], *arguments: 
             raise Ended from None
 
 
-def limit_memory() -> None:
-    """Bound what this process may take."""
+def limit_memory(least: int = 0) -> None:
+    """Bound what this process may take; it is given ``least`` in any container."""
     _, most = resource.getrlimit(resource.RLIMIT_DATA)
-    bound = memory_bound(container_bytes())
+    bound = max(least, memory_bound(container_bytes()))
     resource.setrlimit(resource.RLIMIT_DATA, (bound if most == resource.RLIM_INFINITY else min(most, bound), most))
 
 

@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     found = list(cells())
     page = (DOCS / PAGE).read_text(encoding="utf-8")
     before, after = page.split(BEGIN)[0], page.split(END)[1]
-    wanted = {MATRIX: _csv(found), PAGE: before + BEGIN + "\n".join(tables(found)) + "\n" + END + after}
+    wanted = {MATRIX: _csv(found), PAGE: before + BEGIN + "\n".join(["", *tables(found), ""]) + "\n" + END + after}
     stale = [name for name, text in wanted.items() if not _is(DOCS / name, text)]
     for name in stale:
         print(f"stale: {name}" if "--check" in arguments else f"written: {name}")

@@ -8,7 +8,7 @@ import csv
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -77,16 +77,20 @@ class Rule:
 
 def main() -> None:
     with Path(sys.argv[1]).open(encoding="utf-8", newline="") as file:
-        groups = [list(lines) for _, lines in groupby(csv.DictReader(file), key=lambda row: row["rule"])]
+        rules = composed(csv.DictReader(file))
+    TARGET.write_text(HEAD + "".join(f"{line}\n" for rule in rules for line in rule.lines()), encoding="utf-8")
+    print(f"{len(rules)} rules written")
+
+
+def composed(rows: Iterable[Row]) -> list[Rule]:
+    """Make the rules of the file, without those that another one makes needless."""
     rules: list[Rule] = []
-    for group in groups:
-        if group[0]["rule"] not in LEFT_OUT:
-            rules += made([{**row, **MENDED.get(row["rule"], {})} for row in group])
+    for number, lines in groupby(rows, key=lambda row: row["rule"]):
+        if number not in LEFT_OUT:
+            rules += made([{**row, **MENDED.get(number, {})} for row in lines])
     different = list({repr((rule.when, rule.blank)): rule for rule in reversed(rules)}.values())[::-1]
     kept = [rule for rule in different if not any(says_as_much(one, rule) for one in different if one is not rule)]
-    text = HEAD + "\n".join(line for rule in numbered(kept) for line in rule.lines()) + "\n"
-    TARGET.write_text(text, encoding="utf-8")
-    print(f"{len(groups)} rules read, {len(LEFT_OUT)} left out, {len(kept)} written")
+    return list(numbered(kept))
 
 
 def made(group: list[Row]) -> Iterator[Rule]:

@@ -25,7 +25,7 @@ _NEEDED: Final = (_DHT, 0xDB, 0xDD)
 _LIBRARY_BITS: Final = 8
 _RST: Final = range(0xD0, 0xD8)
 _WHOLE: Final = b"\x00\x3f\x00"
-"""Spectral selection and approximation of a sequential scan."""
+"""Spectral selection and approximation of a sequential scan: they cannot be others, whatever some encoders write."""
 _NO_THUMBNAIL: Final = b"\0\0"
 
 
@@ -187,8 +187,8 @@ def _intervals(data: bytes, at: int) -> tuple[int, list[bytes]]:
 def _scan(header: bytes, intervals: list[bytes], state: _State, work: FrameWork, bits: int) -> Iterator[bytes]:
     """Yield the tables, header and data of a scan without the masked blocks."""
     count = header[0]
-    if len(header) != 4 + 2 * count or header[-3:] != _WHOLE:
-        raise MalformedInput("a frame of another JPEG process than its Transfer Syntax")
+    if len(header) != 4 + 2 * count:
+        raise MalformedInput("a JPEG segment of a wrong length")
     named = {header[1 + 2 * at]: header[2 + 2 * at] for at in range(count)}
     components = [one for one in state.components if one.identifier in named]
     if len(components) != count or not count:
@@ -211,7 +211,7 @@ def _scan(header: bytes, intervals: list[bytes], state: _State, work: FrameWork,
     for key in sorted({choice >> 4 for choice in named.values()} | {choice & 15 | 16 for choice in named.values()}):
         table = state.tables[key]
         yield _written(_DHT, bytes([key, *table.counts, *table.symbols]))
-    yield _written(headers.SOS, header)
+    yield _written(headers.SOS, header[:-3] + _WHOLE)
     for number, entropy in enumerate(data):
         yield entropy
         if number + 1 < len(data):

@@ -1,4 +1,4 @@
-"""The same as ``huffman``, by libjpeg-turbo where the system has its TurboJPEG library: some twenty times as fast.
+"""The same as ``huffman``, by libjpeg-turbo where the system has its TurboJPEG library: some ten times as fast.
 
 Its transform decodes and encodes symbols, not pixels, and shows every row of blocks in between. The interface is that
 of versions 2 and 3, by ctypes: no package binds both, and wheels have the library without its transform.
@@ -47,26 +47,25 @@ def replaced(data: bytes, masks: Masks, fills: Sequence[int]) -> bytes | None:
     library = _library()
     if library is None:
         return None
+    whole = {(number, int(row)) for number, mask in enumerate(masks) for row in np.flatnonzero(mask.any(axis=1))}
     seen: set[tuple[int, int]] = set()
 
     def overwrite(
         coefficients: Any, part: _Region, _plane: _Region, component: int, _transform: int, _self: int | None
     ) -> int:
         row = part.y // _SIDE
-        if row < len(masks[component]):
+        if (component, row) in whole:
             found = masks[component][row, : part.w // _SIDE]
-            if found.any():
-                blocks = np.ctypeslib.as_array(coefficients, (part.w // _SIDE, _BLOCK))
-                blocks[found] = 0
-                blocks[found, 0] = fills[component]
+            blocks = np.ctypeslib.as_array(coefficients, (part.w // _SIDE, _BLOCK))
+            blocks[found] = 0
+            blocks[found, 0] = fills[component]
             seen.add((component, row))
         return 0
 
     transform = _Transform(options=_COPY_NONE, filter=_Filter(overwrite))
     frame = _transformed(library, data, transform)
     # An error in a callback is lost: only what was seen to its end is masked.
-    whole = {(number, row) for number, mask in enumerate(masks) for row in range(len(mask)) if mask[row].any()}
-    return frame if whole <= seen else None
+    return frame if whole == seen else None
 
 
 def _transformed(library: Any, data: bytes, transform: _Transform) -> bytes | None:

@@ -46,7 +46,7 @@ class FrameMasker:
         self._rectangles = rectangles
         self._codecs = codecs
         bits = image.rows * image.columns * image.samples * image.bits_allocated
-        self._bytes = bits // 8
+        self._bytes = -(-bits // 8)
         self._limit = 2 * self._bytes + SLACK_BYTES
         self._is_cut = image.frames > 1 and bits % 8 > 0
         self.needs_stored = image.planar > 0

@@ -5,7 +5,6 @@ place of an earlier frame. Text that is fainter than that, no detector finds eit
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from gateway.ports import Frame
 from gateway.rendering.colour import colours
 from gateway.rendering.grey import has_own_range, shades, whole_range
 from gateway.rendering.work import samples_of
-from gateway.screening.text import Pixels, Text, TextDetector
+from gateway.screening.text import Looked, Pixels, Text, TextDetector
 
 TILE: Final = 704
 """Pixels a side of what the detector is given at a time."""
@@ -26,14 +25,6 @@ TOLERANCE: Final = 8
 AROUND: Final = 16
 """Pixels around what is new, so that letters are whole."""
 _GREYS: Final = ("MONOCHROME1", "MONOCHROME2")
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """What one frame shows; ``pixels`` were looked at for it."""
-
-    texts: list[Text]
-    pixels: int
 
 
 class Looker:

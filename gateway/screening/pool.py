@@ -15,7 +15,7 @@ from anyio import CapacityLimiter
 from gateway.core.errors import ProcessFailed
 from gateway.ports import Frame
 from gateway.processes import Ended
-from gateway.screening.looking import Looked
+from gateway.screening.text import Looked
 from gateway.screening.worker import LENGTH, Answer, Request
 
 MAX_SECONDS: Final = 300

@@ -12,21 +12,13 @@ from cachetools import TTLCache
 
 from gateway.core.errors import GatewayError, MalformedInput, NotAcceptable, ProcessFailed, ScreeningBusy
 from gateway.core.mask.model import PixelDecision
-from gateway.core.rewrite.jsonfacts import JsonFactReader
-from gateway.core.wire.jsonelement import text
 from gateway.ports import Screened
 from gateway.processes import Ended
-from gateway.screening.decide import decided, refused
-from gateway.screening.identifying import Identifying
+from gateway.screening.gathered import BROKE, UNREADABLE, Gathered
 from gateway.screening.pool import Workers
-from gateway.screening.text import Text
 
 log = logging.getLogger("dicomveil.screening")
 
-MAX_FRAMES: Final = 1_000
-"""Frames of one object; of one with more, nobody would await the answer."""
-MAX_PIXELS: Final = 64 << 20
-"""Pixels that are looked at for one object: what does not change from frame to frame counts once."""
 MAX_BATCH_BYTES: Final = 32 << 20
 MAX_BATCH: Final = 16
 MAX_WAITING: Final = 8
@@ -34,12 +26,6 @@ MAX_WAITING: Final = 8
 WAIT_S: Final = 20.0
 RETRY_AFTER_S: Final = 10
 REMEMBERED, TTL_S = 50_000, 600
-UNREADABLE: Final = "its pixel data cannot be decoded, so that nobody knows what text they show"
-TOO_MANY_FRAMES: Final = f"it has more than {MAX_FRAMES} frames, more than are searched for text"
-TOO_MANY_PIXELS: Final = f"its frames differ in more than {MAX_PIXELS >> 20} million pixels, more than are searched"
-HIDDEN_OVERLAY: Final = "an overlay lies in unused bits of its pixel data, where no text can be searched for"
-BROKE: Final = "searching its pixel data for text failed"
-_OVERLAY_POSITION: Final = "0102"
 
 Key = tuple[str, PixelDecision]
 
@@ -69,7 +55,6 @@ class Screening:
         self._workers = workers
         self._turns = turns
         self._wait_s = wait_s
-        self._reader = JsonFactReader()
         self._known: TTLCache[Key, PixelDecision] = TTLCache(REMEMBERED, TTL_S)
         self._under_way: dict[Key, asyncio.Task[PixelDecision]] = {}
 
@@ -103,39 +88,28 @@ class Screening:
             self._known[key] = task.result()
 
     async def _judged(self, one: Screened) -> PixelDecision:
-        if one.image.frames > MAX_FRAMES:
-            return refused(one.decision, TOO_MANY_FRAMES)
+        found = Gathered(one.decision, one.image, one.elements)
         try:
-            if _has_hidden_overlay(one):
-                return refused(one.decision, HIDDEN_OVERLAY)
-            own = Identifying(self._reader.subject(self._reader.read(one.elements)))
-            return await self._looked_at(one, own)
+            if found.answer is None:
+                await self._look(one, found)
+            return found.decided()
         except (NotAcceptable, MalformedInput):
-            return refused(one.decision, UNREADABLE)
+            return found.refuse(UNREADABLE)
         except (Ended, ProcessFailed):
             log.warning("a process ended before it had searched its object for text")
-            return refused(one.decision, BROKE)
         except GatewayError:
             raise
         except Exception:  # noqa: BLE001 - an object that nobody foresaw is refused; messages may hold values
             log.warning("searching an object for text failed")
-            return refused(one.decision, BROKE)
+        return found.refuse(BROKE)
 
-    async def _looked_at(self, one: Screened, own: Identifying) -> PixelDecision:
-        texts: set[Text] = set()
-        pixels = 0
+    async def _look(self, one: Screened, found: Gathered) -> None:
         async with self._workers.one() as worker:
             for numbers in _batches(one):
                 for number, frame in zip(numbers, await one.frames(numbers), strict=True):
-                    reads = bool(one.decision.rectangles)
-                    looked = await worker.look(frame, is_first=number == 1, reads=reads)
-                    if looked is None:
-                        return refused(one.decision, UNREADABLE)
-                    texts.update(looked.texts)
-                    pixels += looked.pixels
-                    if pixels > MAX_PIXELS:
-                        return refused(one.decision, TOO_MANY_PIXELS)
-        return decided(one.decision, one.image, tuple(texts), own)
+                    found.add(await worker.look(frame, is_first=number == 1, reads=found.reads))
+                    if found.answer is not None:
+                        return
 
 
 class Screeners:
@@ -165,9 +139,3 @@ def _batches(one: Screened) -> list[range]:
     size = max(1, image.rows * image.columns * image.samples * image.bits_allocated // 8)
     step = max(1, min(MAX_BATCH, MAX_BATCH_BYTES // size))
     return [range(at, min(at + step, image.frames + 1)) for at in range(1, image.frames + 1, step)]
-
-
-def _has_hidden_overlay(one: Screened) -> bool:
-    """Say whether an overlay lies beside the samples (PS3.5 Section 8.1.2, retired)."""
-    positions = (key for key in one.elements if key[:2] == "60" and key[4:] == _OVERLAY_POSITION)
-    return any(text(one.elements, key).strip(" \0") not in ("", "0") for key in positions)

@@ -26,6 +26,14 @@ class Text:
         return Text(Rectangle(place.y + y, place.x + x, place.height, place.width), self.written, self.confidence)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one frame shows; ``pixels`` were looked at for it."""
+
+    texts: list[Text]
+    pixels: int
+
+
 class TextDetector(Protocol):
     """Finds text. Whatever it raises means that nothing is known of the pixels."""
 

@@ -15,11 +15,13 @@ import msgspec
 
 from gateway.ports import Frame
 from gateway.processes import limit_memory
-from gateway.screening.looking import Looked, Looker
-from gateway.screening.text import TextDetector
+from gateway.screening.looking import Looker
+from gateway.screening.text import Looked, TextDetector
 
 LENGTH: Final = 8
 """Bytes of the length that goes before a request and an answer."""
+LEAST_MEMORY: Final = 1 << 30
+"""What the models need for a tile, and room for a frame."""
 NICE: Final = 15
 """A thirtieth of a processor that others want as well."""
 
@@ -71,7 +73,7 @@ def main() -> None:
         os.dup2(nothing, stream)
     warnings.simplefilter("ignore")
     os.nice(NICE)
-    limit_memory()
+    limit_memory(LEAST_MEMORY)
     from gateway.screening.rapid import RapidText  # noqa: PLC0415 - of the extra, and it takes a second
 
     serve(requests, answers, RapidText())

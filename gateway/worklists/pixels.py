@@ -48,6 +48,7 @@ class Judged:
 
 
 PASSED: Final = Judged()
+UNKNOWN: Final = PixelDecision(Verdict.REFUSE, reason="the origin does not describe the object")
 
 
 class Judge:
@@ -97,7 +98,7 @@ class Judge:
     async def _read(self, one: Instance) -> Judged:
         found = [elements async for elements in read_json(self._origin, f"{one.path}/metadata")]
         if len(found) != 1:
-            return Judged(is_refused=True)
+            return Judged(UNKNOWN, is_refused=True)
         judged = await self._judged(one, found[0])
         if self.metadata(judged, found[0], _no_link) is None:
             return Judged(judged.decision, is_refused=True)

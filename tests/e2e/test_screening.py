@@ -14,12 +14,13 @@ import pydicom
 import pytest
 from PIL import Image
 from pydicom.dataset import FileDataset
+from pydicom.uid import UID
 
 pytest.importorskip("rapidocr", reason="needs the extra screen")
 
+from gateway.screening.text import Pixels
 from tests.kit import burned
 from tests.kit.images import image, written
-from tests.kit.screened import Pixels
 from tests.kit.servers import Gateway, gateway, orthanc, worklists
 
 pytestmark = [pytest.mark.e2e, pytest.mark.orthanc, pytest.mark.slow]
@@ -126,7 +127,7 @@ _UIDS = ("0020000D", "0020000E", "00080018")
 
 def _capture(study: str, pixels: Pixels, number: int) -> FileDataset:
     made = image(pixels, number, StudyInstanceUID=study, SeriesInstanceUID=f"{study}.1", Modality="OT")
-    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = f"{study}.1.{number}"
+    made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = UID(f"{study}.1.{number}")
     made.PatientName, made.ConversionType = "BEISPIEL^ERIKA", "WSD"
     return made
 

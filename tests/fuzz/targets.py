@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tests.fuzz import contents, objects, storing, wire
+from tests.fuzz import contents, masks, objects, storing, wire
 from tests.fuzz.mutate import damage
 from tests.fuzz.target import Target
 from tests.kit.encode import BIG_ENDIAN, EXPLICIT, IMPLICIT, JPEG
@@ -13,6 +13,7 @@ TARGETS: Final[dict[str, Target]] = {
     "part10 big endian": Target(objects.make_object(BIG_ENDIAN), objects.run_object),
     "part10 encapsulated": Target(objects.make_object(JPEG), objects.run_object),
     "part10 deflated": Target(objects.make_deflated, objects.run_object),
+    "masks": Target(masks.make, masks.run),
     "metadata": Target(objects.make_json, objects.run_json),
     "json array": Target(wire.make_array, wire.run_array),
     "multipart": Target(wire.make_multipart, wire.run_multipart),

@@ -196,7 +196,8 @@ def _object(kind: Kind, *, ruled: bool, has_bytes: bool = False) -> FileDataset:
 def _samples(*, has_bytes: bool) -> Samples:
     """Paint a frame without any black."""
     y, x = np.mgrid[0:ROWS, 0:COLUMNS]
-    return (100 + y + x).astype(np.uint8) if has_bytes else (1000 + 16 * x + 8 * y).astype(np.uint16)
+    painted: Samples = (100 + y + x).astype(np.uint8) if has_bytes else (1000 + 16 * x + 8 * y).astype(np.uint16)
+    return painted
 
 
 def _region() -> pydicom.Dataset:

@@ -14,7 +14,9 @@ from pydicom.uid import UID
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
 from gateway.files import HEAD_BYTES, Report, deidentify_files, find_files
+from tests.kit import banners
 from tests.kit.engine import profile
+from tests.kit.images import CANARY, written
 
 KEYS = KeyRing(bytes(range(32)), "files")
 
@@ -239,3 +241,35 @@ def test_a_part10_file_of_a_media_directory_is_known_by_its_meta_information(tmp
     (tmp_path / "in").mkdir()
     (tmp_path / "renamed.bin").rename(tmp_path / "in" / "renamed.bin")
     assert run([tmp_path / "in"], tmp_path / "out").media_directories == 1
+
+
+def test_compressed_and_native_pixels_are_masked_and_a_refusal_brings_the_missing_rule(tmp_path: Path) -> None:
+    burned = {KEYS.uid(one.found.SOPInstanceUID): one for one in banners.objects()}
+    (tmp_path / "in").mkdir()
+    for number, one in enumerate(burned.values()):
+        (tmp_path / "in" / f"{number}.dcm").write_bytes(one.part10)
+    (tmp_path / "in" / "unknown.dcm").write_bytes(banners.capture(99).part10)
+    report = run([tmp_path / "in"], tmp_path / "out", "clean-pixel-data")
+    assert report.released == len(burned)
+    for path in outputs(tmp_path / "out"):
+        one = burned[path.stem]
+        source = banners.decoded(one.part10, tmp_path)
+        shown = banners.decoded((tmp_path / "out" / path).read_bytes(), tmp_path)
+        for frame in shown:
+            banners.assert_masked(frame, one.name)
+        assert (shown[:, banners.BANNER :] == source[:, banners.BANNER :]).all()
+    (failure,) = report.failures
+    assert failure.kind == "RefusedByMasks"
+    assert "Missing rule: {name: " in failure.what
+    assert CANARY not in str(failure)
+
+
+def test_masked_bytes_of_a_large_file_do_not_go_another_way(tmp_path: Path) -> None:
+    burned = banners.ultrasound(7, banners.drawn(7, 100))
+    (tmp_path / "one.dcm").write_bytes(written(burned))
+    run([tmp_path / "one.dcm"], tmp_path / "out", "clean-pixel-data")
+    copy = dcmread(tmp_path / "out" / outputs(tmp_path / "out")[0])
+    shown = banners.samples_of(copy)
+    for frame in shown:
+        banners.assert_masked(frame, "a clip")
+    assert (shown[:, banners.BANNER :] == banners.samples_of(burned)[:, banners.BANNER :]).all()

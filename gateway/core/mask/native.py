@@ -4,7 +4,7 @@ Rows of a rectangle lie at equal distances, so each chunk costs one assignment f
 What no rectangle touches is handed on uncopied.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
@@ -28,18 +28,19 @@ _Spans = tuple[tuple[int, int, bytearray], ...]
 class _Stripes:
     """``count`` rows of a frame, the first at ``start``, ``stride`` apart; of each, spans become what stands there.
 
-    All are bytes, or bits where a sample has one. What they become is a bytearray: bytes would be copied each time.
+    All are bytes, or bits where a sample has one; ``end`` is where the last span ends. What they become is a bytearray,
+    since bytes would be copied each time.
     """
 
     start: int
     stride: int
     count: int
     spans: _Spans
+    end: int
 
-    @property
-    def end(self) -> int:
-        """Where the last row ends."""
-        return self.start + (self.count - 1) * self.stride + self.spans[-1][1]
+
+_Run = tuple[int, int, list[tuple[int, _Stripes]]]
+"""Bytes from here to there, and what is overwritten in them: where a frame begins, and what of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +73,8 @@ class NativeMasker:
         self._image = image
         self._size, self._stripes = layout.size, layout.stripes
         self._unit = 8 if image.bits_allocated == 1 else 1  # of the layout, in a byte
-        self._whole = -(-image.frames * layout.size // self._unit)
+        self._end = image.frames * layout.size
+        self._whole = -(-self._end // self._unit)
         self._limit = self._whole + self._whole % 2
         self._swaps = not little_endian and image.bits_allocated <= 8 and vr == "OW"
         self._at = 0
@@ -104,11 +106,12 @@ class NativeMasker:
         """How many of the next bytes leave as they are; they may go another way, if ``skip`` is told."""
         if self._swaps:
             return 0
-        found = next(self._touched(self._at, self._limit), None)
-        if found is None:
-            return self._limit - self._at
-        origin, stripes = found
-        return max(0, (origin + stripes.start) // self._unit - self._at)
+        low = self._at * self._unit
+        for frame in range(low - low % self._size, self._end, self._size)[:2]:
+            for stripes in self._stripes:
+                if low < frame + stripes.end:
+                    return max(0, (frame + stripes.start) // self._unit - self._at)
+        return self._limit - self._at
 
     def skip(self, count: int) -> None:
         """Take note that so many untouched bytes went another way."""
@@ -122,35 +125,39 @@ class NativeMasker:
             raise MalformedInput(f"pixel data {kind} than their frames", (self._image.tag,))
 
     def _masked(self, view: memoryview) -> list[bytes | memoryview]:
-        begin = self._at
+        begin, unit = self._at, self._unit
         self._at = end = begin + len(view)
-        pieces: list[bytearray | memoryview] = []
-        patch, base, cursor = bytearray(), 0, 0
-        for origin, stripes in self._touched(begin, end):
-            first = max(0, (origin + stripes.start) // self._unit - begin)
-            after = min(-(-(origin + stripes.end) // self._unit) - begin, len(view))
-            if patch and first <= cursor:  # bits of two rows share a byte
-                patch += view[cursor:after]
-            else:
+        overwrite = _overwrite_bits if unit == 8 else _overwrite
+        pieces: list[bytes | memoryview] = []
+        cursor = 0
+        for first, after, touched in self._runs(begin, end):
+            patch = bytearray(view[first:after])
+            for frame, stripes in touched:
+                overwrite(patch, frame - (begin + first) * unit, stripes)
+            if cursor < first:
                 pieces.append(view[cursor:first])
-                patch, base = bytearray(view[first:after]), begin + first
-                pieces.append(patch)
+            pieces.append(memoryview(patch))
             cursor = after
-            overwrite = _overwrite_bits if self._unit == 8 else _overwrite
-            overwrite(patch, origin - base * self._unit, stripes)
-        pieces.append(view[cursor:])
-        return [memoryview(piece) for piece in pieces if piece]
+        if cursor < len(view):
+            pieces.append(view[cursor:])
+        return pieces
 
-    def _touched(self, begin: int, end: int) -> Iterator[tuple[int, _Stripes]]:
-        """Yield what is overwritten between two bytes of the value, and where its frame begins, both in units."""
-        begin, end = begin * self._unit, end * self._unit
-        if not self._stripes:
-            return
-        for number in range(begin // self._size, min(-(-end // self._size), self._image.frames)):
-            origin = number * self._size
+    def _runs(self, begin: int, end: int) -> list[_Run]:
+        """Return what must be copied of the bytes between two of the value, and what is overwritten in it."""
+        unit, low, high = self._unit, begin * self._unit, end * self._unit
+        runs: list[_Run] = []
+        for frame in range(low - low % self._size, min(high, self._end), self._size):
             for stripes in self._stripes:
-                if origin + stripes.start < end and begin < origin + stripes.end:
-                    yield origin, stripes
+                start, after = frame + stripes.start, frame + stripes.end
+                if start < high and low < after:
+                    first, last = max(begin, start // unit) - begin, min(end, -(-after // unit)) - begin
+                    if runs and first <= runs[-1][1]:  # bits of two rows may share a byte
+                        earlier, _, placed = runs[-1]
+                        placed.append((frame, stripes))
+                        runs[-1] = (earlier, last, placed)
+                    else:
+                        runs.append((first, last, [(frame, stripes)]))
+        return runs
 
 
 def _as_stored(image: Image, length: int | None) -> Image:
@@ -186,23 +193,23 @@ def _layout(image: Image, rectangles: Sequence[Rectangle], *, little_endian: boo
 
 def _stripes(start: int, band: Band, columns: int, pixel: bytes) -> Iterator[_Stripes]:
     """Yield what is overwritten for a band: whole rows as one, and the end of a row with the beginning of the next."""
-    cell = len(pixel)
-    row, count, spans = columns * cell, band.bottom - band.top, band.spans
+    row, count, spans = columns * len(pixel), band.bottom - band.top, band.spans
     if spans == ((0, columns),) and count * row <= _WHOLE_ROWS:
-        yield _Stripes(start, count * row, 1, _spans([(0, columns * count)], pixel))
+        yield _made(start, count * row, 1, [(0, columns * count)], pixel)
     elif len(spans) > 1 and (spans[0][0], spans[-1][1]) == (0, columns):
-        left, right = spans[0], spans[-1]
-        yield _Stripes(start, row, 1, _spans([left], pixel))
+        (_, left), (right, _) = spans[0], spans[-1]
+        yield _made(start, row, 1, [(0, left)], pixel)
         if count > 1:
-            yield _Stripes(start, row, count - 1, _spans([*spans[1:-1], (right[0], columns + left[1])], pixel))
-        yield _Stripes(start + (count - 1) * row, row, 1, _spans(spans[1:], pixel))
+            yield _made(start, row, count - 1, [*spans[1:-1], (right, columns + left)], pixel)
+        yield _made(start + (count - 1) * row, row, 1, spans[1:], pixel)
     else:
-        yield _Stripes(start, row, count, _spans(spans, pixel))
+        yield _made(start, row, count, spans, pixel)
 
 
-def _spans(columns: Iterable[tuple[int, int]], pixel: bytes) -> _Spans:
+def _made(start: int, stride: int, count: int, columns: Sequence[tuple[int, int]], pixel: bytes) -> _Stripes:
     cell = len(pixel)
-    return tuple((begin * cell, end * cell, bytearray(pixel * (end - begin))) for begin, end in columns)
+    spans = tuple((begin * cell, end * cell, bytearray(pixel * (end - begin))) for begin, end in columns)
+    return _Stripes(start, stride, count, spans, start + (count - 1) * stride + spans[-1][1])
 
 
 def _of_pairs(rectangle: Rectangle) -> Rectangle:
@@ -212,20 +219,21 @@ def _of_pairs(rectangle: Rectangle) -> Rectangle:
 
 
 def _overwrite(patch: bytearray, origin: int, stripes: _Stripes) -> None:
-    start, stride = origin + stripes.start, stripes.stride
-    for begin, end, fill in stripes.spans:
-        _fill(patch, range(start + begin, start + begin + stripes.count * stride, stride), end - begin, fill)
+    for begin, _, fill in stripes.spans:
+        _fill(patch, origin + stripes.start + begin, stripes.count, stripes.stride, fill)
 
 
-def _fill(patch: bytearray, rows: range, width: int, fill: bytearray) -> None:
-    """Overwrite so many bytes at every row; rows may begin before the patch or end after it."""
-    size = len(patch)
-    first, after = max(0, -(rows.start // rows.step)), max(0, (size - width - rows.start) // rows.step + 1)
-    for at in rows[first:after]:
+def _fill(patch: bytearray, start: int, count: int, stride: int, fill: bytearray) -> None:
+    """Overwrite the beginning of so many rows; these may begin before the patch or end after it."""
+    size, width = len(patch), len(fill)
+    first = max(0, -(start // stride))
+    after = max(0, min(count, (size - width - start) // stride + 1))
+    for at in range(start + first * stride, start + after * stride, stride):
         patch[at : at + width] = fill
-    for at in (*rows[first - 1 : first], *rows[after : after + 1]):  # cut by the borders of the chunk
+    for number in (first - 1, after):  # cut by the borders of the chunk
+        at = start + number * stride
         low, high = max(0, at), min(at + width, size)
-        if low < high:
+        if low < high and 0 <= number < count:
             patch[low:high] = fill[low - at : high - at]
 
 
@@ -238,7 +246,8 @@ def _overwrite_bits(patch: bytearray, origin: int, stripes: _Stripes) -> None:
     if stride % 8 == 0:
         _fill_bits(patch, start, stripes.count, stride // 8, stripes.spans)
         return
-    for row in range(start, start + stripes.count * stride, stride)[max(0, -start // stride) :]:
+    before = max(0, -start // stride - 1)  # a span may end in the next row
+    for row in range(start, start + stripes.count * stride, stride)[before:]:
         if row >= len(patch) * 8:
             break
         _fill_bits(patch, row, 1, stride // 8 + 1, stripes.spans)
@@ -254,7 +263,7 @@ def _fill_bits(patch: bytearray, start: int, count: int, step: int, spans: _Span
             column = slice(rows.start, rows.stop, step)
             patch[column] = patch[column].translate(_setting(mask, fill[0]))
         if high - low > 1:
-            _fill(patch, range(low + 1, low + 1 + count * step, step), high - low - 1, fill[: high - low - 1])
+            _fill(patch, low + 1, count, step, fill[: high - low - 1])
 
 
 @cache

@@ -11,11 +11,12 @@ from gateway.core.standard import iods
 
 IMAGE_TYPE, MODALITY, CONVERSION = 0x00080008, 0x00080060, 0x00080064
 MANUFACTURER, MODEL, SERIES = 0x00080070, 0x00081090, 0x0008103E
-ROWS, COLUMNS, BURNED_IN = 0x00280010, 0x00280011, 0x00280301
+SAMPLES, ROWS, COLUMNS, BURNED_IN = 0x00280002, 0x00280010, 0x00280011, 0x00280301
 CAPTURED: Final = (0x00181012, 0x00181016, 0x00181018, 0x00181019)
 """Date of Secondary Capture, and manufacturer, model and software of the device that captured."""
 TAGS: Final = (
-    IMAGE_TYPE, SOP_CLASS, MODALITY, CONVERSION, MANUFACTURER, SERIES, MODEL, *CAPTURED, ROWS, COLUMNS, BURNED_IN,
+    IMAGE_TYPE, SOP_CLASS, MODALITY, CONVERSION, MANUFACTURER, SERIES, MODEL, *CAPTURED,
+    SAMPLES, ROWS, COLUMNS, BURNED_IN,
 )  # fmt: skip
 """The attributes that suspicion, and the words about it, look at."""
 
@@ -36,6 +37,8 @@ _SUSPECTS: Final = {
     "corneal-topography": "an ophthalmic image",
 }
 """Parts of the names of IODs whose pictures commonly show text, and what to call them."""
+_COLOURED: Final = _SLIDE | {"enhanced-mr-color-image"}
+"""IODs that have colour, and are not suspected for what they are."""
 _ORIGINALS: Final = frozenset(
     {
         "ct-image",
@@ -123,6 +126,8 @@ def _by_capture(values: Mapping[int, str]) -> str:
 
 def _by_type(values: Mapping[int, str]) -> str:
     iod, types, text = _iod(values), _types(values), values.get(IMAGE_TYPE, "").upper()
+    if iod in iods.IMAGE_IODS - _COLOURED and values.get(SAMPLES, "").strip(" \0") not in ("", "1"):
+        return "a picture in colour, which its SOP Class has not, may be a screen"
     if iod in iods.IMAGE_IODS and not text.strip(" \0\\"):
         return "a picture without Image Type may be a screen"
     if any(word in text for word in _TYPE_WORDS):

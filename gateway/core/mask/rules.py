@@ -23,12 +23,11 @@ DEFAULT_SETS: Final = ("ultrasound-regions", "devices")
 """The rule sets of a profile that names none: all that are shipped."""
 MAX_REGIONS: Final = 64
 """No device draws as many; more would only cost time."""
-MIN_OUTSIDE: Final = 40
-"""Regions that leave less than one fortieth of the frame outside say nothing about its text.
+TOP: Final = 40
+"""Devices write names across the top: regions that take more than half of its first fortieth set no text apart.
 
 The narrowest banner of any device in the shipped rules is 22 of 768 rows high.
 """
-
 MAX_DECIDED: Final = 256
 """Decisions that are remembered: the objects of a series say the same of themselves."""
 MAX_REMEMBERED: Final = 4096
@@ -73,14 +72,14 @@ class MaskRule:
 
 
 def _outside(regions: Regions | None, rows: int, columns: int) -> tuple[Rectangle, ...] | None:
-    """Return what lies outside the regions; None when they are broken or say nothing: then no text was set apart."""
+    """Return what lies outside the regions; None when they are broken or set no text apart."""
     if not regions or len(regions) > MAX_REGIONS:
         return None
     if not all(0 <= x0 < x1 < columns and 0 <= y0 < y1 < rows for x0, y0, x1, y1 in regions):
         return None
-    kept = [Rectangle(y0, x0, y1 - y0 + 1, x1 - x0 + 1) for x0, y0, x1, y1 in regions]
-    outside = complement(kept, rows, columns)
-    return outside if sum(one.width * one.height for one in outside) * MIN_OUTSIDE >= rows * columns else None
+    if sum(x1 - x0 + 1 for x0, y0, x1, _ in regions if y0 * TOP < rows) * 2 > columns:
+        return None
+    return complement([Rectangle(y0, x0, y1 - y0 + 1, x1 - x0 + 1) for x0, y0, x1, y1 in regions], rows, columns)
 
 
 @dataclass(frozen=True, slots=True)

@@ -122,7 +122,7 @@ class ElementChanger:
     def confirms(self, decided: Iterable[tuple[int, bytes]]) -> bool:
         """Say whether the head said the same of attributes that decide about others."""
         given = self.given.get
-        return all([given(tag, raw) == raw for tag, raw in decided])
+        return all(given(tag, raw) == raw for tag, raw in decided)
 
     def _note(self, code: int, raw: bytes, table: Table, key: bytes) -> None:
         """Take in what an earlier pass wrote."""

@@ -8,8 +8,9 @@ from typing import Final
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByMasks
 from gateway.core.mask.fill import PALETTE, darkest
-from gateway.core.mask.image import ALLOCATED, COLUMNS, DESCRIPTOR, IMAGE_TAGS, PHOTOMETRIC, ROWS, STORED, image_of
+from gateway.core.mask.image import ALLOCATED, DESCRIPTOR, IMAGE_TAGS, PHOTOMETRIC, STORED, image_of
 from gateway.core.mask.model import Image, PixelDecision, Verdict
+from gateway.core.mask.policy import size
 from gateway.core.mask.rules import Masks
 from gateway.core.mask.syntaxes import MASKED
 from gateway.core.standard import dictionary
@@ -60,8 +61,8 @@ class Pictured:
 
     @property
     def has_size(self) -> bool:
-        """Say whether it has rows and columns."""
-        return bool(self.values.get(ROWS) and self.values.get(COLUMNS))
+        """Say whether it has rows and columns, without which no rule can be for it."""
+        return size(self.values) is not None
 
     def image(self, tag: int | None = None) -> Image:
         """Return how its frames lie; ``tag`` is that of its pixel data, by default the likely one.

@@ -118,7 +118,8 @@ def _learn(
     """Walk a run, remember it and return what leaves."""
     before = walker.changer.counts[:]
     deepest, walker.deepest = walker.deepest, 0
-    walker.changer.decided = decided = []
+    decided: list[tuple[int, bytes]] = []
+    walker.changer.decided = decided
     out: list[Piece] = []
     walker.walk(buf, pos, end, table, out, closed=True)
     depth, walker.deepest = walker.deepest, max(walker.deepest, deepest)

@@ -116,6 +116,7 @@ EQUALS_A, EQUALS_B = (Condition(MAKER, Operator.EQUALS, (value,)) for value in "
         (EQUALS_A, Condition(MAKER, Operator.EQUALS, ("b",), negated=True), False),
         (EQUALS_A, Condition(MAKER, Operator.AT_LEAST, ("3",)), True),
         (HAS_A, Condition(MAKER, Operator.CONTAINS, ("a", "b"), negated=True), True),
+        (HAS_A, HAS_A, False),
         (HAS_A, Condition(MAKER, Operator.CONTAINS, ("b",), negated=True), False),
         (HAS_A, Condition(MAKER, Operator.MATCHES, ("a",), negated=True), False),
         (

@@ -11,6 +11,7 @@ import pytest
 from gateway.core.errors import MalformedInput
 from gateway.core.mask.model import FrameWork, Image, Rectangle
 from gateway.core.standard.uids import JPEG_BASELINE_8_BIT, JPEG_EXTENDED_12_BIT
+from gateway.masking import jpegblocks, turbojpeg
 from gateway.masking.codecs import masked
 from tests.kit.frames import COLUMNS, ROWS, Samples, decoded, encoded, image, scene
 
@@ -95,11 +96,40 @@ def units_around(where: Samples, count: int) -> Samples:
     return np.asarray(~np.logical_and.reduce(every))
 
 
-def test_components_in_scans_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("described", "options", "across", "down"), CASES)
+def test_with_and_without_the_library_pictures_are_the_same(
+    described: Image, options: tuple[str, ...], across: int, down: int, tmp_path: Path
+) -> None:
+    assert max(across, down) <= 32
+    work = FrameWork(cjpeg(described, tmp_path, *options), JPEG_BASELINE_8_BIT, described, SOME)
+    one, other = (
+        decoded(frame, described, JPEG_BASELINE_8_BIT, tmp_path)
+        for frame in (jpegblocks.masked(work), jpegblocks.by_symbols(work))
+    )
+    assert np.array_equal(one, other)
+
+
+def test_without_the_library_symbols_are_followed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    work = FrameWork(cjpeg(YBR, tmp_path), JPEG_BASELINE_8_BIT, YBR, SOME)
+    assert jpegblocks.masked(work) != jpegblocks.by_symbols(work)  # the library writes tables of its own
+    monkeypatch.setattr(turbojpeg, "_LIBRARIES", ("libnone.so.0",))
+    assert jpegblocks.masked(work) == jpegblocks.by_symbols(work)
+
+
+def test_a_row_that_the_library_did_not_show_is_not_taken_for_masked(tmp_path: Path) -> None:
+    source = cjpeg(GREY, tmp_path)
+    beyond = np.ones((11, 14), np.bool_)  # a row more than the frame has
+    assert turbojpeg.replaced(source, [beyond[:10]], [0])
+    assert turbojpeg.replaced(source, [beyond], [0]) is None
+
+
+@pytest.mark.parametrize("how", ["as it is", "by symbols"])
+def test_components_in_scans_of_their_own(how: str, tmp_path: Path) -> None:
     (tmp_path / "scans").write_text("0;\n1;\n2;\n")
     source = cjpeg(YBR, tmp_path, "-sample", "2x2", "-scans", str(tmp_path / "scans"))
     assert source.count(b"\xff\xda") == 3
-    frame = masked(FrameWork(source, JPEG_BASELINE_8_BIT, YBR, SOME))
+    mask = masked if how == "as it is" else jpegblocks.by_symbols
+    frame = mask(FrameWork(source, JPEG_BASELINE_8_BIT, YBR, SOME))
     before, after = (decoded(one, YBR, JPEG_BASELINE_8_BIT, tmp_path) for one in (source, frame))
     far = ~units(SOME, 16, 16, around=1)
     assert np.array_equal(after[far], before[far])

@@ -2,7 +2,8 @@
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import imagecodecs
@@ -18,6 +19,9 @@ from pydicom.pixels.utils import pixel_array
 from pydicom.uid import UID
 
 from gateway.core.errors import NotAcceptable
+from gateway.core.mask.image import image_of
+from gateway.core.mask.model import Image as Stored
+from gateway.core.mask.model import Rectangle
 from gateway.ports import Frame
 from gateway.rendering.description import Description, bulk_uris, describe
 from gateway.rendering.look import Look, Region, Shape, Window
@@ -52,6 +56,11 @@ def frame_of(found: FileDataset, number: int = 1, syntax: str | None = None) -> 
         size = len(found.PixelData) // description.frames
         data = found.PixelData[(number - 1) * size : number * size]
     return Frame(description.attributes(number), bulk, description.keyword, data, "", str(stored))
+
+
+def stored_image(found: FileDataset) -> Stored:
+    """Say how its frames lie."""
+    return image_of({element.tag: str(element.value) for element in found if element.tag.group == 0x0028})
 
 
 def png(found: FileDataset, look: Look | None = None, number: int = 1) -> Samples:
@@ -339,3 +348,31 @@ def test_a_lossy_frame_is_its_own_picture() -> None:
     found = in_jpeg(image(coloured()), comment=b"x")
     reference = Image.open(io.BytesIO(get_frame(found.PixelData, 0, number_of_frames=1)))
     assert_alike(png(found), np.asarray(reference), 2)
+
+
+def test_nothing_is_computed_from_what_is_masked() -> None:
+    samples = ramp()
+    samples[:8] = 30_000
+    blanked = samples.copy()
+    blanked[:8, :40] = -2048
+    found, clean = image(samples), image(blanked)
+    stored = stored_image(found)
+    masked = replace(frame_of(found), image=stored, rectangles=(Rectangle(0, 0, 8, 40),))
+    assert still(masked, Look(), "image/png") == still(frame_of(clean), Look(), "image/png")
+    assert still(masked, Look(), "image/png") != still(frame_of(found), Look(), "image/png")
+
+
+@pytest.mark.parametrize("make", [in_jpeg, lambda one: one])
+def test_colours_are_masked_as_they_were_decoded(make: Callable[[FileDataset], FileDataset]) -> None:
+    found = make(image(coloured()))
+    masked = replace(frame_of(found), image=stored_image(found), rectangles=(Rectangle(8, 8, 16, 16),))
+    shown, plain = (opened(still(one, Look(), "image/png")) for one in (masked, frame_of(found)))
+    assert (shown[8:24, 8:24] == 0).all()
+    assert (plain != shown).any(axis=-1).sum() <= 16 * 16
+
+
+def test_rectangles_that_do_not_fit_the_samples_show_nothing() -> None:
+    found = image(ramp())
+    stored = replace(stored_image(found), columns=found.Columns + 1)
+    with pytest.raises(NotAcceptable):
+        still(replace(frame_of(found), image=stored, rectangles=(Rectangle(0, 0, 1, 1),)), Look(), "image/png")

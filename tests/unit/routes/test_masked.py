@@ -96,7 +96,7 @@ async def test_octets_of_another_size_do_not_leave(short: int, tmp_path: Path) -
 
 @pytest.mark.parametrize("syntax", [NATIVE, ""])
 async def test_a_codestream_that_is_called_uncompressed_is_masked_as_what_it_is(syntax: str, tmp_path: Path) -> None:
-    stored = imagecodecs.jpeg8_encode(drawn(), level=100)
+    stored = bytes(imagecodecs.jpeg8_encode(drawn(), level=100))
     named = f"{OCTETS}; transfer-syntax={syntax}" if syntax else OCTETS
     async with over(archive(described(), frames_1=multipart_reply([stored], named)), tmp_path, PROFILE) as gateway:
         status, (shown,), body = await frame(gateway)
@@ -108,7 +108,7 @@ async def test_a_codestream_that_is_called_uncompressed_is_masked_as_what_it_is(
 
 
 async def test_a_frame_that_cannot_be_decoded_does_not_leave(tmp_path: Path) -> None:
-    stored = imagecodecs.jpeg8_encode(drawn(), level=100)
+    stored = bytes(imagecodecs.jpeg8_encode(drawn(), level=100))
     for broken in (stored[:100], b"\xff\xd8\xff\xe0" + bytes(100), drawn().tobytes()):
         origin = archive(described(), frames_1=multipart_reply([broken], f"image/jpeg; transfer-syntax={JPEG}"))
         async with over(origin, tmp_path, PROFILE) as gateway:
@@ -136,6 +136,30 @@ async def test_what_no_codec_writes_comes_uncompressed_or_not_at_all(syntax: str
         assert_masked(shown, drawn())
         assert (await frame(gateway, "1", f'multipart/related; type="{kind}"'))[0] == 406
         assert (await frame(gateway, "2", AS_STORED))[0] == 406
+
+
+async def test_big_endian_samples_are_masked_and_bytes_that_may_be_swapped_do_not_leave(tmp_path: Path) -> None:
+    big = "1.2.840.10008.1.2.2"
+    words = drawn(samples=2).reshape(ROWS, COLUMNS * 2)
+    metadata = described(frames=2) | numbers("00280100", 16) | numbers("00280101", 16)
+    async with over(archive(metadata, frames_1=octets(words, syntax=big)), tmp_path, PROFILE) as gateway:
+        status, (shown,), _ = await frame(gateway)
+        assert status == 200
+        assert_masked(shown, words, (0, 0))
+    async with over(archive(described(), frames_1=octets(drawn(), syntax=big)), tmp_path, PROFILE) as gateway:
+        assert (await frame(gateway))[0] == 502
+
+
+async def test_frames_of_bits_that_do_not_end_with_a_byte_do_not_leave(tmp_path: Path) -> None:
+    one_bit = numbers("00280100", 1) | numbers("00280101", 1)
+    packed = np.packbits(drawn() & 1)
+    for rows, frames, status in ((ROWS, 2, 200), (ROWS - 3, 1, 200), (ROWS - 3, 2, 502)):
+        metadata = described(frames=frames) | one_bit | numbers("00280010", rows) | numbers("00280011", COLUMNS - 1)
+        metadata["00186011"]["Value"][0]["0018601C"]["Value"] = [COLUMNS - 2]
+        metadata["00186011"]["Value"][0]["0018601E"]["Value"] = [rows - 1]
+        size = -(-rows * (COLUMNS - 1) // 8)
+        async with over(archive(metadata, frames_1=octets(packed[:size])), tmp_path, PROFILE) as gateway:
+            assert (await frame(gateway))[0] == status, (rows, frames)
 
 
 async def test_colours_in_planes_are_asked_for_as_they_are_stored(tmp_path: Path) -> None:

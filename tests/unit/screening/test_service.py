@@ -12,7 +12,7 @@ pytest.importorskip("rapidocr", reason="needs the extra screen")
 from gateway.core.errors import NotAcceptable, OriginFailed, ScreeningBusy
 from gateway.core.mask.model import Rectangle, Verdict
 from gateway.ports import Frame
-from gateway.screening import service
+from gateway.screening import gathered
 from gateway.screening.service import Screeners, Screening
 from gateway.screening.text import Pixels
 from gateway.screening.worker import NICE
@@ -144,8 +144,8 @@ async def test_what_cannot_be_decoded_is_refused(screening: Screening) -> None:
 async def test_objects_of_too_many_frames_or_pixels_are_refused(
     screening: Screening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(service, "MAX_FRAMES", 2)
-    monkeypatch.setattr(service, "MAX_PIXELS", EMPTY.size)
+    monkeypatch.setattr(gathered, "MAX_FRAMES", 2)
+    monkeypatch.setattr(gathered, "MAX_PIXELS", EMPTY.size)
     assert (await screening.judge(screened(*[EMPTY] * 3, path="/1"))).verdict is Verdict.REFUSE
     assert (await screening.judge(screened(EMPTY, NAMED, path="/2"))).verdict is Verdict.REFUSE
     assert (await screening.judge(screened(EMPTY, EMPTY, path="/3"))).verdict is Verdict.PASS

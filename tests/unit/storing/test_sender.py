@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from gateway.storing import rewriting, sender
 from gateway.storing.bulkparts import HeldBytes
 from gateway.storing.model import Incoming, Kind, Names, Outcome
 from gateway.storing.sender import send
+from tests.kit import banners
 from tests.kit.destination import JSON, Destination, destination, response, uid_of
 from tests.kit.engine import KEYS, nominal, profile, random_cuts, rewrite
 from tests.kit.images import CANARY, STUDY, image, ramp, transcoded, written
@@ -487,3 +489,24 @@ async def test_a_fault_that_an_object_brings_along_is_its_own() -> None:
     async with destination() as far:
         outcomes = await sent(far, broken, small(1))
     assert told(outcomes) == [("1.4", Kind.MALFORMED, 0xC000), (uid(1), Kind.STORED, None)]
+
+
+# Masks
+
+
+async def test_what_is_stored_is_masked_on_the_way_and_what_no_rule_knows_is_refused(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "dicomveil.masks")
+    engine = Engine(profile("strict-pixels"), KEYS)
+    burned = [one for one in banners.objects() if one.name.startswith(("native RGB,", "JPEG Baseline", "RLE"))]
+    async with destination() as far:
+        outcomes = await sent(far, *(one.part10 for one in burned), banners.capture(99).part10, engine=engine)
+    assert [one.kind for one in outcomes if one.source.instance != uid(99)] == [Kind.STORED] * len(burned)
+    assert [(one.kind, one.reason) for one in outcomes if one.source.instance == uid(99)] == [(Kind.REFUSED, 0x0110)]
+    assert len(far.parts) == len(burned)
+    for part, one in zip(far.parts, burned, strict=True):
+        for frame in banners.decoded(part, tmp_path):
+            banners.assert_masked(frame, one.name)
+    assert "not released" in caplog.text
+    assert CANARY not in caplog.text

@@ -10,7 +10,9 @@ from typing import Final
 import pydicom
 import pytest
 
+from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
+from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.errors import NotReleased, RefusedByMasks
 from gateway.core.mask.model import PixelDecision, Rectangle, Verdict
 from gateway.core.profile.parse import parse_profile
@@ -23,6 +25,7 @@ from gateway.routes.released import Bare, released
 from gateway.routes.stored import StoredPixels
 from gateway.worklists.pixels import PASSED, Judge
 from gateway.worklists.source import Instance
+from tests.kit.archive import Archive, json_reply, serving
 from tests.kit.banners import BANNER, Burned, assert_masked, capture, decoded
 from tests.kit.engine import KEYS, mask_rules, nominal, profile, random_cuts
 from tests.kit.images import CANARY, STUDY
@@ -123,6 +126,17 @@ async def test_metadata_of_what_was_refused_are_not_there(tmp_path: Path) -> Non
         judged = await judge.by(ONE, elements)
         assert judge.metadata(judged, elements, str) is None
     assert len(screener.asked) == 1
+
+
+async def test_an_object_that_the_origin_does_not_describe_does_not_leave_unseen() -> None:
+    archive = Archive([], {f"{ONE.path}/metadata": json_reply([])})
+    async with serving(archive):
+        origin = HttpOrigin("archive", archive.base, policy=ConnectionPolicy())
+        judge = Judge(origin, screening(), screener=Watching(PixelDecision(Verdict.PASS)))
+        with pytest.raises(NotReleased):
+            await object_of(judge)
+        assert (await judge.of(ONE)).is_refused
+        await origin.aclose()
 
 
 @pytest.mark.parametrize("engine", [nominal(), Passing()])

@@ -88,6 +88,7 @@ SEVERAL: tuple[list[Rectangle], ...] = (
     [Rectangle(0, 0, 2, 3), Rectangle(1, 2, 3, 3), Rectangle(1, 7, 1, 2)],
     [Rectangle(1, 1, 3, 7), Rectangle(2, 2, 1, 2), Rectangle(1, 1, 3, 7)],
     [Rectangle(0, 0, 5, 1), Rectangle(0, 8, 5, 1)],
+    [Rectangle(1, 0, 3, 2), Rectangle(1, 4, 3, 1), Rectangle(1, 7, 3, 2)],
     [Rectangle(0, 0, 5, 9)],
     [],
 )
@@ -99,12 +100,13 @@ SEVERAL: tuple[list[Rectangle], ...] = (
     ("one", "fill"),
     [
         (image(5, 9, "MONOCHROME1", bits=1, frames=3), (1,)),
+        (image(5, 24, "MONOCHROME1", bits=1, frames=3), (1,)),
         (image(5, 9, "MONOCHROME1", frames=3), (FULL,)),
         (image(5, 9, "MONOCHROME1", 16, frames=2), (0xFFFF,)),
         (image(5, 9, "YBR_FULL", planar=1, frames=2), (0, HALF, HALF)),
         (image(5, 9, "YBR_FULL", planar=0), (0, HALF, HALF)),
     ],
-    ids=["1", "8", "16", "planes", "pixels"],
+    ids=["1", "1 in whole bytes", "8", "16", "planes", "pixels"],
 )
 def test_however_the_value_is_cut_it_leaves_alike(
     one: Image, fill: tuple[int, ...], rectangles: list[Rectangle], little_endian: bool

@@ -1,8 +1,11 @@
 """Rule set text in, rules out; or every fault at once, each with its line."""
 
+import re
 from fractions import Fraction
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.conditions import Condition, Operator
 from gateway.core.errors import ConfigFaults
@@ -137,3 +140,17 @@ def test_every_fault_is_told_at_once() -> None:
 @pytest.mark.parametrize("text", ["", "name: own\n", "name: own\nrules: []\n", "name: Own\nrules: [{}]\n"])
 def test_a_set_without_a_name_or_rules_is_refused(text: str) -> None:
     assert faults(text)
+
+
+SHIPPED = (PROFILES / "masks" / "ultrasound-regions.yaml").read_text(encoding="utf-8")
+TEXT = SHIPPED + f"  - {{name: b, {WHEN}, blank: [{{x: -1, y: 12.5%, width: 3}}]}}\n"
+
+
+@given(
+    st.integers(0, len(TEXT)), st.integers(0, 30), st.text(st.sampled_from("{}[]:,-%.\"'0 9ax\n\t\x00é"), max_size=8)
+)
+def test_broken_text_is_a_fault_and_nothing_else(at: int, without: int, instead: str) -> None:
+    try:
+        parse_rules(TEXT[:at] + instead + TEXT[at + without :], "own.yaml")
+    except ConfigFaults as found:
+        assert all(re.fullmatch("own.yaml:[0-9]+", fault.where) for fault in found.faults)  # noqa: PT017 - it may be sound

@@ -7,7 +7,7 @@ from gateway.core.standard._iod_table import IODS
 from gateway.core.standard.iods import IMAGE_IODS, iod_of
 
 CLASS, TYPE, CONVERSION, MODALITY = 0x00080016, 0x00080008, 0x00080064, 0x00080060
-SERIES, BURNED_IN = 0x0008103E, 0x00280301
+SERIES, SAMPLES, BURNED_IN = 0x0008103E, 0x00280002, 0x00280301
 ROOT = "1.2.840.10008.5.1.4.1.1."
 SLICE = {CLASS: ROOT + "2", TYPE: "ORIGINAL\\PRIMARY\\AXIAL", MODALITY: "CT"}
 
@@ -103,6 +103,8 @@ def test_an_original_slice_is_not_suspected() -> None:
         {TYPE: "ORIGINAL\\PRIMARY\\REPORTDATA"},
         {TYPE: "DERIVED\\PRIMARY\\MPR"},
         {TYPE: "ORIGINAL\\SECONDARY\\AXIAL"},
+        {SAMPLES: "3"},
+        {SAMPLES: "x"},
         {SERIES: "Screen Save"},
         {SERIES: "Dose Report"},
         {SERIES: "Patient Protocol"},
@@ -112,6 +114,13 @@ def test_an_original_slice_is_not_suspected() -> None:
 def test_a_slice_that_may_be_a_screen_is_suspected(said: dict[int, str]) -> None:
     assert suspicion({**SLICE, **said})
     assert suspicion({**SLICE, BURNED_IN: "NO", **said})  # which alone clears nobody
+
+
+def test_colour_is_no_sign_of_a_screen_where_a_class_has_it() -> None:
+    tile = {CLASS: ROOT + "77.1.6", TYPE: "ORIGINAL\\PRIMARY\\VOLUME\\NONE", MODALITY: "SM", SAMPLES: "3"}
+    assert not suspicion(tile)
+    assert not suspicion({CLASS: ROOT + "4.3", TYPE: "ORIGINAL\\PRIMARY\\FLOW\\NONE", MODALITY: "MR", SAMPLES: "3"})
+    assert not suspicion({**SLICE, SAMPLES: "1 "})
 
 
 def test_a_slice_without_image_type_is_suspected() -> None:

@@ -159,6 +159,11 @@ def test_ultrasound_keeps_its_regions_only(sop_class: str) -> None:
     assert decision == PixelDecision(Verdict.MASK, (BANNER,), ("own/r0",), is_clean=True)  # corners are inclusive
 
 
+@pytest.mark.parametrize("regions", [((0, 15, 799, 599),), ((0, 0, 399, 599),), ((0, 0, 399, 9), (0, 50, 799, 599))])
+def test_regions_may_take_half_of_the_top_and_all_below(regions: tuple[tuple[int, int, int, int], ...]) -> None:
+    assert decide("mask", ULTRASOUND, REGIONS, regions=regions).verdict is Verdict.MASK
+
+
 def test_several_regions_are_kept_together() -> None:
     decision = decide("mask", ULTRASOUND, REGIONS, regions=((0, 50, 399, 599), (300, 50, 799, 599)))
     assert decision.rectangles == (BANNER,)
@@ -178,7 +183,9 @@ def test_several_regions_are_kept_together() -> None:
         ((0, 50, 799, 599), (5, 5, 5, 5)),  # one is broken: who knows about the other
         ((0, 0, 799, 599),),  # all of the frame
         ((0, 0, 399, 599), (400, 0, 799, 599)),
-        ((0, 10, 799, 599),),  # all but a line too thin for text
+        ((0, 14, 799, 599),),  # where others write names
+        ((0, 0, 400, 599),),
+        ((0, 0, 199, 599), (300, 5, 500, 599)),
         ((0, 50, 799, 599),) * (MAX_REGIONS + 1),
     ],
 )

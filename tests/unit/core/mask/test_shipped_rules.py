@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.core.conditions import SOP_CLASS, Condition, Operator
 from gateway.core.mask.model import PASSES, Policy, Rectangle, Verdict
@@ -164,3 +166,29 @@ def test_ultrasound_regions_are_for_ultrasound() -> None:
     capture = {**CAPTURE, ROWS: "600", COLUMNS: "800"}
     assert masks.decide(capture, regions).verdict is Verdict.REFUSE
     assert masks.decide({SOP_CLASS: "1.2.840.10008.5.1.4.1.1.88.11"}, regions) == PASSES
+
+
+ALL_RULES = (*RULES, *parse_rules((PROFILES / "masks" / "ultrasound-regions.yaml").read_text(encoding="utf-8"), "u")[1])
+ALL_MASKS = [Masks(policy, ALL_RULES) for policy in Policy]
+LIKELY = st.sampled_from(
+    ["512", "600", "1024", "US", "CT", "YES", "NO", "GE MEDICAL", "iU22", "1.2.840.10008.5.1.4.1.1.6.1"]
+)
+CORNER = st.integers(-10, 70_000)
+
+
+@given(
+    st.dictionaries(st.sampled_from(ALL_MASKS[0].tags), LIKELY | st.text(max_size=20)),
+    st.none() | st.lists(st.tuples(CORNER, CORNER, CORNER, CORNER), max_size=3).map(tuple),
+)
+def test_whatever_an_object_says_something_sound_is_decided(
+    values: dict[int, str], regions: tuple[tuple[int, int, int, int], ...] | None
+) -> None:
+    for masks in ALL_MASKS:
+        decision = masks.decide(values, regions)
+        assert decision.reason.isprintable()
+        assert bool(decision.reason) is (decision.verdict in (Verdict.REFUSE, Verdict.SCREEN))
+        assert bool(decision.rectangles) is (decision.verdict is Verdict.MASK) or decision.verdict is Verdict.SCREEN
+        assert decision.is_clean is (decision.verdict is Verdict.MASK)
+        for one in decision.rectangles:
+            assert 0 <= one.x < one.x + one.width <= int(values[COLUMNS])
+            assert 0 <= one.y < one.y + one.height <= int(values[ROWS])

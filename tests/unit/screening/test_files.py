@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+pytest.importorskip("rapidocr", reason="needs the extra screen")
+
+from gateway.core.profile.parse import parse_profile
+from gateway.core.pseudonym.keys import KeyRing
+from gateway.core.rewrite.engine import Engine
+from gateway.files import Report, deidentify_files, find_files
+from gateway.screening import files
+from tests.kit import burned
+from tests.kit.engine import mask_rules, profile
+from tests.kit.images import SYNTAXES, image, transcoded, written
+
+PROFILE = "name: p\nbased_on: nominal\napply_masks: true\nburned_in_text: screen\n"
+EMPTY = np.full((120, 400), 30, np.uint8)
+NAMED, TEXT = burned.write(EMPTY, "BEISPIEL^ERIKA", (30, 40), 20, 200)
+LOSSLESS = ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80"]
+
+
+@pytest.fixture(scope="module")
+def engine() -> Engine:
+    return Engine(parse_profile(PROFILE, "p.yaml", profile, mask_rules), KeyRing(b"s" * 32, "tests"))
+
+
+def copied(engine: Engine, folder: Path, data: bytes) -> tuple[Report, list[pydicom.FileDataset]]:
+    (folder / "in").mkdir()
+    (folder / "in" / "one.dcm").write_bytes(data)
+    report = deidentify_files(find_files([folder / "in"], folder / "out"), folder / "out", engine)
+    return report, [pydicom.dcmread(path) for path in (folder / "out").rglob("*.dcm")]
+
+
+@pytest.mark.parametrize("syntax", LOSSLESS)
+def test_text_in_a_file_is_masked_on_all_frames(engine: Engine, tmp_path: Path, syntax: str) -> None:
+    assert syntax in SYNTAXES
+    several = image(NAMED) if syntax.endswith(".80") else image(np.stack([EMPTY, NAMED]), frames=2)
+    report, (copy,) = copied(engine, tmp_path, written(transcoded(several, syntax)))
+    assert report.released == 1
+    frames = copy.pixel_array.reshape(-1, *EMPTY.shape)
+    assert all(len(np.unique(frame[TEXT.glyphs])) == 1 for frame in frames)
+    assert (frames[:, 80:] == 30).all()
+    assert copy.BurnedInAnnotation == "NO"
+
+
+def test_a_file_without_text_stays_as_it_is(engine: Engine, tmp_path: Path) -> None:
+    _, (copy,) = copied(engine, tmp_path, written(image(EMPTY)))
+    assert (copy.pixel_array == EMPTY).all()
+    assert copy.BurnedInAnnotation == "NO"
+
+
+def test_a_file_that_cannot_be_looked_at_is_refused(engine: Engine, tmp_path: Path) -> None:
+    broken = transcoded(image(NAMED), "1.2.840.10008.1.2.4.80")
+    at = broken.PixelData.find(b"\xff\xda")
+    broken.PixelData = broken.PixelData[:at] + bytes(len(broken.PixelData) - at)
+    report, copies = copied(engine, tmp_path, written(broken))
+    assert not copies
+    assert len(report.failures) == 1
+
+
+def test_without_the_extra_a_file_is_refused_with_what_is_missing(
+    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "missing", lambda: "rapidocr missing: pip install 'dicomveil[screen]'")
+    report, copies = copied(engine, tmp_path, written(image(NAMED)))
+    assert not copies
+    assert "pip install" in report.failures[0].what
