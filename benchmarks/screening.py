@@ -52,9 +52,8 @@ def _found(count: int) -> None:
         begun = time.process_time()
         tally = measured(made, detector)
         rate = len(made) / (time.process_time() - begun)
-        rows.append(
-            [name, str(len(made)), *_recall(tally), f"{tally.precision:.3f}" if tally.masked else "-", str(tally.false_alarms), f"{rate:.2f}"]
-        )
+        precision = f"{tally.precision:.3f}" if tally.masked else "-"
+        rows.append([name, str(len(made)), *_recall(tally), precision, str(tally.false_alarms), f"{rate:.2f}"])
     columns = ["frames", "n", "recall, clear", "recall, faint", "precision", "false alarms", "frames/s/core"]
     print(table("Text that is found", columns, rows))
     print(f"clear: {burned.CLEAR} shades from the ground; faint: {burned.FAINT}; of {burned.ROWS} x {burned.COLUMNS}\n")

@@ -141,6 +141,8 @@ class _Source:
         window, dc_taken, dc_said, ac_taken, ac_said = self._slots[slot]
         at = begin - self._base
         size = dc_said[at]
+        if size > _MAX_DC:
+            raise MalformedInput("entropy-coded data that are none")
         behind = at + dc_taken[at]
         difference = 0
         if size:
@@ -151,7 +153,7 @@ class _Source:
         while k < _LAST:
             k += ac_said[at]
             at += ac_taken[at]
-        if size == _INVALID or not (k == _LAST or _ENDS < k < _ENDS + _LAST) or at + self._base > self._bits:
+        if not (k == _LAST or _ENDS < k < _ENDS + _LAST) or at + self._base > self._bits:
             raise MalformedInput("entropy-coded data that are none")
         return difference, behind + self._base, at + self._base
 

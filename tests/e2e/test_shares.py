@@ -166,7 +166,7 @@ def test_a_clip_plays_and_seeks(phone: Seen, artifacts: Path) -> None:
     until(phone.page, "document.querySelector('video').currentTime > 0.3")
     phone.page.screenshot(path=artifacts / "share-phone-clip.png")
     size = phone.page.evaluate("[document.querySelector('video').videoWidth, document.querySelector('video').duration]")
-    assert size[0] == 320
+    assert size[0] == 640
     assert size[1] == pytest.approx(30 * 0.0333, abs=0.1)
     phone.page.evaluate("const clip = document.querySelector('video'); clip.pause(); clip.currentTime = 0.5")
     until(phone.page, "!document.querySelector('video').seeking")

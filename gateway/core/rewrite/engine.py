@@ -18,7 +18,7 @@ from gateway.core.rewrite.facts import FactReader
 from gateway.core.rewrite.finalcheck import FinalCheck
 from gateway.core.rewrite.head import PATIENT_ID, Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.maskfacts import Pictured, json_pictured, wanted
+from gateway.core.rewrite.maskfacts import Pictured, has_overlay_in_bits, json_pictured, wanted
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.stream import Aids, Layout, Limits
@@ -93,7 +93,14 @@ class Engine:
 
     def pixel_decision(self, elements: Elements) -> PixelDecision:
         """Return the same for an object of the DICOM JSON Model, as the origin gave it. Raises MalformedInput."""
-        return self._decided(json_pictured(elements, self._pictured_tags)) if self.masks else PASSES
+        if self.masks is None:
+            return PASSES
+        decision = self._decided(json_pictured(elements, self._pictured_tags))
+        if decision.verdict in (Verdict.MASK, Verdict.SCREEN) and has_overlay_in_bits(elements):
+            return PixelDecision(
+                Verdict.REFUSE, reason="an overlay lies in bits of the pixels, where no mask reaches it"
+            )
+        return decision
 
     def image(self, elements: Elements, palette: Mapping[int, bytes] = MappingProxyType({})) -> Image:
         """Return how the frames of an object of the DICOM JSON Model lie in its pixel data. Raises MalformedInput.

@@ -96,7 +96,7 @@ class HeadReader:
                     continue
                 if tag in self._wanted and start + length <= size:
                     found.setdefault(tag, buf[start : start + length])
-                if tag <= last and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
+                if tag <= last and tag != REGIONS and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
                     known[key] = tag if tag in self._wanted else 0
                 pos = start + length
         except (IndexError, struct.error):

@@ -42,6 +42,8 @@ NATIVE: Final = frozenset(
     }
 )
 """Transfer Syntaxes whose pixels stand as they are in the data set; those of JPIP are elsewhere."""
+OVERLAY_BITS: Final = tuple(0x60000102 + (number << 17) for number in range(16))
+"""Overlay Bit Position: but for 0, which overlay lies in bits of the pixels that they do not need (retired)."""
 _SIGN: Final = 0x00280103
 _CORNERS: Final = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
 _FORMATS: Final = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
@@ -196,6 +198,11 @@ def _json_regions(data_set: Elements) -> Regions | None:
         return tuple([_json_corners(item or {}) for item in decode_items(element, REGIONS)]) or None
     except (MalformedInput, ValueError):
         return None
+
+
+def has_overlay_in_bits(data_set: Elements) -> bool:
+    """Say whether overlays lie inside the pixels of an object of the JSON Model, where no rectangle reaches them."""
+    return any(text(data_set, json_key(tag)) not in ("", "0") for tag in OVERLAY_BITS if json_key(tag) in data_set)
 
 
 def require_answer(decision: PixelDecision) -> None:

@@ -22,7 +22,7 @@ from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
 from gateway.core.rewrite.maskedpixels import MaskedFragments
-from gateway.core.rewrite.maskfacts import Pictured, require_answer, require_maskable
+from gateway.core.rewrite.maskfacts import OVERLAY_BITS, Pictured, require_answer, require_maskable
 from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
@@ -299,6 +299,9 @@ class DataSetRewriter:
             self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner, shared
         )
         self._walker.changer.study, self._walker.changer.given = self._study, head.given
+        if self._image:
+            nothing = dict.fromkeys(OVERLAY_BITS, bytes(2))
+            self._walker.changer.given = {**nothing, **head.given}
         self._layout, self._check, self.decision = layout, aids.check, decision
         if layout.recodes:
             out.append(encoding.make(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode()))

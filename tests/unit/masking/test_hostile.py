@@ -50,3 +50,4 @@ async def test_a_spoiled_frame_is_malformed_or_masked(syntax: str, tmp_path: Pat
         assert not samples[40:50, 40:70].any()
         masked += 1
     assert masked < SPOILED
+    assert await Codecs(1).masked(FrameWork(source, syntax, described, SOME))

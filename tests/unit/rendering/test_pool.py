@@ -13,7 +13,7 @@ import pytest
 from gateway import server
 from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
 from gateway.memory import container_bytes
-from gateway.processes import MAX_MEMORY, memory_bound
+from gateway.processes import memory_bound
 from gateway.rendering.pool import AHEAD, Renderers
 
 
@@ -67,14 +67,6 @@ async def test_a_process_may_not_take_all_memory() -> None:
     soft, _ = await Renderers(1).run(resource.getrlimit, resource.RLIMIT_DATA)
     assert soft == memory_bound(container_bytes())
     assert resource.getrlimit(resource.RLIMIT_DATA)[0] != soft
-
-
-@pytest.mark.parametrize(
-    ("limit", "bound"), [("max", MAX_MEMORY), (str(2 << 30), 512 << 20), (str(1 << 40), MAX_MEMORY)]
-)
-def test_in_a_container_a_process_takes_a_part_of_what_there_is(limit: str, bound: int, tmp_path: Path) -> None:
-    (tmp_path / "memory.max").write_text(limit + "\n")
-    assert memory_bound(container_bytes(tmp_path / "memory.max")) == bound
 
 
 def test_without_a_container_there_is_no_limit_of_one(tmp_path: Path) -> None:

@@ -160,11 +160,12 @@ async def test_an_overlay_in_unused_bits_is_refused(screening: Screening) -> Non
 
 async def test_a_process_that_ends_takes_one_object_with_it(screeners: Screeners) -> None:
     async def killing(_numbers: Sequence[int]) -> Sequence[Frame]:
-        for process in _children():
-            os.kill(process, signal.SIGKILL)
+        (process,) = _children()
+        os.kill(process, signal.SIGKILL)
         return [frame_of(EMPTY)]
 
     screening = screeners.one()
+    await screening.judge(screened(EMPTY, path="/0"))  # it has started for sure
     assert (await screening.judge(screened(EMPTY, path="/1", read=killing))).verdict is Verdict.REFUSE
     assert (await screening.judge(screened(EMPTY, path="/2"))).verdict is Verdict.PASS
 

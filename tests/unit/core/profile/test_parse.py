@@ -168,7 +168,7 @@ def test_masks_that_cannot_be_had_are_refused(said: str, fault: str) -> None:
 
 
 def test_the_shipped_sets_that_are_not_found_are_refused_where_masks_are_asked_for() -> None:
-    with pytest.raises(ConfigFaults, match="p.yaml:2: apply_masks: no sound mask rule set named 'ultrasound-regions'"):
+    with pytest.raises(ConfigFaults, match=r"p\.yaml:2: apply_masks: no sound mask rule set named '"):
         parse_profile("name: p\napply_masks: true\n", "p.yaml", find)
 
 

@@ -25,6 +25,8 @@ ENHANCED_CT = "1.2.840.10008.5.1.4.1.1.2.1"
 ULTRASOUND = "1.2.840.10008.5.1.4.1.1.6.1"
 BASIC_TEXT_SR = "1.2.840.10008.5.1.4.1.1.88.11"
 
+ALWAYS_BURNED = "name: p\nattributes:\n  BurnedInAnnotation: {action: replace, value: 'YES', always: true}\n"
+
 
 def make(text: str = "", iod: str | None = "ct-image") -> Plan:
     return Plan(parse_profile("name: p\n" + text, "p.yaml", profile, mask_rules), iod)
@@ -867,3 +869,26 @@ def test_a_value_in_another_vr_than_its_attribute_has_is_no_text_to_clean() -> N
     plan = make("options: [clean_descriptors]\n")
     for vr, done in (("PN", Action.EMPTY), ("UI", Action.UID), ("DA", Action.REMOVE), ("UT", Action.CLEAN)):
         assert plan.decide(tag("StudyDescription"), vr).action is done
+
+
+def test_pixels_are_called_clean_only_where_they_are() -> None:
+    found = profile("clean-pixel-data")
+    assert Option.CLEAN_PIXEL_DATA in found.options
+    assert "113101" not in dict(Plan(found, "ct-image").codes)
+    assert "113101" in dict(Plan(found, "ct-image", is_clean=True).codes)
+    assert Plan(found, "ct-image", is_clean=True).always == ((0x00280301, "CS", "NO"),)
+    own = Plan(parse_profile(ALWAYS_BURNED, "p.yaml", profile), "ct-image", is_clean=True)
+    assert own.always == ((0x00280301, "CS", "NO"),)
+    assert "113101" in dict(own.codes), "also without the option"
+
+
+def test_what_shows_pixels_where_no_mask_reaches_goes_with_the_mask_only() -> None:
+    masked, passed = (Plan(Profile("p"), "ct-image", is_masked=is_masked) for is_masked in (True, False))
+    for tag, vr in ((0x60000010, "US"), (0x7FE00001, "OV"), (0x7F020010, "OB"), (0x00287FE0, "UR")):
+        assert masked.decide(tag, vr).action is Action.REMOVE
+        assert passed.decide(tag, vr).action is Action.KEEP
+    inside = masked.inside(ROOT, 0x00540220, deep=False)
+    assert masked.decide(0x7FE00010, "OB", inside).action is Action.REMOVE
+    assert masked.decide(0x7FE00010, "OB").action is Action.KEEP
+    named = Plan(Profile("p"), "ct-image", is_masked=True, photometric="YBR_RCT")
+    assert (named.decide(0x00280004, "CS").action, named.decide(0x00280004, "CS").value) == (Action.REPLACE, "YBR_RCT")

@@ -141,6 +141,12 @@ def test_regions_and_size_count_only_where_they_are_whole(changes: dict[str, Jso
     assert (rewritten(masking(), described(**changes)) is not None) is is_masked
 
 
+def test_an_overlay_inside_the_pixels_is_refused() -> None:
+    assert decision(described(_60000102=us(0))).verdict is Verdict.MASK
+    assert decision(described(_60020102=us(8))).verdict is Verdict.REFUSE
+    assert rewritten(masking(), described(_60020102=us(8))) is None
+
+
 def test_numbers_in_another_vr_are_malformed() -> None:
     with pytest.raises(MalformedInput, match="VR that it cannot have"):
         decision(described(_00280010={"vr": "IS", "Value": [8]}))

@@ -199,6 +199,14 @@ def test_regions_count_only_where_they_are_whole(where: bytes, is_masked: bool) 
         refused(data_set, GatewayError)
 
 
+def test_regions_in_disguise_are_seen_again_in_the_next_object() -> None:
+    twice = picture(native(), where=EXPLICIT_LE.make(0x00186011, "UI", b"1.2 ") + regions())
+    by = masking()
+    for _ in range(3):
+        with pytest.raises(MalformedInput, match="regions twice"):
+            finished(by.part10(), part10(twice), 4096)
+
+
 @pytest.mark.parametrize(("encoding", "syntax"), ENCODINGS)
 def test_regions_are_read_in_every_encoding(encoding: Encoding, syntax: bytes) -> None:
     for undefined in (False, True):
@@ -244,6 +252,15 @@ LESS = EXPLICIT_LE.make(0x00280010, "US", us(4))
 )
 def test_what_contradicts_what_was_decided_by_is_not_masked_by_guess(data_set: bytes) -> None:
     refused(data_set, GatewayError)
+
+
+def test_an_overlay_inside_the_pixels_cannot_be_masked() -> None:
+    for group, bit in ((0x6000, 8), (0x601E, 15)):
+        overlay = EXPLICIT_LE.make(group << 16 | 0x0102, "US", us(bit))
+        refused(picture(overlay + native()), MalformedInput)
+        assert released(picture(overlay + native(), sop_class=CT)).endswith(native())
+    apart = EXPLICIT_LE.make(0x60000102, "US", us(0))
+    assert released(picture(apart + native())).endswith(blanked(FRAME))
 
 
 def test_numbers_in_un_are_little_endian() -> None:

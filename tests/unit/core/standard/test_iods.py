@@ -177,3 +177,11 @@ def test_a_storage_sop_class_is_known_by_its_uid_and_its_keyword() -> None:
     assert iods.sop_class_of("Verification") is None
     assert iods.sop_class_of("CT") is None
     assert iods.sop_class_of("") is None
+
+
+def test_a_storage_sop_class_has_a_keyword_that_finds_it() -> None:
+    assert iods.keyword_of("1.2.840.10008.5.1.4.1.1.2") == "CTImageStorage"
+    assert iods.keyword_of("1.2.840.10008.1.1") is None  # Verification
+    assert iods.keyword_of("1.2.3") is None
+    known = [(uid, iods.keyword_of(uid)) for uid in IODS]
+    assert [uid for uid, keyword in known if keyword and iods.sop_class_of(keyword) != uid] == []
