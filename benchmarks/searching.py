@@ -50,8 +50,8 @@ class Load:
         return [f"{stack.base}/studies?limit=500&offset={500 * (first + n)}" for n in range(self.repeat)]
 
 
-NEW, KNOWN = Load("500 studies, never seen before", 4, is_new=True), Load("500 studies, seen before", 4)
-OF_SERIES = Load(f"{INSTANCES} instances of a study", 2)
+NEW, KNOWN = Load("500 studies, never seen before", 4, is_new=True), Load("500 studies, seen before", 12)
+OF_SERIES = Load(f"{INSTANCES} instances of a study", 6)
 LOADS = (NEW, KNOWN, OF_SERIES)
 
 
@@ -146,7 +146,8 @@ def _print_filters(gateway: Stack, origin: int) -> None:
     behind, peak_mb = 0, 0.0
     for pattern, limit in (RARE, (f"*{pseudonyms[len(pseudonyms) // 2][4:12]}*", 1), (f"*{pseudonyms[-1][4:12]}*", 2)):
         matching = [n * 2 + m for n, one in enumerate(pseudonyms) if fnmatch.fnmatchcase(one, pattern) for m in (0, 1)]
-        last = matching[limit] if limit < len(matching) else STUDIES - 1  # one more than asked for says there is more
+        # One more than asked for says that there is more; that there is none, only the page behind the last one does.
+        last = matching[limit] if limit < len(matching) else STUDIES
         gateway.process.reset_peak()
         client = gateway.client()
         cpu = gateway.process.cpu_s()
@@ -162,7 +163,7 @@ def _print_filters(gateway: Stack, origin: int) -> None:
         rows.append(
             [
                 f"first {limit} of {len(matching)}",
-                f"{last + 1}",
+                f"{min(last + 1, STUDIES)}",
                 f"{min(read, STUDIES)} in {len(pages)}",
                 f"{seconds:.2f}",
                 f"{(gateway.process.cpu_s() - cpu) / megabytes * 1e3:.1f}",

@@ -140,7 +140,7 @@ def _picture(title: str, file: Path, profile: Profile, before: str, after: tuple
     leaves = looked.decision.verdict is not Verdict.REFUSE
     base, names = after
     told, _, snippet = looked.told.partition("Missing rule: ")
-    told = told[:1].upper() + told[1:].strip()
+    told = (told[:1].upper() + told[1:]).strip()
     return Shown(
         title,
         looked.about,

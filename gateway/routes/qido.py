@@ -11,7 +11,6 @@ from starlette.types import ASGIApp
 
 from gateway.core.rewrite.hints import never_matches
 from gateway.core.rewrite.keys import PATIENT_ID, STUDY_UID
-from gateway.core.rewrite.metadata import encode
 from gateway.core.rewrite.query import Search, parse_search
 from gateway.core.standard.levels import Level
 from gateway.core.wire.accept import Offer
@@ -22,7 +21,7 @@ from gateway.routes.headers import OURS
 from gateway.routes.links import Links
 from gateway.routes.negotiation import choose
 from gateway.worklists.candidates import Scope, candidates
-from gateway.worklists.describing import Known, Link
+from gateway.worklists.describing import Described, Known
 from gateway.worklists.pages import Page, read_page
 from gateway.worklists.results import released
 from gateway.worklists.worklist import Worklist
@@ -38,13 +37,13 @@ class Form:
     """How results are laid into a body: what goes before the first, between two, and after the last."""
 
     media_type: str
-    write: Callable[[dict[str, bytes]], bytes]
+    write: Callable[[Described], bytes]
     begin: bytes
     between: bytes
     end: bytes
 
 
-IN_JSON = Form(JSON, encode, b"[", b",", b"]")
+IN_JSON = Form(JSON, Described.in_json, b"[", b",", b"]")
 
 
 class SearchService:
@@ -53,7 +52,7 @@ class SearchService:
     def __init__(self, worklist: Worklist, links: Links) -> None:
         self._worklist = worklist
         self._links = links
-        self._known: Known = {}
+        self._known = Known()
 
     async def studies(self, request: Request) -> ASGIApp:
         """Search studies."""
@@ -77,7 +76,7 @@ class SearchService:
         if not never_matches(search, self._worklist.decide):
             found = candidates(self._worklist, search, scope)
             results = released(
-                self._worklist, search, found, _link(base), within_study=bool(scope.study), known=self._known
+                self._worklist, search, found, RetrieveUrl(base), within_study=bool(scope.study), known=self._known
             )
             page = await read_page(results, search, form.write, counts=_is_narrow(search, scope))
         headers = _warnings(search, page, base)
@@ -113,21 +112,27 @@ def _warnings(search: Search, page: Page, base: str) -> dict[str, str]:
     return {"warning": ", ".join(f"299 {base}: {one.replace('  ', ' ')}" for one in said)} if said else {}
 
 
-def _link(base: str) -> Link:
-    """Return what makes the gateway's own Retrieve URL of a result."""
+@dataclass(frozen=True, slots=True)
+class RetrieveUrl:
+    """Makes the gateway's own Retrieve URL of a result below the service at ``base``."""
 
-    def link(uids: Sequence[str]) -> bytes:
-        url = base + "".join(f"/{name}/{uid}" for name, uid in zip(_NAMES, uids, strict=False))
+    base: str
+
+    def __call__(self, uids: Sequence[str]) -> bytes:
+        """Write the element for the released UIDs from the study down."""
+        url = self.base + "".join(f"/{name}/{uid}" for name, uid in zip(_NAMES, uids, strict=False))
         return msgspec.json.encode({"vr": "UR", "Value": [url]})
 
-    return link
+
+def _in_xml(result: Described) -> bytes:
+    return to_xml(result.released)
 
 
 def _xml() -> Form:
     boundary = random_boundary(os.urandom(24))
     writer = MultipartWriter(boundary)
     first, other = (writer.part({"Content-Type": XML}) for _ in range(2))
-    return Form(content_type(XML, boundary), to_xml, first, other, writer.end())
+    return Form(content_type(XML, boundary), _in_xml, first, other, writer.end())
 
 
 async def _body(page: Page, form: Form) -> AsyncIterator[bytes]:

@@ -129,7 +129,7 @@ class _Finder:
         above = {key: msgspec.Raw(raw) for key, raw in known.items()}
         path = scope.path + self._below
         async for elements in read_pages(self._worklist.origin, path, encode_query(parameters), self._page()):
-            if any(text(elements, key) not in ("", uid) for key, uid in uids.items()):
+            if any(elements.get(key) != fixed[key] and text(elements, key) not in ("", uids[key]) for key in uids):
                 raise OriginFailed("the origin answered with another study or series")
             yield {**above, **elements, **fixed}
 

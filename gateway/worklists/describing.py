@@ -4,10 +4,12 @@ Whoever reads on from page to page, or looks at a list again, asks for the same 
 remembered by their bytes.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Final
+from itertools import compress
+from operator import ne
+from typing import Final, Protocol
 
 import msgspec
 
@@ -20,12 +22,13 @@ from gateway.core.rewrite.keys import (
     SOP_CLASS,
     STUDY_UID,
 )
-from gateway.core.rewrite.metadata import Elements, text
+from gateway.core.rewrite.metadata import Elements, encode, text
 from gateway.core.rewrite.query import Search
 from gateway.core.standard.levels import Level, attributes_above, level_of
 from gateway.core.standard.modalities import WITHOUT_PICTURE
 from gateway.core.standard.tags import is_private, json_key
 from gateway.core.wire.dicomjson import DataSet
+from gateway.core.wire.jsonelement import Raw
 from gateway.worklists.candidates import UIDS
 from gateway.worklists.source import valid_source
 from gateway.worklists.worklist import Worklist
@@ -36,50 +39,79 @@ OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 """Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
 PATIENT = (0x00100010, 0x00100020, 0x00100030, 0x00100040)
 """Name, ID, birth date and sex, which every result of a study has (PS3.18 Table 10.6.3-3)."""
-MAX_DESCRIBED, MAX_RESULT_BYTES = 4_096, 4_096
-"""How many results are remembered, and how long one may be: some 2 kB each, as archives answer."""
+MAX_FORMS, MAX_DESCRIBED, MAX_RESULT_BYTES = 4, 2_048, 4_096
+"""In how many forms results are remembered, how many of each, and how long one may be; they take some 3 kB each."""
 
 _SOP_CLASS, _MODALITY, _MODALITIES = json_key(SOP_CLASS), json_key(MODALITY), json_key(MODALITIES_IN_STUDY)
 _STUDY, _RETRIEVE_URL, _CHARACTER_SET = json_key(STUDY_UID), json_key(RETRIEVE_URL), "00080005"
 _WHO: Final = frozenset(map(json_key, (PATIENT_ID, ISSUER, STUDY_UID)))
+_DECIDING: Final = _WHO | {_SOP_CLASS, _MODALITY, _MODALITIES, _CHARACTER_SET}
+_ODD: Final = frozenset("13579BDF")
 _UTF8 = b'{"vr":"CS","Value":["ISO_IR 192"]}'
 
-Link = Callable[[Sequence[str]], bytes]
-"""Makes the element of the gateway's own URL for a result, of its released UIDs from the study down."""
+
+class Link(Protocol):
+    """Makes the element of the gateway's own URL for a result, of its released UIDs from the study down."""
+
+    def __call__(self, uids: Sequence[str]) -> bytes:
+        """Return the element; links that are equal make the same."""
+
+    def __hash__(self) -> int: ...
 
 
 @dataclass(slots=True)
 class Described:
-    """A result as the origin has it, and what is released of it; ``study`` is the source UID of its study.
+    """What is released of a result; ``study`` is the source UID of its study, ``uid`` its own released one.
 
-    ``uids`` are the released ones from the study down. ``stored_at`` says when they were stored.
+    ``stored_at`` says when what leads back to the study was stored, ``written`` how it is written in JSON.
     """
 
-    source: DataSet
     released: dict[str, bytes]
     study: str
-    uids: tuple[str, ...]
+    uid: str
     stored_at: float = float("-inf")
+    written: bytes = b""
+
+    def in_json(self) -> bytes:
+        """Write it, once."""
+        self.written = self.written or encode(self.released)
+        return self.written
 
 
-Known = dict[tuple[object, ...], Described]
-"""Results of one worklist by how they were asked for and by their bytes."""
+Results = dict[tuple[tuple[str, ...], bytes], Described]
+
+
+class Known:
+    """Results of one worklist by their bytes, for each form in which they were asked for."""
+
+    def __init__(self) -> None:
+        self._forms: dict[tuple[Link, Level, frozenset[str]], Results] = {}
+
+    def of(self, link: Link, level: Level, returned: frozenset[str]) -> Results:
+        """Return those of one form."""
+        form = link, level, returned
+        if form not in self._forms and len(self._forms) >= MAX_FORMS:
+            self._forms.clear()
+        return self._forms.setdefault(form, {})
 
 
 class Describer:
     """Rewrites results of one level: nothing of a lower one, no count of what is not released."""
 
-    def __init__(self, worklist: Worklist, search: Search, known: Known, *, within_study: bool) -> None:
+    def __init__(self, worklist: Worklist, search: Search, link: Link, known: Known, *, within_study: bool) -> None:
         self._worklist = worklist
         self._engine = worklist.engine
         self._search = search
         self._level = search.level
+        self._link = link
         self._returned = _returned(search, within_study=within_study)
         self._uids = [json_key(tag) for tag in UIDS[search.level]]
         self._belongs = _Belongs(search.level)
         self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()))
         self._looked_at = _looked_at(search, self._uids)
-        self._known = known
+        self._known = known.of(link, search.level, self._returned)
+        self._images_only = worklist.images_only
+        self._last: _Last | None = None
 
     def may_match(self, source: Elements) -> bool:
         """Say whether what the keys look at matches: of most results nothing else need be rewritten."""
@@ -92,7 +124,7 @@ class Describer:
     def __call__(self, source: DataSet) -> Described | None:
         """Return what is released of one result, or None where it is refused or can't be asked for."""
         said = b"".join(source.values())
-        asked = self._level, self._returned, tuple(source), said
+        asked = tuple(source), said
         found = self._known.get(asked)
         if found is None:
             found = self._described(source)
@@ -103,6 +135,13 @@ class Describer:
         return found
 
     def _described(self, source: DataSet) -> Described | None:
+        last, self._last = self._last, None
+        changed = None if last is None else last.changed(source)
+        if last is None or changed is None:
+            return self._whole(source)
+        return self._changed(source, last, changed)
+
+    def _whole(self, source: DataSet) -> Described | None:
         uids = [text(source, key) for key in self._uids]
         if not all(map(valid_source, uids)):
             return None
@@ -115,7 +154,29 @@ class Describer:
             return None
         if _CHARACTER_SET in result:
             result[_CHARACTER_SET] = _UTF8
-        return Described(source, result, uids[0], tuple(map(self._engine.uid, uids)))
+        return self._linked(source, result, uids, sop_class)
+
+    def _changed(self, source: DataSet, last: "_Last", changed: Sequence[str]) -> Described | None:
+        """Rewrite the attributes in which a result differs from the one before."""
+        uids = [text(source, key) if key in changed else uid for key, uid in zip(self._uids, last.uids, strict=True)]
+        if not all(map(valid_source, uids)):
+            return None
+        part = {key: source[key] for key in (*changed, *_WHO) if key in source and self._belongs[key]}
+        found = self._engine.match(part, last.sop_class, self._returned)
+        result = last.released.copy()
+        for key in changed:
+            if key in found and key not in self._dropped:
+                result[key] = found[key]
+            else:
+                result.pop(key, None)
+        return self._linked(source, result, uids, last.sop_class)
+
+    def _linked(self, source: DataSet, result: dict[str, bytes], uids: Sequence[str], sop_class: str) -> Described:
+        released = [self._engine.uid(uid) for uid in uids]
+        result[_RETRIEVE_URL] = self._link(released)
+        if self._level is not Level.STUDY:
+            self._last = _Last(tuple(source), tuple(source.values()), result, uids, sop_class)
+        return Described(result, uids[0], released[-1])
 
     def _result(self, own: Elements, sop_class: str) -> dict[str, bytes] | None:
         """Rewrite attributes of a result; None where it shows nothing that the profile has."""
@@ -126,17 +187,35 @@ class Describer:
 
     def _mend_modalities(self, result: dict[str, bytes]) -> bool:
         """Leave out modalities of what is refused; say whether anything is left. An empty attribute stops viewers."""
-        images_only = self._worklist.images_only
-        if images_only and text(result, _MODALITY) in WITHOUT_PICTURE:
+        if self._images_only and text(result, _MODALITY) in WITHOUT_PICTURE:
             return False
         if _MODALITIES not in result:
             return True
-        shown, is_any = _modalities(result[_MODALITIES], images_only=images_only)
+        shown, is_any = _modalities(result[_MODALITIES], images_only=self._images_only)
         if shown is None:
             del result[_MODALITIES]
         else:
             result[_MODALITIES] = shown
         return is_any
+
+
+@dataclass(slots=True)
+class _Last:
+    """The result before, from which the next one of the same study may differ in a few attributes."""
+
+    keys: tuple[str, ...]
+    values: tuple[Raw, ...]
+    released: dict[str, bytes]
+    uids: Sequence[str]
+    sop_class: str
+
+    def changed(self, source: DataSet) -> Sequence[str] | None:
+        """List the attributes whose values differ; None where others do, or some that decide about others."""
+        if tuple(source) != self.keys:
+            return None
+        found = list(compress(self.keys, map(ne, source.values(), self.values)))
+        is_whole = _DECIDING.isdisjoint(found) and not any(key[3:4] in _ODD for key in found)
+        return found if is_whole else None
 
 
 class _Belongs(dict[str, bool]):

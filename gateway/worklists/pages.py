@@ -6,6 +6,7 @@ be larger than what is held, and then leaves as it is found.
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from gateway.core.errors import SearchTooBroad
 from gateway.core.rewrite.query import Search
@@ -13,7 +14,7 @@ from gateway.core.rewrite.query import Search
 MAX_HELD_BYTES = 8 << 20
 """Some eight thousand results: the most that one page has, however high its limit."""
 
-Write = Callable[[dict[str, bytes]], bytes]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Page:
     more: int = 0
 
 
-async def read_page(results: AsyncIterator[dict[str, bytes]], search: Search, write: Write, *, counts: bool) -> Page:
+async def read_page(results: AsyncIterator[_T], search: Search, write: Callable[[_T], bytes], *, counts: bool) -> Page:
     """Read as far as it takes to know the page, and the end of the search where ``counts``. Raises SearchTooBroad.
 
     A search without limit and keys begins to leave at once.
@@ -52,7 +53,7 @@ async def read_page(results: AsyncIterator[dict[str, bytes]], search: Search, wr
     return Page(held)
 
 
-async def _written(results: AsyncIterator[dict[str, bytes]], search: Search, write: Write) -> AsyncIterator[bytes]:
+async def _written(results: AsyncIterator[_T], search: Search, write: Callable[[_T], bytes]) -> AsyncIterator[bytes]:
     seen = 0
     async for result in results:
         seen += 1

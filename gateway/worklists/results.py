@@ -11,9 +11,7 @@ from typing import TypeVar
 
 from gateway.core.errors import SearchTooBroad
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.keys import RETRIEVE_URL
 from gateway.core.rewrite.query import Search
-from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
 from gateway.worklists.describing import Described, Describer, Known, Link
 from gateway.worklists.subjects import Subjects
@@ -26,8 +24,9 @@ TURN_S = 0.001
 STORED_S = MEMBER_TTL_S / 2
 """For how long a study that was released need not be stored again."""
 
-_RETRIEVE_URL = json_key(RETRIEVE_URL)
 _T = TypeVar("_T")
+_Found = tuple[Described, DataSet]
+"""A result as it is released and as the origin has it."""
 
 
 async def released(
@@ -38,64 +37,56 @@ async def released(
     *,
     within_study: bool = False,
     known: Known | None = None,
-) -> AsyncIterator[dict[str, bytes]]:
+) -> AsyncIterator[Described]:
     """Yield the released results that match. Raises SearchTooBroad when too much was read in vain.
 
     ``within_study``: the path names the study, so that a result need not describe it. ``known``: what this worklist's
     searches remember.
     """
     in_vain, seen, turns = 0, 0, _Turns()
-    describe = Describer(worklist, search, {} if known is None else known, within_study=within_study)
+    describe = Describer(worklist, search, link, known or Known(), within_study=within_study)
     engine = worklist.engine
     subjects = Subjects(worklist, engine, search.level) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
-        kept: list[Described] = []
+        kept: list[_Found] = []
         for source in window:
             one = describe(source) if describe.may_match(source) else None
-            if one is not None and _accepts(worklist, search, one, link):
-                kept.append(one)
+            if one is not None and worklist.accepts(search, source, one.released):
+                kept.append((one, source))
             if turns.are_over:
                 await turns.pause()
         if subjects:
-            await subjects.learn(one.source for one in kept)
-            kept = [one async for one in _passing(subjects, kept, link, turns)]
+            await subjects.learn(source for _, source in kept)
+            kept = [one async for one in _passing(subjects, kept, turns)]
         if isinstance(engine, Engine):
             kept.sort(key=_released_uid)
         await _store(worklist, kept[max(0, search.offset - seen) :])
-        for one in kept:
-            yield _linked(one, link)
+        for one, _ in kept:
+            yield one
         seen += len(kept)
         in_vain += len(window) - len(kept)
         if search.criteria and in_vain > worklist.search_budget:
             raise SearchTooBroad(worklist.search_budget)
 
 
-def _accepts(worklist: Worklist, search: Search, one: Described, link: Link) -> bool:
-    return not search.criteria or worklist.accepts(search, one.source, _linked(one, link))
+def _released_uid(found: _Found) -> str:
+    return found[0].uid
 
 
-def _linked(one: Described, link: Link) -> dict[str, bytes]:
-    return one.released | {_RETRIEVE_URL: link(one.uids)}
-
-
-def _released_uid(one: Described) -> str:
-    return one.uids[-1]
-
-
-async def _store(worklist: Worklist, found: list[Described]) -> None:
+async def _store(worklist: Worklist, found: list[_Found]) -> None:
     """Store what leads back from results that are about to be released, unless that was done just now."""
     now = time.monotonic()
-    studies = {one.study: one for one in found if one.stored_at < now - STORED_S}
+    studies = {one.study: (one, source) for one, source in found if one.stored_at < now - STORED_S}
     if studies:
-        await worklist.remember([one.source for one in studies.values()])
-        for one in studies.values():
+        await worklist.remember([source for _, source in studies.values()])
+        for one, _ in studies.values():
             one.stored_at = now
 
 
-async def _passing(subjects: Subjects, found: list[Described], link: Link, turns: "_Turns") -> AsyncIterator[Described]:
-    for one in found:
-        if subjects.passes(one.source, _linked(one, link)):
-            yield one
+async def _passing(subjects: Subjects, found: list[_Found], turns: "_Turns") -> AsyncIterator[_Found]:
+    for one, source in found:
+        if subjects.passes(source, one.released):
+            yield one, source
         if turns.are_over:
             await turns.pause()
 

@@ -139,8 +139,9 @@ class Worklist:
 
     async def patient(self, pseudonym: str) -> str | None:
         """Return the source Patient ID behind a pseudonym: None when it was never released, empty when it has none."""
+        asked_at = time.monotonic()
         known = await self.store.get(self.domain, "patient", pseudonym)
-        if known is None and await self._rebuild():
+        if known is None and await self._rebuild(asked_at):
             known = await self.store.get(self.domain, "patient", pseudonym)
         return json.loads(known)[1] if known else None
 
@@ -286,16 +287,19 @@ class Worklist:
             return released
         if not released.startswith("2.25.") or not valid_uid(released):
             raise NotReleased
+        asked_at = time.monotonic()
         source = await self.store.get(self.domain, "study", released)
-        if source is None and await self._rebuild():
+        if source is None and await self._rebuild(asked_at):
             source = await self.store.get(self.domain, "study", released)
         if source is None:
             raise NotReleased
         return source
 
-    async def _rebuild(self) -> bool:
-        """Read the whole worklist into the store, once at a time and not too often; False when it was not done."""
-        asked_at = time.monotonic()
+    async def _rebuild(self, asked_at: float) -> bool:
+        """Read the whole worklist into the store, once at a time and not too often; False when it was not done.
+
+        ``asked_at`` is when the store was asked: what was read since then may be what it did not have.
+        """
         async with self._rebuilding:
             if self._rebuilt_at > asked_at:
                 return True

@@ -62,6 +62,7 @@ def test_the_page_shows_the_clip_masked_and_the_screen_refused(page: Page, artif
     assert "ultrasound-regions/regions" in page.locator("section").nth(0).inner_text()
     assert page.locator("section").nth(0).locator(".hatched").count() == 4
     assert "It does not leave" in page.locator("section").nth(1).inner_text()
+    assert "A secondary capture may show" in page.locator("section").nth(1).inner_text()
     assert 'ManufacturerModelName: {equals: "ReadStation"}' in page.locator("section").nth(1).inner_text()
     assert page.evaluate("[...document.images].map((one) => one.naturalWidth)")[1:] == [640, 256]
 

@@ -1,5 +1,6 @@
 """Processes that work on pixels: what they raise comes whole, what breaks them is told apart."""
 
+import asyncio
 import os
 import resource
 import sys
@@ -40,6 +41,7 @@ async def test_a_process_that_ends_is_told_apart_from_one_that_is_slow() -> None
     with pytest.raises(TimeoutError):
         await called(2, time.sleep, 3600)
     assert await called(60, abs, -3) == 3
+    await asyncio.sleep(0.3)  # the loop closes what the ended process left
 
 
 async def test_a_process_that_does_not_start_is_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

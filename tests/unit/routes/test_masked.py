@@ -162,6 +162,14 @@ async def test_frames_of_bits_that_do_not_end_with_a_byte_do_not_leave(tmp_path:
             assert (await frame(gateway))[0] == status, (rows, frames)
 
 
+async def test_an_overlay_inside_the_pixels_keeps_all_of_them_back(tmp_path: Path) -> None:
+    metadata = described() | numbers("60000102", 8)
+    async with over(archive(metadata, frames_1=octets(drawn())), tmp_path, PROFILE) as gateway:
+        for below in ("frames/1", "pixeldata", "rendered", "metadata"):
+            answer = await gateway["research"].get(released(f"{ONE.path}/{below}"))
+            assert answer.status in (404, 502), below
+
+
 async def test_colours_in_planes_are_asked_for_as_they_are_stored(tmp_path: Path) -> None:
     source = np.ascontiguousarray(np.moveaxis(drawn(samples=3), -1, 0))
     metadata = described(photometric="RGB") | numbers("00280006", 1)

@@ -167,6 +167,7 @@ async def test_a_process_that_ends_takes_one_object_with_it(screeners: Screeners
     screening = screeners.one()
     await screening.judge(screened(EMPTY, path="/0"))  # it has started for sure
     assert (await screening.judge(screened(EMPTY, path="/1", read=killing))).verdict is Verdict.REFUSE
+    assert _children() == []
     assert (await screening.judge(screened(EMPTY, path="/2"))).verdict is Verdict.PASS
 
 

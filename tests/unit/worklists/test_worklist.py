@@ -1,13 +1,18 @@
 """A worklist over a scripted archive: which studies belong, and how released UIDs find their way back."""
 
 import asyncio
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from gateway.adapters.origin_client import ConnectionPolicy
+from gateway.adapters.origin_http import HttpOrigin
 from gateway.core.pseudonym.keys import KeyRing
-from tests.kit.archive import Archive, Row, json_reply, reply
+from tests.kit.archive import Archive, Row, json_reply, reply, serving
+from tests.kit.engine import profile
 from tests.kit.inprocess import DICOM, SECRET, Service, over, released
+from tests.kit.searching import Remembered, worklist_over
 
 ANN = Row("1.2.3.1", "1.2.3.1.1", "1.2.3.1.1.1", "PAT-1", "SMITH^ANN", "CT")
 ANN_MR = Row("1.2.3.1", "1.2.3.1.2", "1.2.3.1.2.1", "PAT-1", "SMITH^ANN", "MR")
@@ -263,3 +268,32 @@ async def test_results_whose_uid_cannot_stand_in_a_path_do_not_exist(tmp_path: P
     odd = Row("1.2.8", "1.2.8.1", "1.2.8.1.1").json(_0020000D={"vr": "UI", "Value": [uid]})
     async with over(Archive(ROWS, {"/studies": json_reply([odd, ANN.json()])}), tmp_path) as gateway:
         assert await studies(gateway["research"]) == {ANN.study}
+
+
+@dataclass(slots=True)
+class Slow(Remembered):
+    """A store whose first answer is late."""
+
+    late: asyncio.Event = field(default_factory=asyncio.Event)
+    is_first: bool = True
+
+    async def get(self, domain: str, kind: str, released: str) -> str | None:
+        found = await super(Slow, self).get(domain, kind, released)
+        if self.is_first:
+            self.is_first = False
+            await self.late.wait()
+        return found
+
+
+async def test_who_asked_before_the_worklist_was_read_finds_what_was_read() -> None:
+    async with serving(Archive(ROWS)) as archive:
+        origin = HttpOrigin("archive", archive.base, policy=ConnectionPolicy())
+        worklist = worklist_over(origin, profile("nominal"))
+        worklist.store = store = Slow()
+        uid = next(worklist.released_uids(ANN.study))
+        early = asyncio.create_task(worklist.study(uid))
+        await asyncio.sleep(0)
+        assert await worklist.study(uid) == ANN.study
+        store.late.set()
+        assert await early == ANN.study
+        await origin.aclose()

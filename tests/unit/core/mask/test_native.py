@@ -89,6 +89,7 @@ SEVERAL: tuple[list[Rectangle], ...] = (
     [Rectangle(1, 1, 3, 7), Rectangle(2, 2, 1, 2), Rectangle(1, 1, 3, 7)],
     [Rectangle(0, 0, 5, 1), Rectangle(0, 8, 5, 1)],
     [Rectangle(1, 0, 3, 2), Rectangle(1, 4, 3, 1), Rectangle(1, 7, 3, 2)],
+    [Rectangle(1, 0, 2, 2), Rectangle(1, 7, 2, 2), Rectangle(4, 0, 1, 2), Rectangle(4, 7, 1, 2)],
     [Rectangle(0, 0, 5, 9)],
     [],
 )

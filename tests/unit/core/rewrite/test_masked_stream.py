@@ -263,6 +263,16 @@ def test_an_overlay_inside_the_pixels_cannot_be_masked() -> None:
     assert released(picture(apart + native())).endswith(blanked(FRAME))
 
 
+def test_what_other_objects_said_is_not_believed_of_this_one() -> None:
+    by = masking()
+    other = picture(native(), changes={0x00280101: ("US", us(7))})
+    for _ in range(3):
+        assert finished(by.part10(), part10(other), 4096)
+    known = other[other.index(b"\x28\0\x02\0") : -len(native())]
+    with pytest.raises(MalformedInput, match="twice or out of order"):
+        finished(by.part10(), part10(picture(known + native())), 4096)
+
+
 def test_numbers_in_un_are_little_endian() -> None:
     assert released(picture(native(), changes={0x00280010: ("UN", us(8))})).endswith(blanked(FRAME))
     big = picture(native(1, EXPLICIT_BE), EXPLICIT_BE, changes={0x00280010: ("UN", us(8))})
