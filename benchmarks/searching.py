@@ -50,7 +50,7 @@ class Load:
         return [f"{stack.base}/studies?limit=500&offset={500 * (first + n)}" for n in range(self.repeat)]
 
 
-NEW, KNOWN = Load("500 studies, never seen before", 4, is_new=True), Load("500 studies, seen before", 12)
+NEW, KNOWN = Load("500 studies, never seen before", 4, is_new=True), Load("500 studies, seen before", 4)
 OF_SERIES = Load(f"{INSTANCES} instances of a study", 6)
 LOADS = (NEW, KNOWN, OF_SERIES)
 

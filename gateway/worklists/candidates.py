@@ -31,13 +31,13 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.levels import STUDY_ATTRIBUTES, Level, level_of
 from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
-from gateway.worklists.origin_json import PAGE, encode_query, read_pages
+from gateway.worklists.origin_json import encode_query, read_pages
 from gateway.worklists.source import valid_source
 from gateway.worklists.subjects import asked_of_results
 from gateway.worklists.worklist import Worklist
 
-STEP = 100
-"""Pages of the origin are multiples of this; few clients ask for more at once."""
+STEP, MAX_FIRST = 100, 1_000
+"""Pages of the origin are multiples of the one; the first has all that is asked for, and one more, up to the other."""
 MAX_NAMED = 200
 """Studies or patients in one key; viewers open a handful at once."""
 UIDS = {
@@ -155,7 +155,7 @@ class _Finder:
         search = self._search
         if search.limit is None:
             return STEP
-        return min((search.offset + search.limit) // STEP * STEP + STEP, PAGE)
+        return min((search.offset + search.limit) // STEP * STEP + STEP, MAX_FIRST)
 
     async def _named_studies(self) -> list[str] | None:
         """Return the source UIDs of the studies that a key names; None where it names none, or all of a pattern."""

@@ -39,8 +39,8 @@ OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 """Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
 PATIENT = (0x00100010, 0x00100020, 0x00100030, 0x00100040)
 """Name, ID, birth date and sex, which every result of a study has (PS3.18 Table 10.6.3-3)."""
-MAX_FORMS, MAX_DESCRIBED, MAX_RESULT_BYTES = 4, 2_048, 4_096
-"""In how many forms results are remembered, how many of each, and how long one may be; they take some 3 kB each."""
+MAX_FORMS, MAX_DESCRIBED, MAX_RESULT_BYTES = 8, 4_096, 4_096
+"""In how many forms results are remembered, how many in all, and how long one may be; they take some 3 kB each."""
 
 _SOP_CLASS, _MODALITY, _MODALITIES = json_key(SOP_CLASS), json_key(MODALITY), json_key(MODALITIES_IN_STUDY)
 _STUDY, _RETRIEVE_URL, _CHARACTER_SET = json_key(STUDY_UID), json_key(RETRIEVE_URL), "00080005"
@@ -94,6 +94,12 @@ class Known:
             self._forms.clear()
         return self._forms.setdefault(form, {})
 
+    def make_room(self, form: Results) -> None:
+        """Forget all of them once they are too many, and those of a form that a search under way still has."""
+        if sum(map(len, self._forms.values())) >= MAX_DESCRIBED or len(form) >= MAX_DESCRIBED:
+            for results in (form, *self._forms.values()):
+                results.clear()
+
 
 class Describer:
     """Rewrites results of one level: nothing of a lower one, no count of what is not released."""
@@ -109,6 +115,7 @@ class Describer:
         self._belongs = _Belongs(search.level)
         self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()))
         self._looked_at = _looked_at(search, self._uids)
+        self._all_known = known
         self._known = known.of(link, search.level, self._returned)
         self._images_only = worklist.images_only
         self._last: _Last | None = None
@@ -129,8 +136,7 @@ class Describer:
         if found is None:
             found = self._described(source)
             if found is not None and len(said) <= MAX_RESULT_BYTES:
-                if len(self._known) >= MAX_DESCRIBED:
-                    self._known.clear()
+                self._all_known.make_room(self._known)
                 self._known[asked] = found
         return found
 

@@ -9,12 +9,12 @@ from gateway.ports import OriginServer
 
 JSON = "application/dicom+json"
 JSON_TYPES = frozenset({JSON, "application/json"})
-PAGE = 1_000
+PAGE = 500
 GROWTH = 5
 """A page that follows another is so many times as large, up to PAGE: who reads on reads much."""
 LEAST_CAP = 100
 """Origins that give fewer results than they are asked for give at least so many; an answer below that is the last."""
-MAX_PAGES = 1_000
+MAX_PAGES = 2_000
 """A million results: past that a search is refused rather than read on."""
 
 

@@ -279,9 +279,7 @@ async def test_the_wait_for_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch) 
     )
     packing, pixels = Archive(Passing(), Outcome()), judging(Passing())
     with pytest.raises(LimitExceeded, match="before the keys"):
-        async for _ in released_pieces(
-            events([late], lambda one: random_cuts(one, 1, 500)), pixels, "", packing
-        ):
+        async for _ in released_pieces(events([late], lambda one: random_cuts(one, 1, 500)), pixels, "", packing):
             pass
     with pytest.raises(MalformedInput, match="cut before its data set"):
         async for _ in released_pieces(

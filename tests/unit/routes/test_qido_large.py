@@ -10,12 +10,12 @@ from urllib.parse import parse_qsl
 import pytest
 
 from gateway.core.rewrite.keys import Key
-from gateway.core.rewrite.metadata import encode
 from gateway.core.rewrite.query import Search
 from gateway.core.standard.levels import Level
 from gateway.core.wire.dicomjson import decode_object
 from gateway.ports import OriginAnswer
 from gateway.worklists.candidates import Scope, candidates
+from gateway.worklists.describing import Described
 from gateway.worklists.pages import read_page
 from gateway.worklists.reidentify import NothingStored
 from gateway.worklists.results import released
@@ -134,8 +134,8 @@ async def test_what_is_held_does_not_grow_with_the_archive(
     search = Search(Level.STUDY, keys)
     tracemalloc.start()
     try:
-        found = released(worklist, search, candidates(worklist, search, Scope()), lambda _: None)
-        page = await read_page(found, search, encode, counts=False)
+        found = released(worklist, search, candidates(worklist, search, Scope()), lambda _: b"{}")
+        page = await read_page(found, search, Described.in_json, counts=False)
         count = len(page.held) + (len([None async for _ in page.rest]) if page.rest else 0)
         _, peak = tracemalloc.get_traced_memory()
     finally:

@@ -269,8 +269,9 @@ def test_what_other_objects_said_is_not_believed_of_this_one() -> None:
     for _ in range(3):
         assert finished(by.part10(), part10(other), 4096)
     known = other[other.index(b"\x28\0\x02\0") : -len(native())]
+    series, group = EXPLICIT_LE.make(0x0020000E, "UI", b"1.4"), {0x00280000: ("UL", bytes(4))}
     with pytest.raises(MalformedInput, match="twice or out of order"):
-        finished(by.part10(), part10(picture(known + native())), 4096)
+        finished(by.part10(), part10(picture(series + known + native(), changes=group)), 4096)
 
 
 def test_numbers_in_un_are_little_endian() -> None:
