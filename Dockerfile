@@ -18,7 +18,7 @@ RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
 
 FROM ${PYTHON_IMAGE}
 RUN apt-get update \
- && apt-get install --yes --no-install-recommends ffmpeg \
+ && apt-get install --yes --no-install-recommends ffmpeg libturbojpeg0 \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /opt/dicomveil /opt/dicomveil
 RUN install --directory --owner 65532 --group 65532 --mode 0700 /var/lib/dicomveil

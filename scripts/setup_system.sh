@@ -35,6 +35,9 @@ check_test() {
   need orthanc Orthanc
   need_file orthanc-dicomweb /usr/share/orthanc/plugins/libOrthancDicomWeb.so
   need dcmtk dcmdump dcmcjpeg pdf2dcm
+  need libgdcm-tools gdcmconv gdcmraw
+  need libjpeg-turbo-progs cjpeg djpeg
+  need_library libturbojpeg0 libturbojpeg.so.0
   need dicom3tools dciodvfy
   need chromium chromium
   need_library libatomic1 libatomic.so.1 # the driver that playwright ships links to it
