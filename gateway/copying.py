@@ -2,12 +2,11 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from gateway.core.mask.model import PixelDecision
 from gateway.core.rewrite.dataset import Piece, Step
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
-from gateway.masking.driving import finished_here
 
 HEAD_BYTES = 1 << 15
 """Read first: the head of nearly every object lies within, and little of its pixel data."""
@@ -17,6 +16,7 @@ MOVED_BYTES = 1 << 24
 
 
 Answer = Callable[[PixelDecision], PixelDecision]
+Finish = Callable[[Sequence[Step]], list[Piece]]
 
 
 def rewrite_file(
@@ -24,21 +24,22 @@ def rewrite_file(
     source: int,
     target: int,
     rewriter: Part10Rewriter,
+    finish: Finish,
     progress: Callable[[int], None] = lambda _: None,
     answer: Answer | None = None,
 ) -> None:
     """Write the rewritten object to the descriptor ``target``; ``chunks`` reads on where descriptor ``source`` stands.
 
-    Compressed frames are masked in this process. ``answer`` is for a rewriter that asks what must be screened. Raises
-    what the rewriter raises, and OSError when ``target`` cannot be written.
+    ``finish`` masks the compressed frames among what the rewriter gives. ``answer`` is for one that asks what must be
+    screened. Raises what these raise, and OSError when ``target`` cannot be written.
     """
     for chunk in chunks:
-        _write(target, joined(finished_here(_answered(rewriter, rewriter.pieces(chunk), answer))))
+        _write(target, joined(finish(_answered(rewriter, rewriter.pieces(chunk), answer))))
         progress(len(chunk))
         while moved := _move(source, target, rewriter.untouched):
             rewriter.skip(moved)
             progress(moved)
-    _write(target, joined(finished_here(_answered(rewriter, rewriter.last_pieces(), answer))))
+    _write(target, joined(finish(_answered(rewriter, rewriter.last_pieces(), answer))))
 
 
 def _answered(rewriter: Part10Rewriter, steps: list[Step], answer: Answer | None) -> list[Step]:

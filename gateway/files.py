@@ -18,13 +18,14 @@ from pathlib import Path
 from struct import error as StructError  # noqa: N812 a class
 from typing import Any
 
-from gateway.copying import read_chunks, rewrite_file
+from gateway.copying import Finish, read_chunks, rewrite_file
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput
 from gateway.core.mask.model import PixelDecision
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.standard.uids import transfer_syntax
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, elements
+from gateway.masking.driving import finishing
 from gateway.screening.files import FileScreener
 
 __all__ = ["Failure", "Found", "Report", "deidentify_files", "find_files"]
@@ -131,11 +132,20 @@ def deidentify_files(
     """
     report, screener = Report(), FileScreener()
     out.mkdir(parents=True, exist_ok=True)
-    for file in files:
-        done = _Progress(progress)
-        _deidentify(file, out, engine, report, done, screener)
-        done.finish(file.size)
+    with finishing() as finish:
+        for file in files:
+            done = _Progress(progress)
+            _deidentify(file, out, engine, report, done, _Helpers(screener, finish))
+            done.finish(file.size)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Helpers:
+    """What looks at pixels: ``screener`` for text in them, ``finish`` masks compressed frames in other processes."""
+
+    screener: FileScreener
+    finish: Finish
 
 
 @dataclass(slots=True)
@@ -160,13 +170,11 @@ def _below(folder: Path, outside: Path) -> Iterator[Path]:
         yield from (path for name in sorted(names) if (path := Path(base) / name).is_file())
 
 
-def _deidentify(
-    file: Found, out: Path, engine: Engine, report: Report, progress: _Progress, screener: FileScreener
-) -> None:
+def _deidentify(file: Found, out: Path, engine: Engine, report: Report, progress: _Progress, helpers: _Helpers) -> None:
     rewriter = engine.part10(asks=True)
     aside = out / f".{secrets.token_hex(8)}.part"
     try:
-        _rewrite(file.path, aside, rewriter, progress, screener)
+        _rewrite(file.path, aside, rewriter, progress, helpers)
         new = _move(aside, _target(aside, out, engine, rewriter))
     except _NotDicom:
         if file.named or file.path.suffix.lower() == ".dcm":
@@ -193,11 +201,11 @@ def _failure(path: Path, error: Exception) -> Failure:
     return Failure(path, type(error).__name__.removeprefix("_"), str(error))
 
 
-def _rewrite(path: Path, aside: Path, rewriter: Part10Rewriter, progress: _Progress, screener: FileScreener) -> None:
+def _rewrite(path: Path, aside: Path, rewriter: Part10Rewriter, progress: _Progress, helpers: _Helpers) -> None:
     def answer(question: PixelDecision) -> PixelDecision:
         if rewriter.head is None or rewriter.head.pictured is None:
             return question
-        return screener.judge(path, question, rewriter.head.pictured.image())
+        return helpers.screener.judge(path, question, rewriter.head.pictured.image())
 
     with _opened(path) as source:
         chunks = _readable(source)
@@ -207,7 +215,9 @@ def _rewrite(path: Path, aside: Path, rewriter: Part10Rewriter, progress: _Progr
         if first.find(_DICOMDIR, PREFIX_END, HEAD_BYTES) > 0:
             raise _MediaDirectory
         with aside.open("xb", buffering=0) as target:
-            rewrite_file(chain([first], chunks), source, target.fileno(), rewriter, progress.add, answer)
+            rewrite_file(
+                chain([first], chunks), source, target.fileno(), rewriter, helpers.finish, progress.add, answer
+            )
 
 
 @contextmanager

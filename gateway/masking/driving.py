@@ -1,14 +1,17 @@
 """Put masked frames where a rewriter left work for whoever drives it."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol, cast
 
 from anyio import create_task_group
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from gateway.core.errors import GatewayError
 from gateway.core.mask.model import FrameWork
 from gateway.core.rewrite.dataset import Piece, Step
-from gateway.masking.codecs import masked
+from gateway.masking.pool import Codecs
 
 
 class Masking(Protocol):
@@ -45,6 +48,18 @@ async def finished(steps: Sequence[Step], codecs: Masking) -> list[Piece]:
     return [done[at] if isinstance(step, FrameWork) else step for at, step in enumerate(steps)]
 
 
-def finished_here(steps: Sequence[Step]) -> list[Piece]:
-    """Return what leaves, its frames masked in this process. Raises MalformedInput, LimitExceeded."""
-    return [step.finish(masked(step)) if isinstance(step, FrameWork) else step for step in steps]
+@contextmanager
+def finishing(codecs: Masking | None = None) -> Iterator[Callable[[Sequence[Step]], list[Piece]]]:
+    """Give ``finished`` for who has no event loop; there is one from the first frame on. Raises what that raises."""
+    used = codecs or Codecs(os.cpu_count() or 1)
+    with ExitStack() as stack:
+        loops: list[BlockingPortal] = []
+
+        def finish(steps: Sequence[Step]) -> list[Piece]:
+            if not any(isinstance(step, FrameWork) for step in steps):
+                return cast("list[Piece]", steps)
+            if not loops:
+                loops.append(stack.enter_context(start_blocking_portal()))
+            return loops[0].call(finished, steps, used)
+
+        yield finish

@@ -7,13 +7,13 @@ metadata as they are released: a value that the profile removes or changes has n
 import itertools
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway.core.errors import NotAcceptable, NotReleased, OriginFailed
 from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite.metadata import Elements
 from gateway.core.wire.multipart import MultipartWriter
 from gateway.ports import OriginServer
 from gateway.rendering.description import frame_count
@@ -24,11 +24,9 @@ from gateway.routes.masked import FrameMasker, masker_of
 from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, Values, Wanted, answer, copied, frame_lists, new_writer
 from gateway.routes.target import source_instance, source_path
 from gateway.worklists.origin_json import read_json
-from gateway.worklists.pixels import Judged
+from gateway.worklists.pixels import ROWS, Judged
 from gateway.worklists.source import Instance, valid_source
 from gateway.worklists.worklist import Worklist
-
-ROWS: Final = "00280010"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class _Source:
     locations: Iterator[str]
     masker: FrameMasker | None = None
     frames: int = 0
-    """Of how many frames the value is made here, where they must be masked."""
+    """Of how many frames the value is made here, where they must be masked or looked after."""
 
 
 class BulkService:
@@ -114,6 +112,11 @@ class BulkService:
     def _copied(self, source: _Source, values: Values, writer: MultipartWriter) -> AsyncIterator[Piece]:
         return copied(self._worklist.engine, values, writer, source.locations, ends=False)
 
+    async def _judged(self, source: Instance, elements: Elements, *, is_own: bool) -> Judged:
+        """Judge an instance by metadata of its own: those of a series or study may be made of what its others say."""
+        pixels = self._worklist.pixels
+        return await (pixels.by(source, elements) if is_own or not pixels.engine.masks else pixels.of(source))
+
     async def _sources(
         self, path: str, base: str, outcome: Outcome, *, only_pixels: bool
     ) -> AsyncIterator[Iterable[_Source]]:
@@ -125,7 +128,7 @@ class BulkService:
                 valid_source(source.series) and valid_source(source.instance)
             ):
                 raise OriginFailed("the origin answered with another study")
-            judged = await worklist.pixels.by(source, elements)
+            judged = await self._judged(source, elements, is_own=path == source.path)
             link = bulk_links(worklist, source, path, base, pixel_uri(elements))
             paths: dict[str, str] = {}
 
@@ -153,7 +156,7 @@ class BulkService:
 
 
 async def _open(wanted: Wanted, origin: OriginServer, source: _Source, outcome: Outcome) -> Values:
-    """Ask for a value; pixel data that are masked are made of their frames, whatever an origin has of them."""
+    """Ask for a value; pixel data that are masked or said to be clean are made of their frames, and of no others."""
     if source.masker is not None and source.frames:
         return await wanted.open_all(origin, source.path, source.frames, source.masker, outcome)
     return await wanted.open(origin, source.path, outcome, source.masker)

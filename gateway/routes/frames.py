@@ -3,6 +3,7 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from gateway.core.errors import NotReleased
 from gateway.routes.exchange import Outcome
 from gateway.routes.links import Links
 from gateway.routes.masked import masker_of
@@ -23,9 +24,12 @@ class FrameService:
         numbers = frame_numbers(request.path_params["frames"])
         wanted = Wanted(request, FRAME_TYPES, alone=len(numbers) == 1)
         instance = await source_instance(self._worklist, request)
+        judged = await self._worklist.pixels.of(instance)
+        if judged.image and max(numbers) > judged.image.frames:
+            raise NotReleased  # an origin may count frames that nobody looked at
         outcome = Outcome()
         path = f"{instance.path}/frames/{','.join(map(str, numbers))}"
-        masker = masker_of(await self._worklist.pixels.of(instance), self._worklist.pixels.codecs)
+        masker = masker_of(judged, self._worklist.pixels.codecs)
         values = await wanted.open(self._worklist.origin, path, outcome, masker)
         base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
         locations = (f"{base}/frames/{number}" for number in numbers) if wanted.is_multipart else None

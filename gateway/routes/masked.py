@@ -1,7 +1,8 @@
 """Frames of one instance on their way out, each whole, with the rectangles that must not leave overwritten.
 
 Nothing of a frame leaves before all of it is there and has shown that it is what the metadata say: octets by their
-number, a codestream by what its decoder finds. So at most one frame is held.
+number, a codestream by what its decoder finds. So at most one frame is held. Frames that were found clean are held to
+their number as well: more of them were never looked at.
 """
 
 from collections.abc import AsyncGenerator
@@ -33,34 +34,44 @@ NATIVE: Final = frozenset(
 """Transfer Syntaxes whose frames are samples and nothing else."""
 SLACK_BYTES: Final = 1 << 16
 """What a compressed frame may have besides twice its samples."""
-_VIDEO: Final = "video/"
+MAX_BYTES: Final = 1 << 28
+"""What a frame may have whatever it is: it is held whole."""
+_IMAGE, _VIDEO = "image/", "video/"
 _DEFAULT_LOSSLESS: Final = {uids.JPEG_LOSSLESS: uids.JPEG_LOSSLESS_SV1}
 """What an unnamed codestream is taken for, by what it could be, too (PS3.18 Section 8.7.3.3.2)."""
 
 
 class FrameMasker:
-    """Masks the frames of one instance, one part each."""
+    """Masks the frames of one instance, one part each; without rectangles, octets need only be as many as they say."""
 
-    def __init__(self, image: Image, rectangles: tuple[Rectangle, ...], codecs: Codecs) -> None:
+    def __init__(
+        self, image: Image, rectangles: tuple[Rectangle, ...], codecs: Codecs, *, is_plain: bool = False
+    ) -> None:
         self._image = replace(image, frames=1)
+        self._is_plain = is_plain
         self._rectangles = rectangles
         self._codecs = codecs
         bits = image.rows * image.columns * image.samples * image.bits_allocated
         self._bytes = -(-bits // 8)
-        self._limit = 2 * self._bytes + SLACK_BYTES
+        self._limit = min(2 * self._bytes + SLACK_BYTES, MAX_BYTES)
         self._is_cut = image.frames > 1 and bits % 8 > 0
-        self.needs_stored = image.planar > 0
-        """An origin that decompresses may lay out planes anew, and metadata tell of what is stored only."""
+        self.needs_stored = image.planar > 0 and bool(rectangles)
+        """An origin that decompresses may lay out planes anew: metadata tell of what is stored only."""
 
     def takes(self, first: PartStart) -> bool:
         """Say whether parts of this kind can be masked; where none can, another representation may do."""
         media_type, syntax = part_type(first)
+        if not self._rectangles:
+            return True
         if syntax in NATIVE:
             return not media_type.startswith(_VIDEO)
         return syntax in MASKED
 
-    async def masked(self, first: PartStart, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    def masked(self, first: PartStart, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Yield the events that follow the first, each part masked. Raises MalformedInput, LimitExceeded."""
+        return events if not self._rectangles and _is_compressed(*part_type(first)) else self._held(first, events)
+
+    async def _held(self, first: PartStart, events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         held: list[bytes] = []
         size, kind = 0, part_type(first)
         async with aclosing(events):
@@ -82,6 +93,8 @@ class FrameMasker:
         syntax = named if named in MASKED else syntax_of(data, named, media_type)
         if syntax != named and not named:
             syntax = _DEFAULT_LOSSLESS.get(syntax, syntax)
+        if not self._rectangles and _is_compressed(media_type, syntax):
+            return [data]
         if syntax in MASKED:
             return [await self._codecs.masked(FrameWork(data, syntax, self._image, self._rectangles))]
         swaps = syntax == uids.EXPLICIT_VR_BIG_ENDIAN and self._image.bits_allocated <= 8
@@ -89,21 +102,35 @@ class FrameMasker:
             raise MalformedInput("a frame that cannot be masked", (self._image.tag,))
         if len(data) == self._bytes + 1:
             data = data[:-1]  # padding, which would lie between frames where they are joined
-        little_endian = syntax != uids.EXPLICIT_VR_BIG_ENDIAN
-        masker = NativeMasker(self._image, self._rectangles, little_endian=little_endian, length=len(data))
-        pieces = [bytes(piece) for piece in masker.feed(data)]
-        masker.close()
-        return pieces
+        return [self.octets(data, little_endian=syntax != uids.EXPLICIT_VR_BIG_ENDIAN)]
+
+    def octets(self, data: bytes, *, little_endian: bool = True) -> bytes:
+        """Return a native frame, masked in each way in which it may lie. Raises MalformedInput."""
+        for image in self._layouts:
+            masker = NativeMasker(image, self._rectangles, little_endian=little_endian, length=len(data))
+            data = b"".join(masker.feed(data))
+            masker.close()
+        return data
+
+    @property
+    def _layouts(self) -> tuple[Image, ...]:
+        return (
+            (self._image,) if self._is_plain or not self.needs_stored else (self._image, replace(self._image, planar=0))
+        )
 
 
 def masker_of(judged: Judged, codecs: Codecs) -> FrameMasker | None:
-    """Return what masks the frames of an instance; None where they leave as they are."""
-    decision = judged.decision
-    if decision.verdict is not Verdict.MASK or not decision.rectangles:
-        return None
-    if judged.image is None:  # pragma: no cover - judged without one are only those whose pixels nobody asks for
+    """Return what masks the frames of an instance, or sees that they are those found clean; None: they just leave."""
+    decision, image = judged.decision, judged.image
+    if image is not None:
+        return FrameMasker(image, decision.rectangles, codecs, is_plain=judged.is_plain)
+    if decision.verdict is Verdict.MASK:  # pragma: no cover - judged so are only those whose pixels nobody asks for
         raise MalformedInput("pixel data that nothing describes")
-    return FrameMasker(judged.image, decision.rectangles, codecs)
+    return None
+
+
+def _is_compressed(media_type: str, syntax: str) -> bool:
+    return syntax not in NATIVE or media_type.startswith((_VIDEO, _IMAGE))
 
 
 class _Begun(AsyncGenerator[Event, None]):
@@ -137,7 +164,7 @@ async def together(first: PartStart, events: AsyncGenerator[Event, None], count:
 
     Raises OriginFailed when they are not ``count``, or of several kinds.
     """
-    is_joined = part_type(first)[1] in NATIVE
+    is_joined = not _is_compressed(*part_type(first))
     found = 1
     async with aclosing(events):
         async for event in events:

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
 from gateway.core.errors import BadRequest, NotAcceptable, NotReleased, OriginFailed
-from gateway.core.mask.model import Image, Rectangle
 from gateway.core.rewrite.metadata import Elements, text
 from gateway.ports import Frame
 from gateway.rendering.description import Description, describe
+from gateway.rendering.frames import syntax_of
 from gateway.routes.bulklinks import source_of
+from gateway.routes.masked import NATIVE, FrameMasker, masker_of
 from gateway.routes.stored import NO_IMAGE, StoredPixels, linking
 from gateway.worklists.origin_json import read_json, read_pages
+from gateway.worklists.pixels import PASSED, Judged
 from gateway.worklists.source import INSTANCE, SERIES, SOP_CLASS, Instance, valid_source
 from gateway.worklists.worklist import Worklist
 
@@ -30,14 +32,13 @@ _T = TypeVar("_T")
 class Picture:
     """An instance that shows something; ``bulk`` are the origin's paths behind the BulkDataURIs of the description.
 
-    ``rectangles`` are overwritten before anything is seen of the ``image``.
+    The rectangles that were ``judged`` are overwritten before anything is seen.
     """
 
     source: Instance
     description: Description
     bulk: Sequence[str]
-    image: Image | None = None
-    rectangles: tuple[Rectangle, ...] = ()
+    judged: Judged = PASSED
 
     @property
     def representative(self) -> int:
@@ -70,7 +71,7 @@ class Pictures:
             raise NotAcceptable(NO_IMAGE)
         if description.pixels > MAX_PIXELS:
             raise NotAcceptable("the image is too large to be rendered")
-        return Picture(source, description, bulk, judged.image, judged.decision.rectangles)
+        return Picture(source, description, bulk, judged)
 
     async def frame(self, picture: Picture, number: int) -> Frame:
         """Read one frame. Raises NotReleased when there is no such frame."""
@@ -79,9 +80,11 @@ class Pictures:
     async def frames(self, picture: Picture, numbers: Sequence[int]) -> list[Frame]:
         """Read frames. Raises NotReleased when there is no such frame, NotAcceptable when they are too much."""
         found = await self._stored.described(picture.source, picture.description, picture.bulk, numbers)
-        if not picture.rectangles:
+        image, rectangles = picture.judged.image, picture.judged.decision.rectangles
+        if not rectangles:
             return found
-        return [replace(one, image=picture.image, rectangles=picture.rectangles) for one in found]
+        masker = masker_of(picture.judged, self._worklist.pixels.codecs)
+        return [replace(_laid_out(one, masker), image=image, rectangles=rectangles) for one in found]
 
     async def representative(self, study: str, series: str | None) -> Picture:
         """Return the image in the middle of a (source) series or study. Raises NotReleased, NotAcceptable."""
@@ -131,6 +134,14 @@ class Pictures:
             if not self._worklist.engine.refuses(text(elements, SOP_CLASS))
         ]
         return [one for _, one in sorted(found) if valid_source(one)]
+
+
+def _laid_out(frame: Frame, masker: FrameMasker | None) -> Frame:
+    """Mask octets already where their planes may not lie as the metadata say. Raises MalformedInput."""
+    is_native = syntax_of(frame.data, frame.transfer_syntax, frame.media_type) in NATIVE
+    if masker is None or not masker.needs_stored or not is_native:
+        return frame
+    return replace(frame, data=masker.octets(frame.data))
 
 
 def checked_frame(picture: Picture, number: int) -> int:

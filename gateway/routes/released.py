@@ -142,5 +142,5 @@ async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge)
     if isinstance(rewriter, Part10Rewriter) and rewriter.question and rewriter.head:
         head = rewriter.head
         one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
-        steps = rewriter.answer((await pixels.of(one)).decision)
+        steps = rewriter.answer((await pixels.anew(one)).decision)
     return await finished(steps, pixels.codecs)

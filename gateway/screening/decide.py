@@ -4,8 +4,9 @@ All text is overwritten. Only where a mask rule has already said which areas of 
 elsewhere may stay: if it was read with confidence and does not look like anything that identifies.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Final
 
 from gateway.core.mask.geometry import clipped, merged
@@ -23,7 +24,10 @@ TOO_MUCH_TEXT: Final = f"the frames show more than {MAX_TEXTS} different texts"
 def decided(question: PixelDecision, image: Image, texts: Sequence[Text], own: Identifying) -> PixelDecision:
     """Answer a SCREEN decision, once every frame was looked at: ``texts`` are those of all frames."""
     rules = (*question.rules, RULE)
-    hidden = {_grown(text.rectangle, image) for text in texts if not _may_stay(text, question, own)}
+    if len({text.written for text in texts}) > MAX_TEXTS:
+        return refused(question, TOO_MUCH_TEXT)
+    is_in = cache(own.is_in)
+    hidden = {_grown(text.rectangle, image) for text in texts if not _may_stay(text, question, is_in)}
     if len(hidden) > MAX_TEXTS:
         return refused(question, TOO_MUCH_TEXT)
     rectangles = merged((*question.rectangles, *_joined(hidden)))
@@ -36,10 +40,10 @@ def refused(question: PixelDecision, reason: str) -> PixelDecision:
     return replace(question, verdict=Verdict.REFUSE, rectangles=(), reason=reason, is_clean=False)
 
 
-def _may_stay(text: Text, question: PixelDecision, own: Identifying) -> bool:
+def _may_stay(text: Text, question: PixelDecision, is_in: Callable[[str], bool]) -> bool:
     if not question.rectangles:
         return False
-    return text.confidence >= CONFIDENT and not own.is_in(text.written)
+    return text.confidence >= CONFIDENT and not is_in(text.written)
 
 
 def _grown(place: Rectangle, image: Image) -> Rectangle:

@@ -8,10 +8,12 @@ from typing import Any, Final
 
 import msgspec
 import pydicom
-from pydicom.encaps import generate_frames
+from pydicom.encaps import generate_fragmented_frames
 from pydicom.uid import UID
 
 from gateway.core.mask.model import Image, PixelDecision
+from gateway.core.mask.native import NativeMasker
+from gateway.core.rewrite.codestream import beginnings
 from gateway.ports import Frame
 from gateway.rendering.description import describe
 from gateway.rendering.frames import NATIVE
@@ -75,11 +77,20 @@ def _frames(syntax: UID, data: Any, said: dict[str, Any], image: Image) -> Itera
     if description is None or (packed and image.frames > 1):
         return
     if syntax.is_encapsulated:
-        pieces: Iterator[bytes] = generate_frames(data, number_of_frames=image.frames)
+        pieces = _compressed(str(syntax), data, image)
         named = str(syntax)
     else:
+        NativeMasker(image, (), little_endian=True, length=len(data))  # which counts
         size = len(data) // image.frames
         pieces = (data[at * size : (at + 1) * size] for at in range(image.frames))
         named = BIG_ENDIAN if syntax == BIG_ENDIAN else NATIVE
     for number, piece in enumerate(pieces, 1):
         yield Frame(description.attributes(number), {}, _PIXELS, piece, "application/octet-stream", named)
+
+
+def _compressed(syntax: str, data: bytes, image: Image) -> Iterator[bytes]:
+    """Yield frames. Raises ValueError where one has a fragment that begins another, which decoders pass over."""
+    for fragments in generate_fragmented_frames(data, number_of_frames=image.frames):
+        if any(each.startswith(beginnings(syntax)) for each in fragments[1:]):
+            raise ValueError("more frames than the object says")
+        yield b"".join(fragments)

@@ -17,9 +17,11 @@ MAX_PIXELS: Final = 64 << 20
 UNREADABLE: Final = "its pixel data cannot be decoded, so that nobody knows what text they show"
 TOO_MANY_FRAMES: Final = f"it has more than {MAX_FRAMES} frames, more than are searched for text"
 TOO_MANY_PIXELS: Final = f"its frames differ in more than {MAX_PIXELS >> 20} million pixels, more than are searched"
+SHIFTED: Final = "its High Bit is not Bits Stored - 1, so that nobody knows where in its samples the picture lies"
 HIDDEN_OVERLAY: Final = "an overlay lies in unused bits of its pixel data, where no text can be searched for"
 BROKE: Final = "searching its pixel data for text failed"
 _OVERLAY_POSITION: Final = "0102"
+_BITS_STORED, _HIGH_BIT = "00280101", "00280102"
 
 
 class Gathered:
@@ -37,6 +39,8 @@ class Gathered:
             self.refuse(TOO_MANY_FRAMES)
         elif any(_overlays(elements)):
             self.refuse(HIDDEN_OVERLAY)
+        elif _is_shifted(elements):
+            self.refuse(SHIFTED)
 
     def refuse(self, reason: str) -> PixelDecision:
         """End in a refusal."""
@@ -67,3 +71,9 @@ def _overlays(elements: Elements) -> Iterator[bool]:
     for key in elements:
         if key[:2] == "60" and key[4:] == _OVERLAY_POSITION:
             yield text(elements, key).strip(" \0") not in ("", "0")
+
+
+def _is_shifted(elements: Elements) -> bool:
+    """Say whether the bits of a sample are others than those that decoders look at (PS3.5 Section 8.1.1)."""
+    stored, high = text(elements, _BITS_STORED), text(elements, _HIGH_BIT)
+    return bool(stored and high) and (not stored.isdecimal() or high != str(int(stored) - 1))

@@ -15,6 +15,8 @@ from gateway.core.clean.text import TextCleaner
 MAX_DIGITS: Final = 4
 """A number with more digits may be a date, a record or a telephone; depths, gains and rates have fewer."""
 MIN_TERM: Final = 3
+MAX_TERMS: Final = 200
+"""A subject with more names is one of whom nobody can say what does not name him; comparing takes time, too."""
 LETTERS_PER_ERROR: Final = 4
 """Of so many letters one may be wrong."""
 _ALIKE: Final = str.maketrans(
@@ -34,7 +36,9 @@ class Identifying:
 
     def is_in(self, read: str) -> bool:
         """Say whether a text identifies, or may do so once its letters are read better."""
-        if sum(letter.isdigit() for letter in read) > MAX_DIGITS or self._cleaner.clean(read, "UT") != read:
+        if len(self._terms) > MAX_TERMS or sum(letter.isdigit() for letter in read) > MAX_DIGITS:
+            return True
+        if self._cleaner.clean(read, "UT") != read:
             return True
         shown = alike(read)
         return any(is_near(term, shown, len(term) // LETTERS_PER_ERROR) for term in self._terms)

@@ -5,13 +5,15 @@ on, and its answer is there when he does. What is asked when many objects wait a
 """
 
 import asyncio
+import hashlib
 import logging
 from typing import Final
 
 from cachetools import TTLCache
 
 from gateway.core.errors import GatewayError, MalformedInput, NotAcceptable, ProcessFailed, ScreeningBusy
-from gateway.core.mask.model import PixelDecision
+from gateway.core.mask.model import Image, PixelDecision
+from gateway.core.wire.jsonelement import Elements
 from gateway.ports import Screened
 from gateway.processes import Ended
 from gateway.screening.gathered import BROKE, UNREADABLE, Gathered
@@ -27,7 +29,8 @@ WAIT_S: Final = 20.0
 RETRY_AFTER_S: Final = 10
 REMEMBERED, TTL_S = 50_000, 600
 
-Key = tuple[str, PixelDecision]
+Key = tuple[str, PixelDecision, Image, bytes]
+"""Place at the origin, what is asked, how frames lie, and a digest of all that the origin says of the object."""
 
 
 class Turns:
@@ -60,7 +63,7 @@ class Screening:
 
     async def judge(self, one: Screened) -> PixelDecision:
         """Answer a SCREEN decision. Raises ScreeningBusy, OriginFailed, NotReleased."""
-        key = (one.path, one.decision)
+        key = (one.path, one.decision, one.image, _digest(one.elements))
         known = self._known.get(key)
         if known is not None:
             return known
@@ -92,7 +95,7 @@ class Screening:
         try:
             if found.answer is None:
                 await self._look(one, found)
-            return found.decided()
+            return await asyncio.to_thread(found.decided)
         except (NotAcceptable, MalformedInput):
             return found.refuse(UNREADABLE)
         except (Ended, ProcessFailed):
@@ -132,6 +135,14 @@ class Screeners:
         for screening in self._made:
             await screening.aclose()
         self._workers.close()
+
+
+def _digest(elements: Elements) -> bytes:
+    said = hashlib.sha256()
+    for key in sorted(elements):
+        value = bytes(elements[key])
+        said.update(f"{key}{len(value)}:".encode() + value)
+    return said.digest()
 
 
 def _batches(one: Screened) -> list[range]:

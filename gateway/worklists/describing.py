@@ -37,6 +37,8 @@ ARCHIVE_COUNTS = ("00201200", "00201202", "00201204")
 """Number of Patient Related Studies, Series, Instances: they count what lies outside the worklist, too."""
 OBJECT_COUNTS = ("00201206", "00201208", "00201209")
 """Number of Study Related Series, Instances, of Series Related Instances: they count what a profile refuses, too."""
+BURNED_IN = "00280301"
+"""Burned In Annotation: what is released says what masks did, and a search looks at no pixels."""
 PATIENT = (0x00100010, 0x00100020, 0x00100030, 0x00100040)
 """Name, ID, birth date and sex, which every result of a study has (PS3.18 Table 10.6.3-3)."""
 MAX_FORMS, MAX_DESCRIBED, MAX_RESULT_BYTES = 8, 4_096, 4_096
@@ -113,7 +115,8 @@ class Describer:
         self._returned = _returned(search, within_study=within_study)
         self._uids = [json_key(tag) for tag in UIDS[search.level]]
         self._belongs = _Belongs(search.level)
-        self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()))
+        undecided = (BURNED_IN,) if worklist.masks else ()
+        self._dropped = (*ARCHIVE_COUNTS, *(OBJECT_COUNTS if worklist.withholds else ()), *undecided)
         self._looked_at = _looked_at(search, self._uids)
         self._all_known = known
         self._known = known.of(link, search.level, self._returned)

@@ -15,16 +15,22 @@ from gateway.core.errors import RefusedByMasks
 from gateway.core.mask.fill import PALETTE
 from gateway.core.mask.model import PASSES, Image, PixelDecision, Verdict
 from gateway.core.rewrite.engine import Engine
-from gateway.core.rewrite.metadata import Bulk, Elements
+from gateway.core.rewrite.maskfacts import NATIVE
+from gateway.core.rewrite.metadata import Bulk, Elements, text
 from gateway.core.rewrite.passing import Passing
+from gateway.core.standard import iods
 from gateway.masking.pool import Codecs
 from gateway.masking.refusals import tell
 from gateway.ports import Frame, OriginServer, Screened, Screener
 from gateway.worklists.origin_json import read_json
-from gateway.worklists.source import Instance
+from gateway.worklists.source import INSTANCE, SOP_CLASS, Instance
 
 REMEMBERED: Final = 50_000
 TTL_S: Final = 60
+ROWS: Final = "00280010"
+_STORED_AS: Final = "00083002"
+"""Available Transfer Syntax UID."""
+_VIDEO: Final = "video-"
 UNANSWERED: Final = "the object must be screened for text, and nothing screens here"
 
 
@@ -40,11 +46,15 @@ class PixelReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What is decided about an instance; ``image`` says how its frames lie, where they are masked."""
+    """What is decided about an instance; ``image`` says how its frames lie, where they are masked or called clean.
+
+    ``is_plain``: planes of colours are stored uncompressed, so that an origin hands them out as the metadata say.
+    """
 
     decision: PixelDecision = PASSES
     image: Image | None = None
     is_refused: bool = False
+    is_plain: bool = False
 
 
 PASSED: Final = Judged()
@@ -69,6 +79,11 @@ class Judge:
         self._screener = screener
         self._known: TTLCache[str, Judged] = TTLCache(REMEMBERED, TTL_S)
         self._under_way: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def anew(self, one: Instance) -> Judged:
+        """Judge an instance whose bytes are on their way: what was known may be of an object that it has replaced."""
+        self._known.pop(one.path, None)
+        return await self.of(one)
 
     async def of(self, one: Instance) -> Judged:
         """Judge an instance; its metadata are read by the first who asks, and others wait for that."""
@@ -108,9 +123,11 @@ class Judge:
         decision = await self._decided(one, elements)
         if decision.verdict is Verdict.REFUSE:
             return Judged(decision, is_refused=True)
-        if decision.verdict is Verdict.PASS or not palette:
+        if not palette or not (decision.verdict is Verdict.MASK or _vouches(decision, elements)):
             return Judged(decision)
-        return Judged(decision, await self._image(one, elements))
+        image = await self._image(one, elements)
+        is_plain = image.planar > 0 and bool(decision.rectangles) and await self._is_plain(one)
+        return Judged(decision, image, is_plain=is_plain)
 
     async def _decided(self, one: Instance, elements: Elements) -> PixelDecision:
         """Decide whether the pixels pass, are masked, or nothing of the instance leaves."""
@@ -129,6 +146,13 @@ class Judge:
             return image
         return self.engine.image(elements, await self._reader.palette(one, elements))
 
+    async def _is_plain(self, one: Instance) -> bool:
+        """Ask in which Transfer Syntax an instance is stored; what is not said is taken for compressed."""
+        series = one.path.rpartition("/")[0]
+        query = f"{INSTANCE}={one.instance}&includefield={_STORED_AS}"
+        found = [elements async for elements in read_json(self._origin, series, query)]
+        return [(text(each, INSTANCE), text(each, _STORED_AS) in NATIVE) for each in found] == [(one.instance, True)]
+
     async def _screened(
         self, one: Instance, elements: Elements, decision: PixelDecision, image: Image
     ) -> PixelDecision:
@@ -140,6 +164,12 @@ class Judge:
             return await reader.frames(one, elements, numbers)
 
         return await self._screener.judge(Screened(one.path, elements, decision, image, frames))
+
+
+def _vouches(decision: PixelDecision, elements: Elements) -> bool:
+    """Say whether a decision calls the frames of an image clean: those that it describes, and no others."""
+    is_video = (iods.iod_of(text(elements, SOP_CLASS)) or "").startswith(_VIDEO)
+    return decision.is_clean and ROWS in elements and not is_video
 
 
 def _no_link(_uri: str) -> str:

@@ -48,6 +48,8 @@ Identity = Mapping[str, bytes]
 """What an origin says of a study's patient: Patient ID and its issuer, raw."""
 UNKNOWN: Identity = {"": b""}
 PASSED = Decision(Action.KEEP, "identified")
+BURNED_IN = 0x00280301
+UNDECIDED = Decision(Action.REMOVE, "what masks do is not known in a search")
 IDENTIFIERS = [("includefield", key) for key in (STUDY, PATIENT_ID, ISSUER)]
 MEMBER_TTL_S = 60
 DEFAULT_BUDGET = 20_000
@@ -199,6 +201,8 @@ class Worklist:
         if isinstance(self.engine, Passing):
             return PASSED
         plan, tag = self.engine.plan(""), key.root
+        if tag == BURNED_IN and self.masks:
+            return UNDECIDED
         if not is_private(tag):
             return plan.decide(tag, dictionary.vr_of(tag) or "UN")
         if is_private_creator(tag):
@@ -213,6 +217,11 @@ class Worklist:
             return False
         profile = self.engine.profile
         return profile.images_only or profile.apply_masks or profile.final_check
+
+    @property
+    def masks(self) -> bool:
+        """Say whether burned-in text is looked after."""
+        return self.engine.masks is not None
 
     @property
     def images_only(self) -> bool:

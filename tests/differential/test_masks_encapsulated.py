@@ -24,9 +24,9 @@ from gateway.core.mask.syntaxes import JPEG, MASKED
 from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite.engine import Engine
 from gateway.core.standard import uids
-from gateway.masking.driving import finished_here
 from tests.differential.corpus_files import CORPUS, NAMES, REFUSED
 from tests.kit.engine import KEYS, mask_rules, profile, random_cuts
+from tests.kit.frames import finished_here
 
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.corpus]
 

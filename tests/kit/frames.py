@@ -2,6 +2,7 @@
 
 import subprocess
 import zlib
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Final
@@ -18,9 +19,11 @@ from pydicom.encaps import encapsulate
 from pydicom.uid import SecondaryCaptureImageStorage
 from rle import rle
 
-from gateway.core.mask.model import Image
+from gateway.core.mask.model import FrameWork, Image
 from gateway.core.mask.syntaxes import DEFLATED_FRAMES, JPEG_XL, JPEG_XL_LOSSLESS
+from gateway.core.rewrite.dataset import Piece, Step
 from gateway.core.standard import uids
+from gateway.masking.codecs import masked
 
 Samples = NDArray[Any]
 ROWS, COLUMNS = 75, 107
@@ -166,3 +169,8 @@ def _data_set(frame: bytes, image: Image, syntax: str) -> pydicom.Dataset:
         found.PlanarConfiguration = image.planar
     found.PixelData = encapsulate([frame])
     return found
+
+
+def finished_here(steps: Sequence[Step]) -> list[Piece]:
+    """Return what leaves of a rewriter's steps, its frames masked in this process."""
+    return [step.finish(masked(step)) if isinstance(step, FrameWork) else step for step in steps]

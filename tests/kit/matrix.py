@@ -27,10 +27,10 @@ from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite.engine import Engine
 from gateway.core.standard import iods
 from gateway.core.standard.uids import TRANSFER_SYNTAXES
-from gateway.masking.driving import finished_here
 from gateway.rendering.frames import decoded
 from tests.kit import codestreams
 from tests.kit.engine import KEYS, mask_rules, profile
+from tests.kit.frames import finished_here
 from tests.kit.images import EXPLICIT, NATIVE, Samples, image, transcoded, written
 
 ROWS, COLUMNS, BANNER = 48, 64, 16

@@ -25,7 +25,7 @@ def copied(source: int, target: Path) -> tuple[bytes, list[int]]:
     told: list[int] = []
     written = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        rewrite_file(read_chunks(source), source, written, nominal().part10(), told.append)
+        rewrite_file(read_chunks(source), source, written, nominal().part10(), list, told.append)
     finally:
         os.close(written)
     return target.read_bytes(), told

@@ -55,9 +55,15 @@ _ORIGINALS: Final = frozenset(
     }
 )
 """IODs whose pictures show no text as the device takes them, and may when they were made from others."""
+_COMPUTED: Final = frozenset({"height-map-segmentation", "parametric-map", "rt-dose", "segmentation"})
+"""IODs that are no pictures, and have pixels all the same; what was computed shows no text."""
+_SPECTRA: Final = "mr-spectroscopy"
+"""It has rows and columns, of spectra."""
 _SUSPECT_MODALITIES: Final = frozenset(
     {"BDUS", "DMS", "DOC", "ES", "GM", "HC", "IVUS", "OAM", "OCT", "OP", "OPM", "OPT", "OPV", "OT", "US", "XC"}
 )
+_TYPED: Final = (iods.IMAGE_IODS | _COMPUTED) - {"rt-dose"}
+"""IODs with pixels that must have an Image Type."""
 _TYPE_WORDS: Final = ("SAVE", "SCREEN", "CAPTURE", "REPORTDATA", "DEMOGRAPHICDATA", "INVALID")
 _SERIES_WORDS: Final = (
     "SAVE", "SCREENSHOT", "SCREEN CAP", "PATIENT PROTOCOL", "DOSE REPORT", "PACS NOMINATION", "OUTSIDE HOSPITAL",
@@ -91,7 +97,7 @@ def unmaskable(values: Mapping[int, str], *, is_clean: bool) -> str:
 
 def suspicion(values: Mapping[int, str]) -> str:
     """Say why an object may show burned-in text, in words for an operator; empty when it need not be suspected."""
-    return _by_class(values) or _by_capture(values) or _by_type(values)
+    return _by_class(values) or _by_rows(values) or _by_capture(values) or _by_type(values)
 
 
 def _iod(values: Mapping[int, str]) -> str | None:
@@ -112,6 +118,15 @@ def _by_class(values: Mapping[int, str]) -> str:
     return f"{what} may show burned-in text" if what else ""
 
 
+def _by_rows(values: Mapping[int, str]) -> str:
+    """Suspect a picture where the class has none."""
+    iod = _iod(values) or ""
+    has_picture = ROWS in values and (iod != _SPECTRA or SAMPLES in values)
+    if has_picture and iod not in iods.IMAGE_IODS | _COMPUTED:
+        return "a picture in an object whose SOP Class has none may show burned-in text"
+    return ""
+
+
 def _by_capture(values: Mapping[int, str]) -> str:
     if values.get(BURNED_IN, "").strip(" \0").upper() not in ("", "NO"):
         return "Burned In Annotation does not say NO"
@@ -126,9 +141,9 @@ def _by_capture(values: Mapping[int, str]) -> str:
 
 def _by_type(values: Mapping[int, str]) -> str:
     iod, types, text = _iod(values), _types(values), values.get(IMAGE_TYPE, "").upper()
-    if iod in iods.IMAGE_IODS - _COLOURED and values.get(SAMPLES, "").strip(" \0") not in ("", "1"):
+    if iod in (iods.IMAGE_IODS | _COMPUTED) - _COLOURED and values.get(SAMPLES, "").strip(" \0") not in ("", "1"):
         return "a picture in colour, which its SOP Class has not, may be a screen"
-    if iod in iods.IMAGE_IODS and not text.strip(" \0\\"):
+    if iod in _TYPED and not text.strip(" \0\\"):
         return "a picture without Image Type may be a screen"
     if any(word in text for word in _TYPE_WORDS):
         return "Image Type names a screen or report"

@@ -9,10 +9,11 @@ import struct
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from gateway.core.errors import MalformedInput
+from gateway.core.errors import MalformedInput, RefusedByMasks
 from gateway.core.pseudonym.values import cap_age, shift, truncate
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient, pad
+from gateway.core.rewrite.maskfacts import OVERLAID, OVERLAY_BITS
 from gateway.core.rewrite.runs import Runs
 from gateway.core.rewrite.tables import (
     AGE,
@@ -143,6 +144,8 @@ class ElementChanger:
         tag, code = table.deciding[key]
         self.decided.append((tag, raw))
         if self.given.get(tag, raw) != raw:
+            if tag in OVERLAY_BITS:
+                raise RefusedByMasks(OVERLAID)
             raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
         if code == REMOVE or (code == UNKNOWN and is_item(raw)):
             self.counts[REMOVE] += 1

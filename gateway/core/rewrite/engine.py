@@ -18,7 +18,15 @@ from gateway.core.rewrite.facts import FactReader
 from gateway.core.rewrite.finalcheck import FinalCheck
 from gateway.core.rewrite.head import PATIENT_ID, Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.maskfacts import Pictured, has_overlay_in_bits, json_pictured, wanted
+from gateway.core.rewrite.maskfacts import (
+    OVERLAID,
+    Pictured,
+    has_overlay_in_bits,
+    json_pictured,
+    overlay_bits,
+    require_one_picture,
+    wanted,
+)
 from gateway.core.rewrite.metadata import Bulk, Elements, MetadataRewriter
 from gateway.core.rewrite.part10 import Part10Rewriter
 from gateway.core.rewrite.stream import Aids, Layout, Limits
@@ -95,11 +103,13 @@ class Engine:
         """Return the same for an object of the DICOM JSON Model, as the origin gave it. Raises MalformedInput."""
         if self.masks is None:
             return PASSES
-        decision = self._decided(json_pictured(elements, self._pictured_tags))
-        if decision.verdict in (Verdict.MASK, Verdict.SCREEN) and has_overlay_in_bits(elements):
-            return PixelDecision(
-                Verdict.REFUSE, reason="an overlay lies in bits of the pixels, where no mask reaches it"
-            )
+        pictured = json_pictured(elements, self._pictured_tags)
+        decision = self._decided(pictured)
+        if decision.verdict is Verdict.REFUSE:
+            return decision
+        require_one_picture(elements, pictured)
+        if overlay_bits(self.masks, is_masked=decision.verdict is Verdict.MASK) and has_overlay_in_bits(elements):
+            return PixelDecision(Verdict.REFUSE, reason=OVERLAID)
         return decision
 
     def image(self, elements: Elements, palette: Mapping[int, bytes] = MappingProxyType({})) -> Image:

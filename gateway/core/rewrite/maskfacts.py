@@ -9,10 +9,11 @@ from typing import Final
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByMasks
 from gateway.core.mask.fill import PALETTE, darkest
 from gateway.core.mask.image import ALLOCATED, DESCRIPTOR, IMAGE_TAGS, PHOTOMETRIC, STORED, image_of
-from gateway.core.mask.model import Image, PixelDecision, Verdict
+from gateway.core.mask.model import Image, PixelDecision, Policy, Verdict
 from gateway.core.mask.policy import size
 from gateway.core.mask.rules import Masks
 from gateway.core.mask.syntaxes import MASKED
+from gateway.core.rewrite.codestream import beginnings
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import json_key
 from gateway.core.standard.uids import (
@@ -24,7 +25,7 @@ from gateway.core.standard.uids import (
 )
 from gateway.core.wire import charset
 from gateway.core.wire.elements import IMPLICIT_LE, Encoding, elements, items, read_header
-from gateway.core.wire.jsonelement import Elements, decode_element, decode_items, inline_bytes, text
+from gateway.core.wire.jsonelement import Element, Elements, decode_element, decode_items, inline_bytes, text
 
 REGIONS: Final = 0x00186011
 """Sequence of Ultrasound Regions (PS3.3 Section C.8.5.5)."""
@@ -44,6 +45,9 @@ NATIVE: Final = frozenset(
 """Transfer Syntaxes whose pixels stand as they are in the data set; those of JPIP are elsewhere."""
 OVERLAY_BITS: Final = tuple(0x60000102 + (number << 17) for number in range(16))
 """Overlay Bit Position: but for 0, which overlay lies in bits of the pixels that they do not need (retired)."""
+APART: Final = MappingProxyType(dict.fromkeys(OVERLAY_BITS, bytes(2)))
+"""What all say of overlays that lie in no pixels, encoded."""
+OVERLAID: Final = "an overlay lies in bits of the pixels, where no mask reaches it and nobody looks for text"
 _SIGN: Final = 0x00280103
 _CORNERS: Final = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
 _FORMATS: Final = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
@@ -88,6 +92,11 @@ class Pictured:
 def wanted(masks: Masks | None) -> tuple[int, ...]:
     """Return the root attributes, ascending, that decide about the pixels of objects; none without masks."""
     return tuple(sorted({*masks.tags, *IMAGE_TAGS, *COLOURS})) if masks else ()
+
+
+def overlay_bits(masks: Masks | None, *, is_masked: bool) -> tuple[int, ...]:
+    """Return which Overlay Bit Positions must be 0: all, but where a profile lets text pass and masks nothing."""
+    return OVERLAY_BITS if is_masked or (masks and masks.policy is not Policy.ALLOW) else ()
 
 
 def pictured(found: Mapping[int, bytes], tags: Iterable[int], encoding: Encoding, terms: Sequence[str]) -> Pictured:
@@ -169,13 +178,36 @@ def json_pictured(
     for tag in tags:
         key = json_key(tag)
         if key in data_set and tag not in COLOURS:
-            values[tag] = _json_number(data_set, tag) if number_vr(tag) else text(data_set, key)
+            values[tag] = _json_number(data_set, tag) if number_vr(tag) else _json_text(data_set, tag)
     inline = {tag: raw for tag in COLOURS if (raw := _inline(data_set, tag))}
     return Pictured(values, _json_regions(data_set), inline | dict(palette))
 
 
+def require_one_picture(data_set: Elements, pictured: Pictured) -> None:
+    """Raise MalformedInput for pixel data that nothing is decided about, as the stream does where it meets them."""
+    found = [tag for tag in (FLOAT_PIXEL_DATA, DOUBLE_PIXEL_DATA, PIXEL_DATA) if json_key(tag) in data_set]
+    if len(found) > 1:
+        raise MalformedInput("pixel data twice", (found[1],))
+    if found and not pictured.has_size:
+        raise MalformedInput("pixel data without rows and columns", (found[0],))
+
+
+def _json_text(data_set: Elements, tag: int) -> str:
+    found = text(data_set, json_key(tag))
+    if not found.strip("\\"):
+        _require_said(decode_element(bytes(data_set[json_key(tag)]), tag), tag)
+    return found
+
+
+def _require_said(element: Element, tag: int) -> None:
+    """Raise MalformedInput where an element stands for a value that it does not hold."""
+    if element.BulkDataURI is not None or element.vr == "SQ":
+        raise MalformedInput("a value that masks depend on, and that the metadata do not hold", (tag,))
+
+
 def _json_number(data_set: Elements, tag: int) -> str:
     element = decode_element(bytes(data_set[json_key(tag)]), tag)
+    _require_said(element, tag)
     require_vr(tag, element.vr)
     if element.vr == "UN":
         return _numbers(tag, inline_bytes(element, tag), IMPLICIT_LE, is_signed=False)
@@ -201,8 +233,8 @@ def _json_regions(data_set: Elements) -> Regions | None:
 
 
 def has_overlay_in_bits(data_set: Elements) -> bool:
-    """Say whether overlays lie inside the pixels of an object of the JSON Model, where no rectangle reaches them."""
-    return any(text(data_set, json_key(tag)) not in ("", "0") for tag in OVERLAY_BITS if json_key(tag) in data_set)
+    """Say whether overlays lie inside the pixels of an object of the JSON Model. Raises MalformedInput."""
+    return any(_json_number(data_set, tag) != "0" for tag in OVERLAY_BITS if json_key(tag) in data_set)
 
 
 def require_answer(decision: PixelDecision) -> None:
@@ -211,6 +243,18 @@ def require_answer(decision: PixelDecision) -> None:
         raise RefusedByMasks(decision.reason)
     if decision.verdict is Verdict.SCREEN:
         raise RefusedByMasks(f"{decision.reason}; it must be screened, and nothing screens here")
+
+
+def require_answered(question: PixelDecision, answer: PixelDecision) -> None:
+    """Raise RefusedByMasks for what lets pixels pass without having looked at them, or that a rule masks."""
+    if answer.verdict is Verdict.PASS and (question.rectangles or not answer.is_clean):
+        raise RefusedByMasks("the object must be screened, and its metadata say otherwise")
+
+
+def require_countable(syntax: TransferSyntax) -> None:
+    """Raise RefusedByMasks where nobody can say whether all frames were looked at."""
+    if syntax.encapsulated and not beginnings(syntax.uid):
+        raise RefusedByMasks(f"the frames of pixels in {syntax.name} cannot be counted")
 
 
 def require_maskable(syntax: TransferSyntax) -> None:

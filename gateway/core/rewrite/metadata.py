@@ -90,7 +90,8 @@ class MetadataRewriter:
     def instance(self, elements: Elements, bulk: Bulk, decision: PixelDecision = PASSES) -> bytes | None:
         """Rewrite an instance's metadata; None when the profile refuses it. Raises MalformedInput, LimitExceeded.
 
-        Pixels that are masked leave behind a BulkDataURI only, where the mask is.
+        Pixels that are masked, or of which it says that they are clean, leave behind a BulkDataURI only, where that is
+        seen to.
         """
         sop_class = text(elements, "00080016")
         if not sop_class or not text(elements, "00080018"):
@@ -100,7 +101,7 @@ class MetadataRewriter:
         if plan.refuses(sop_class):
             return None
         out = self._root(elements, plan, bulk, elements)
-        if decision.verdict is Verdict.MASK:
+        if decision.verdict is Verdict.MASK or decision.is_clean:
             _drop_inline_pixels(out)
         if self._final_check and not self._final_check.passes(elements, plan, out):
             return None

@@ -15,14 +15,21 @@ from gateway.core.profile.plan import Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.change import Shared
 from gateway.core.rewrite.cleaning import Cleaner
-from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, cleaner
+from gateway.core.rewrite.codestream import ICC_PROFILE, CodestreamCleaner, Fragments, beginnings, cleaner
 from gateway.core.rewrite.dataset import DataSetWalker, Step
 from gateway.core.rewrite.finalcheck import ObjectCheck
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import Short
 from gateway.core.rewrite.maskedpixels import MaskedFragments
-from gateway.core.rewrite.maskfacts import OVERLAY_BITS, Pictured, require_answer, require_maskable
+from gateway.core.rewrite.maskfacts import (
+    APART,
+    Pictured,
+    require_answer,
+    require_answered,
+    require_countable,
+    require_maskable,
+)
 from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
@@ -217,6 +224,10 @@ class DataSetRewriter:
 
     def answer(self, decision: PixelDecision) -> list[Step]:
         """Answer the ``question`` with a decision and return what may leave now. Raises what ``feed`` does."""
+        if self.question:
+            require_answered(self.question, decision)
+            if self._syntax:
+                require_countable(self._syntax)
         self.question, self.decision = None, decision
         return self.close() if self._closed else self._advance(whole=False)
 
@@ -299,9 +310,8 @@ class DataSetRewriter:
             self._identity, patient, head.raw_patient_id, head.character_set, aids.cleaner, shared
         )
         self._walker.changer.study, self._walker.changer.given = self._study, head.given
-        if self._image:
-            nothing = dict.fromkeys(OVERLAY_BITS, bytes(2))
-            self._walker.changer.given = {**nothing, **head.given}
+        if head.pictured:
+            self._walker.changer.given = {**APART, **head.given}
         self._layout, self._check, self.decision = layout, aids.check, decision
         if layout.recodes:
             out.append(encoding.make(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode()))
@@ -317,8 +327,8 @@ class DataSetRewriter:
             self.question, self.head = decision, head
             return False
         require_answer(decision)
-        if decision.rectangles and decision.verdict is Verdict.MASK and head.pictured:
-            if self._syntax:
+        if head.pictured and (decision.rectangles or decision.is_clean):
+            if decision.rectangles and self._syntax:
                 require_maskable(self._syntax)
             self._image = head.pictured.image()
         return True
@@ -391,8 +401,10 @@ class DataSetRewriter:
                     "pixel data that are not encapsulated as their Transfer Syntax says", (header.tag,)
                 )
             after = header.start + header.length
-            if self._image:
-                return self._native(buf, pos, header, out)
+            if self._image and self.decision:
+                masker = self._new_masker(self._image, header)
+                if self.decision.rectangles:
+                    return self._native(masker, buf, pos, header, out)
         out.append(memoryview(buf)[pos:after])  # not copied: it may be most of the buffer
         self._passing = True
         self._remaining = max(0, after - len(buf))
@@ -408,17 +420,19 @@ class DataSetRewriter:
         if self._image and self._image.tag != header.tag:
             self._image = pictured.image(header.tag)
 
-    def _native(self, buf: bytes, pos: int, header: Header, out: list[Step]) -> int:
-        """Let native pixel data pass masked."""
-        if self._image is None or self.decision is None:
-            return pos
-        self._masker = NativeMasker(
-            self._image,
-            self.decision.rectangles,
+    def _new_masker(self, image: Image, header: Header) -> NativeMasker:
+        """Raises MalformedInput where the value is longer or shorter than its frames, also if none is masked."""
+        return NativeMasker(
+            image,
+            self.decision.rectangles if self.decision else (),
             little_endian=self._encoding.little,
             vr=header.vr or "OW",
             length=header.length,
         )
+
+    def _native(self, masker: NativeMasker, buf: bytes, pos: int, header: Header, out: list[Step]) -> int:
+        """Let native pixel data pass masked."""
+        self._masker = masker
         after = header.start + header.length
         self._passing = False
         self._remaining = max(0, after - len(buf))
@@ -439,6 +453,9 @@ class DataSetRewriter:
     def _new_fragments(self) -> Fragments | MaskedFragments:
         if self._image is None or self.decision is None or self._syntax is None:
             return Fragments(self._encoding, self._codestreams())
+        if not self.decision.rectangles:
+            frames = self._image.frames if beginnings(self._syntax.uid) else None
+            return Fragments(self._encoding, self._codestreams(), frames)
         work = self._syntax.uid, self._image, self.decision.rectangles
         return MaskedFragments(self._encoding, work, self._codestreams, self._limits.max_element_bytes)
 

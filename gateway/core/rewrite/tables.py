@@ -12,7 +12,7 @@ from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.head import SOP_CLASS
-from gateway.core.rewrite.maskfacts import OVERLAY_BITS, wanted
+from gateway.core.rewrite.maskfacts import overlay_bits, wanted
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private_creator
 from gateway.core.standard.vr import CHARSET_VRS, VRS, dummy_bytes
@@ -346,7 +346,7 @@ class Table:
 
 def _deciding(plan: Plan) -> frozenset[int]:
     """Return the root attributes that the plan of an object depends on."""
-    overlays = OVERLAY_BITS if plan.is_masked else ()
+    overlays = overlay_bits(plan.profile.masks, is_masked=plan.is_masked)
     return frozenset({SOP_CLASS, *plan.profile.condition_tags, *wanted(plan.profile.masks), *overlays})
 
 

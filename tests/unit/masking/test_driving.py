@@ -9,7 +9,8 @@ from gateway.core.errors import MalformedInput
 from gateway.core.mask.model import FrameWork, Rectangle
 from gateway.core.rewrite.dataset import Step
 from gateway.core.standard.uids import RLE_LOSSLESS
-from gateway.masking.driving import finished, finished_here
+from gateway.masking.codecs import masked
+from gateway.masking.driving import finished, finishing
 from tests.kit.frames import encoded, image, scene
 
 SOME = (Rectangle(3, 4, 20, 30),)
@@ -87,10 +88,12 @@ async def test_nothing_goes_on_when_nobody_waits() -> None:
     assert sorted(codecs.left) == [b"one", b"two"]
 
 
-def test_in_this_process_it_is_the_same() -> None:
+def test_who_has_no_event_loop_gets_the_same_from_other_processes() -> None:
     one = work(1)
-    pieces = finished_here([b"head", one])
-    assert pieces[0] == b"head"
-    assert bytes(pieces[1]).startswith(b"\xfe\xff\x00\xe0")
-    with pytest.raises(MalformedInput):
-        finished_here([plain(b"no RLE")])
+    steps: list[Step] = [b"head", memoryview(b"tail")]
+    with finishing() as finish:
+        assert finish(steps) is steps
+        assert finish([b"head", one]) == [b"head", one.finish(masked(one))]
+        with pytest.raises(MalformedInput):
+            finish([plain(b"no RLE")])
+        assert finish([one]) == [one.finish(masked(one))]

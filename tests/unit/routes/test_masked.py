@@ -263,3 +263,74 @@ async def test_what_no_rule_knows_is_left_out_and_said_in_the_log(
     assert "Acme" in caplog.text
     for secret in ("SMITH", "PAT-4711", OTHER.instance, OTHER.study):
         assert secret not in caplog.text
+
+
+@pytest.fixture
+def vouched(tmp_path: Path) -> dict[str, Any]:
+    """Give settings with a profile that calls the devices of Acme clean."""
+    folder = tmp_path / "profiles"
+    (folder / "masks").mkdir(parents=True)
+    rule = "{name: acme, when: {Manufacturer: {equals: Acme}}, clean: true}"
+    (folder / "masks" / "ours.yaml").write_text(f"name: ours\nrules:\n  - {rule}\n")
+    (folder / "p.yaml").write_text("name: p\nbased_on: clean-pixel-data\napply_masks: true\nmasks: [ours]\n")
+    return {"worklists": {"research": {"profile": "p"}}, "profiles": str(folder)}
+
+
+def clean(frames: int = 1, **more: Any) -> dict[str, Any]:
+    metadata = described(frames=frames, _00080070={"vr": "LO", "Value": ["Acme"]}, **more)
+    del metadata["00186011"]
+    return metadata
+
+
+async def test_of_an_object_that_is_said_to_be_clean_no_frame_leaves_that_it_does_not_describe(
+    tmp_path: Path, vouched: dict[str, Any]
+) -> None:
+    frames = [drawn(number) for number in (1, 2)]
+    whole = octets(np.concatenate(frames))
+    origin = archive(clean(), frames_1=octets(frames[0]), frames_2=octets(frames[1]), bulk_7fe00010=whole)
+    async with over(origin, tmp_path, **vouched) as gateway:
+        place = released(ONE.path)
+        (link,) = links((await gateway["research"].get(f"{place}/metadata")).json)
+        assert (await frame(gateway))[0] == 200
+        for listed in ("2", "1,2"):
+            assert (await frame(gateway, listed))[0] == 404
+        for answer in (
+            await gateway.ask(link, PARTS),
+            await gateway["research"].get(f"{place}/pixeldata", PARTS),
+            await gateway["research"].get(f"{place}/bulkdata", PARTS),
+        ):
+            ((_, body),) = answer.parts()
+            assert body == frames[0].tobytes()
+
+
+@pytest.mark.parametrize("below", ["frames/1", "pixeldata", "bulkdata"])
+async def test_octets_of_another_size_are_not_what_was_said_to_be_clean(
+    below: str, tmp_path: Path, vouched: dict[str, Any]
+) -> None:
+    double = np.concatenate([drawn(1), drawn(2)])
+    origin = archive(clean(), frames_1=octets(double), bulk_7fe00010=octets(double))
+    async with over(origin, tmp_path, **vouched) as gateway:
+        answer = await gateway["research"].get(released(f"{ONE.path}/{below}"), PARTS)
+    assert answer.status == 502
+    assert drawn(2).tobytes() not in answer.body
+
+
+async def test_a_compressed_frame_that_is_said_to_be_clean_leaves_as_it_is(
+    tmp_path: Path, vouched: dict[str, Any]
+) -> None:
+    stored = [bytes(imagecodecs.jpeg8_encode(drawn(number), level=100)) for number in (1, 2)]
+    compressed = multipart_reply(stored, f"image/jpeg; transfer-syntax={JPEG}")
+    origin = archive(clean(2), frames_1and2=compressed, frames_1=multipart_reply(stored[:1], "image/jpeg"))
+    async with over(origin, tmp_path, **vouched) as gateway:
+        for below, expected in (("frames/1,2", stored), ("pixeldata", stored), ("frames/1", stored[:1])):
+            answer = await gateway["research"].get(released(f"{ONE.path}/{below}"), AS_STORED)
+            assert [body for _, body in answer.parts()] == expected, below
+
+
+async def test_an_object_with_pixel_data_of_two_kinds_does_not_leave(tmp_path: Path) -> None:
+    metadata = described(_7FE00008={"vr": "OF", "BulkDataURI": f"{ONE.path}/bulk/7fe00008"})
+    origin = archive(metadata, frames_1=octets(drawn()), bulk_7fe00010=octets(drawn()), bulk_7fe00008=octets(drawn()))
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        for below in ("metadata", "frames/1", "pixeldata", "bulkdata", "rendered"):
+            answer = await gateway["research"].get(released(f"{ONE.path}/{below}"))
+            assert answer.status == 502, below

@@ -71,3 +71,13 @@ def test_more_texts_than_can_be_masked_are_refused() -> None:
     answer = answered(*texts)
     assert answer.verdict is Verdict.REFUSE
     assert not answer.is_clean
+
+
+def test_more_readings_than_can_be_judged_are_refused_before_they_are() -> None:
+    class Unasked(Identifying):
+        def is_in(self, read: str) -> bool:
+            raise AssertionError(read)
+
+    texts = [Text(Rectangle(0, 0, 2, 2), f"{number} cm", 0.99) for number in range(MAX_TEXTS + 1)]
+    answer = decided(question(BANNER), IMAGE, texts, Unasked(Subject()))
+    assert answer.verdict is Verdict.REFUSE

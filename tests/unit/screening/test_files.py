@@ -3,6 +3,7 @@ from pathlib import Path
 import numpy as np
 import pydicom
 import pytest
+from pydicom.encaps import encapsulate, generate_frames
 
 pytest.importorskip("rapidocr", reason="needs the extra screen")
 
@@ -13,7 +14,7 @@ from gateway.files import Report, deidentify_files, find_files
 from gateway.screening import files
 from tests.kit import burned
 from tests.kit.engine import mask_rules, profile
-from tests.kit.images import SYNTAXES, image, transcoded, written
+from tests.kit.images import SYNTAXES, encapsulated, image, transcoded, written
 
 PROFILE = "name: p\nbased_on: nominal\napply_masks: true\nburned_in_text: screen\n"
 EMPTY = np.full((120, 400), 30, np.uint8)
@@ -67,3 +68,33 @@ def test_without_the_extra_a_file_is_refused_with_what_is_missing(
     report, copies = copied(engine, tmp_path, written(image(NAMED)))
     assert not copies
     assert "pip install" in report.failures[0].what
+
+
+def test_frames_beyond_those_an_object_says_are_refused(engine: Engine, tmp_path: Path) -> None:
+    report, copies = copied(engine, tmp_path, written(image(np.stack([EMPTY, NAMED]))))
+    assert (report.released, copies) == (0, [])
+
+
+@pytest.mark.parametrize("syntax", ["1.2.840.10008.1.2.5", "1.2.840.10008.1.2.4.80"])
+def test_compressed_frames_beyond_those_an_object_says_are_refused(engine: Engine, tmp_path: Path, syntax: str) -> None:
+    both = [
+        next(generate_frames(transcoded(image(one), syntax).PixelData, number_of_frames=1)) for one in (EMPTY, NAMED)
+    ]
+    report, copies = copied(engine, tmp_path, written(encapsulated(image(EMPTY), syntax, both)))
+    assert (report.released, copies) == (0, [])
+
+
+def test_a_frame_in_many_fragments_is_one(engine: Engine, tmp_path: Path) -> None:
+    found = transcoded(image(NAMED), "1.2.840.10008.1.2.4.80")
+    whole = next(generate_frames(found.PixelData, number_of_frames=1))
+    encapsulated(found, "1.2.840.10008.1.2.4.80", [whole])
+    found.PixelData = encapsulate([whole], fragments_per_frame=3)
+    report, (copy,) = copied(engine, tmp_path, written(found))
+    assert report.released == 1
+    assert len(np.unique(copy.pixel_array[TEXT.glyphs])) == 1
+
+
+def test_samples_that_lie_in_other_bits_are_refused(engine: Engine, tmp_path: Path) -> None:
+    shifted = image(NAMED.astype(np.uint16) << 8, BitsStored=8, HighBit=15)
+    report, copies = copied(engine, tmp_path, written(shifted))
+    assert (report.released, copies) == (0, [])

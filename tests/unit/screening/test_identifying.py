@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.core.clean.subject import Subject
-from gateway.screening.identifying import Identifying, alike, is_near
+from gateway.screening.identifying import MAX_TERMS, Identifying, alike, is_near
 
 SUBJECT = Subject(
     names=frozenset({"BEISPIEL^ERIKA", "Hornemann^Bo"}),
@@ -68,3 +68,8 @@ def test_letters_that_look_alike_are_one() -> None:
 )
 def test_a_term_is_found_with_so_many_errors(term: str, text: str, errors: int, near: bool) -> None:
     assert is_near(term, text, errors) is near
+
+
+def test_who_has_too_many_names_is_named_by_every_text() -> None:
+    many = Identifying(Subject(identifiers=frozenset(f"ABC{number:04}" for number in range(2 * MAX_TERMS))))
+    assert many.is_in("LIVER")

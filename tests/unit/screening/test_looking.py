@@ -1,7 +1,9 @@
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gateway.core.mask.model import Rectangle
 from gateway.screening.looking import AROUND, OVERLAP, TILE, Looker, tiles
@@ -27,10 +29,8 @@ class Bright:
 
 
 def dark(rows: int = 100, columns: int = 120) -> Pixels:
-    pixels = np.full((rows, columns), 10, np.uint8)
-    pixels[0, 0] = 0  # so that the window of all values is that of eight bits
-    pixels[0, 1] = 245
-    return pixels
+    """Make a picture of many shades, none of them nearly white."""
+    return np.tile(np.linspace(0, 245, columns).astype(np.uint8), (rows, 1))
 
 
 def with_text(pixels: Pixels, place: Rectangle) -> Pixels:
@@ -74,8 +74,9 @@ def test_only_what_is_new_in_a_frame_is_looked_at_and_found() -> None:
 
 def test_a_slow_change_is_noticed_in_the_end() -> None:
     looker = Looker(Bright(), reads=False)
-    pixels = [looker.look(frame_of(np.full((40, 40, 3), level, np.uint8))).pixels for level in range(0, 40, 4)]
-    assert pixels[0] == 1600
+    picture = as_colour(dark(40, 40)) // 2
+    pixels = [looker.look(frame_of(picture + np.uint8(level))).pixels for level in range(0, 40, 4)]
+    assert pixels[:2] == [1600, 0]
     assert sum(pixels[1:]) > 0
 
 
@@ -119,5 +120,70 @@ def test_palettes_are_seen_in_their_colours() -> None:
     for number in (1, 2, 3):
         said[f"0028110{number}"] = {"vr": "US", "Value": [2, 0, 16]}
         said[f"0028120{number}"] = table
-    seen = [one.rectangle for one in Looker(Bright(), reads=False).look(frame_of(indices, **said)).texts]
-    assert seen == [Rectangle(40, 30, 8, 50)]
+    seen = {one.rectangle for one in Looker(Bright(), reads=False).look(frame_of(indices, **said)).texts}
+    assert seen == {Rectangle(40, 30, 8, 50)}
+
+
+def letters(ground: int, written: int, kind: type[np.uint8 | np.uint16] = np.uint16) -> NDArray[Any]:
+    """Make a sign of one value on a ground of another, and one pixel that takes the whole range for itself."""
+    pixels = np.full((100, 120), ground, kind)
+    pixels[40:48, 30:80] = written
+    pixels[99, 119] = np.iinfo(kind).max
+    return pixels
+
+
+class Contrast:
+    """Takes the sign for a text wherever it stands out."""
+
+    def find(self, pixels: Pixels, *, reads: bool) -> list[Text]:
+        grey = as_colour(pixels).astype(np.int16).max(axis=2)
+        stands_out = pixels.shape[0] == 100 and abs(int(grey[44, 50]) - int(grey[10, 10])) >= 40
+        return [Text(Rectangle(40, 30, 8, 50))] if stands_out else []
+
+
+def sees(pixels: NDArray[Any], **said: object) -> bool:
+    return bool(Looker(Contrast(), reads=False).look(frame_of(pixels, **said)).texts)
+
+
+def test_faint_text_is_seen_although_one_bright_pixel_takes_the_range() -> None:
+    assert sees(letters(1000, 1100))
+    assert sees(letters(100, 104, np.uint8))
+
+
+def test_text_is_seen_that_a_modality_lut_or_a_slope_of_zero_makes_one_with_its_ground() -> None:
+    flat = {"00283002": {"vr": "US", "Value": [2, 0, 8]}, "00283006": {"vr": "US", "Value": [7, 7]}}
+    lut = {"vr": "SQ", "Value": [flat]}
+    zero = {"00281053": {"vr": "DS", "Value": [0]}, "00281052": {"vr": "DS", "Value": [1]}}
+    for kind in (np.uint8, np.uint16):
+        assert sees(letters(10, 200, kind), **{"00283000": lut})
+        assert sees(letters(10, 200, kind), **zero)
+
+
+def test_text_is_seen_that_is_padding() -> None:
+    padding = {"00280120": {"vr": "US", "Value": [0]}, "00280121": {"vr": "US", "Value": [255]}}
+    assert sees(letters(30, 200, np.uint8), **padding)
+
+
+def test_text_is_seen_of_which_a_palette_makes_one_colour() -> None:
+    said: dict[str, object] = {"00280004": {"vr": "CS", "Value": ["PALETTE COLOR"]}}
+    for number in (1, 2, 3):
+        said[f"0028110{number}"] = {"vr": "US", "Value": [2, 0, 16]}
+        said[f"0028120{number}"] = {"vr": "OW", "InlineBinary": "AAAAAA=="}
+    assert sees(np.minimum(letters(0, 1, np.uint8), 1), **said)
+
+
+def test_an_ordinary_picture_of_eight_bits_is_looked_at_once() -> None:
+    detector = Bright()
+    Looker(detector, reads=False).look(frame_of(dark()))
+    assert len(detector.shown) == 1
+
+
+def test_letters_cannot_come_up_in_steps_that_are_each_too_small() -> None:
+    ground = as_colour(dark()).copy()
+    ground[20:] = 100
+    written = ground.copy()
+    written[20:] = 93
+    written[40:48, 30:80] = 107
+    looker = Looker(Bright(), reads=False)
+    looker.look(frame_of(ground))
+    assert looker.look(frame_of(written)).pixels > 0

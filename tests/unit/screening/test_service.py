@@ -158,6 +158,19 @@ async def test_an_overlay_in_unused_bits_is_refused(screening: Screening) -> Non
     assert (await screening.judge(screened(EMPTY, path="/2", more=beside))).verdict is Verdict.PASS
 
 
+async def test_samples_whose_high_bit_is_elsewhere_are_refused(screening: Screening) -> None:
+    more = {"00280101": {"vr": "US", "Value": [8]}, "00280102": {"vr": "US", "Value": [15]}}
+    assert (await screening.judge(screened(EMPTY, more=more))).verdict is Verdict.REFUSE
+
+
+async def test_what_was_replaced_at_the_origin_under_the_same_identifiers_is_looked_at_anew(
+    screening: Screening,
+) -> None:
+    later = {"00080033": {"vr": "TM", "Value": ["120000"]}}
+    assert (await screening.judge(screened(EMPTY))).verdict is Verdict.PASS
+    assert (await screening.judge(screened(NAMED, more=later))).verdict is Verdict.MASK
+
+
 async def test_a_process_that_ends_takes_one_object_with_it(screeners: Screeners) -> None:
     async def killing(_numbers: Sequence[int]) -> Sequence[Frame]:
         (process,) = _children()

@@ -6,11 +6,11 @@ import numpy as np
 
 from gateway.core.mask.model import Rectangle
 from gateway.ports import Frame
-from gateway.screening.text import Pixels, Text
+from gateway.screening.text import Pixels, Text, as_colour
 from gateway.screening.worker import LENGTH, Answer, Request, serve
 from tests.kit.screened import frame_of
 
-PICTURE = np.zeros((40, 50, 3), np.uint8)
+PICTURE = as_colour(np.tile(np.linspace(0, 255, 50).astype(np.uint8), (40, 1)))
 
 
 class Everything:

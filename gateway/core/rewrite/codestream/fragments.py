@@ -14,13 +14,18 @@ _HEADER_BYTES = 8
 
 
 class Fragments:
-    """The value of one Pixel Data of undefined length; without a cleaner it passes. ``ended`` after its delimiter."""
+    """The value of one Pixel Data of undefined length; without a cleaner it passes. ``ended`` after its delimiter.
 
-    def __init__(self, encoding: Encoding, cleaner: CodestreamCleaner | None) -> None:
+    ``frames``: how many there must be, if that matters. A frame begins with a fragment that begins a codestream, and
+    without a cleaner with any.
+    """
+
+    def __init__(self, encoding: Encoding, cleaner: CodestreamCleaner | None, frames: int | None = None) -> None:
         self._item = encoding.tag(ITEM)
         self._delimiter = encoding.tag(SEQUENCE_DELIMITER)
         self._u32 = encoding.u32
         self._cleaner = cleaner
+        self._frames = frames
         self._header = b""
         self._left = self._items = 0
         self.ended = False
@@ -45,6 +50,7 @@ class Fragments:
                 self._header += buf[pos:end]
                 new = self._entered(base + pos) if len(self._header) == _HEADER_BYTES else b""
                 changed = len(new) != end - pos
+            self._count()
             if changed:
                 out.append(view[run:pos])
                 out.append(new)
@@ -52,6 +58,15 @@ class Fragments:
             pos = end
         out.append(view[run:pos])
         return pos
+
+    def _count(self) -> None:
+        """Raise MalformedInput before a frame too many leaves, and at the end for one too few."""
+        if self._frames is None:
+            return
+        begun = self._cleaner.begun if self._cleaner else max(0, self._items - 1)
+        if begun > self._frames or (self.ended and begun < self._frames):
+            kind = "fewer" if self.ended and begun < self._frames else "more"
+            raise MalformedInput(f"{kind} frames than Number of Frames says", (PIXEL_DATA,))
 
     def _entered(self, offset: int) -> bytes:
         """Read the header of an item or of the delimiter and return what leaves now."""

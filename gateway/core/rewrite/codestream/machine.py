@@ -13,7 +13,8 @@ class CodestreamCleaner:
     """Overwrites the metadata of one frame, or of all the fragments of one Pixel Data (PS3.5 Section A.4).
 
     The first ``probe`` bytes choose the parser; a later fragment that begins with one of ``restarts`` begins another
-    codestream (b"": each does), any other goes on with the last one. All methods raise MalformedInput.
+    codestream (b"": each does), any other goes on with the last one; ``begun`` counts them. All methods raise
+    MalformedInput.
     """
 
     def __init__(self, choose: Format, probe: int = 0, restarts: tuple[bytes, ...] = ()) -> None:
@@ -23,7 +24,7 @@ class CodestreamCleaner:
         self._parser: Parser | None = None
         self._op: Op | None = None
         self._start: bytes | None = b""
-        self._base = self._held = 0
+        self._base = self._held = self.begun = 0
         self._taking: Take | None = None
         self._breaks: list[tuple[int, bytes]] = []
         self._lead: list[bytes] = []
@@ -60,6 +61,7 @@ class CodestreamCleaner:
         if self._parser is None or start.startswith(self._restarts):
             dropped = self._dropped()
             self._parser = self._choose(start)
+            self.begun += 1
             self._advance(None, [], 0)
             return dropped + self._through(data) if dropped else self._through(data)
         if self._op is None:

@@ -123,6 +123,31 @@ def test_colour_is_no_sign_of_a_screen_where_a_class_has_it() -> None:
     assert not suspicion({**SLICE, SAMPLES: "1 "})
 
 
+ROWS, COMPUTED = 0x00280010, {"segmentation", "height-map-segmentation", "parametric-map", "rt-dose"}
+
+
+@pytest.mark.parametrize(("sop_class", "iod"), [(uid, iod) for uid, iod in IODS.items() if iod not in IMAGE_IODS])
+def test_a_picture_in_an_object_of_a_class_that_has_none_is_suspected(sop_class: str, iod: str) -> None:
+    said = {CLASS: sop_class, TYPE: "DERIVED\\PRIMARY", MODALITY: "SR", ROWS: "512", SAMPLES: "1"}
+    assert bool(suspicion(said)) is (iod not in COMPUTED)
+    assert suspicion({**said, SAMPLES: "3"})
+    kinds = "encapsulated-", "ophthalmic-", "corneal-", "microscopy-"  # suspected for their class alone
+    assert bool(suspicion({CLASS: sop_class, TYPE: "DERIVED\\PRIMARY"})) is iod.startswith(kinds)
+
+
+def test_what_is_computed_is_suspected_without_image_type_but_for_a_dose_which_needs_none() -> None:
+    said = {MODALITY: "SEG", ROWS: "512", SAMPLES: "1"}
+    assert suspicion({**said, CLASS: ROOT + "66.4"})
+    assert suspicion({**said, CLASS: ROOT + "30"})
+    assert not suspicion({**said, CLASS: ROOT + "481.2"})
+
+
+def test_a_spectrum_has_rows_and_is_no_picture() -> None:
+    spectrum = {CLASS: ROOT + "4.2", TYPE: "ORIGINAL\\PRIMARY\\SPECTROSCOPY\\NONE", MODALITY: "MR", ROWS: "1"}
+    assert not suspicion(spectrum)
+    assert suspicion({**spectrum, SAMPLES: "1"})
+
+
 def test_a_slice_without_image_type_is_suspected() -> None:
     assert suspicion({CLASS: ROOT + "2", MODALITY: "CT"})
 

@@ -18,6 +18,7 @@ from tests.unit.core.rewrite.pictures import CORNERS, masking, native, picture
 Json = dict[str, Any]
 OUTSIDE = (Rectangle(0, 0, 4, 8), Rectangle(4, 0, 4, 2))
 CLEAN_CODE = "113101"
+CT: Json = {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.2"]}
 
 
 def us(value: int) -> Json:
@@ -143,8 +144,42 @@ def test_regions_and_size_count_only_where_they_are_whole(changes: dict[str, Jso
 
 def test_an_overlay_inside_the_pixels_is_refused() -> None:
     assert decision(described(_60000102=us(0))).verdict is Verdict.MASK
-    assert decision(described(_60020102=us(8))).verdict is Verdict.REFUSE
-    assert rewritten(masking(), described(_60020102=us(8))) is None
+    assert decision(described(_60000102={"vr": "UN", "InlineBinary": "AAA="})).verdict is Verdict.MASK
+    for changes in ({}, {"_00080016": CT}):
+        for bit in (us(8), {"vr": "US"}, {"vr": "UN", "InlineBinary": "CAA="}):
+            assert decision(described(_60020102=bit, **changes)).verdict is Verdict.REFUSE
+        assert rewritten(masking(), described(_60020102=us(8), **changes)) is None
+    allows = engine("apply_masks: true\nburned_in_text: allow\n")
+    assert decision(described(_60020102=us(8)), allows).verdict is Verdict.REFUSE
+    assert decision(described(_60020102=us(8), _00080016=CT), allows).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"_7FE00008": {"vr": "OF", "BulkDataURI": "others"}},
+        {"_00280010": None},
+        {"_00280301": {"vr": "UN", "BulkDataURI": "said"}},
+        {"_0008103E": {"vr": "LO", "BulkDataURI": "said"}},
+        {"_00080064": {"vr": "SQ", "Value": [{}]}},
+        {"_00080064": {"vr": "SQ", "Value": [{}, {}]}},
+        {"_00280008": {"vr": "IS", "BulkDataURI": "said"}},
+        {"_00280100": {"vr": "UN", "BulkDataURI": "said"}},
+        {"_60000102": {"vr": "UN", "BulkDataURI": "said"}},
+    ],
+)
+def test_what_metadata_only_name_is_not_taken_for_absent(changes: dict[str, Json | None]) -> None:
+    report: Json = {"vr": "UI", "Value": ["1.2.840.10008.5.1.4.1.1.88.11"]}
+    sop_class = report if "_00280010" in changes else CT
+    with pytest.raises(MalformedInput):
+        decision(described(_00080016=sop_class, **changes))
+
+
+def test_pixels_in_the_metadata_of_what_was_found_clean_go() -> None:
+    inline = {"vr": "OB", "InlineBinary": base64.b64encode(bytes(range(128))).decode()}
+    released = rewritten(masking(), described(_7FE00010=inline), PixelDecision(Verdict.PASS, is_clean=True))
+    assert released is not None
+    assert "7FE00010" not in released
 
 
 def test_numbers_in_another_vr_are_malformed() -> None:

@@ -5,7 +5,7 @@ import zlib
 import pytest
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput, RefusedByMasks
-from gateway.core.mask.model import FrameWork, PixelDecision, Rectangle, Verdict
+from gateway.core.mask.model import PASSES, FrameWork, PixelDecision, Rectangle, Verdict
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.stream import Limits
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
@@ -31,6 +31,7 @@ OUTSIDE = (Rectangle(0, 0, 4, 8), Rectangle(4, 0, 4, 2))
 NO = EXPLICIT_LE.make(0x00280301, "CS", b"NO")
 RLE = b"1.2.840.10008.1.2.5"
 CT = b"1.2.840.10008.5.1.4.1.1.2"
+CLEAN = PixelDecision(Verdict.PASS, is_clean=True)
 ALLOWS = "apply_masks: true\nburned_in_text: allow\n"
 
 
@@ -254,13 +255,25 @@ def test_what_contradicts_what_was_decided_by_is_not_masked_by_guess(data_set: b
     refused(data_set, GatewayError)
 
 
-def test_an_overlay_inside_the_pixels_cannot_be_masked() -> None:
+@pytest.mark.parametrize("sop_class", [ULTRASOUND, CT])
+def test_an_overlay_inside_the_pixels_does_not_leave_whatever_is_decided_about_them(sop_class: bytes) -> None:
     for group, bit in ((0x6000, 8), (0x601E, 15)):
         overlay = EXPLICIT_LE.make(group << 16 | 0x0102, "US", us(bit))
-        refused(picture(overlay + native()), MalformedInput)
-        assert released(picture(overlay + native(), sop_class=CT)).endswith(native())
+        data_set = picture(overlay + native(), sop_class=sop_class)
+        refused(data_set, RefusedByMasks, "an overlay lies in bits of the pixels")
+        with pytest.raises(RefusedByMasks, match="an overlay lies"):
+            answered(part10(picture(overlay + native(), without=[0x00186011])), 4096, CLEAN)
     apart = EXPLICIT_LE.make(0x60000102, "US", us(0))
-    assert released(picture(apart + native())).endswith(blanked(FRAME))
+    assert released(picture(apart + native(), sop_class=sop_class)).endswith(
+        native() if sop_class == CT else blanked(FRAME)
+    )
+
+
+def test_an_overlay_inside_the_pixels_leaves_where_all_may() -> None:
+    overlay = EXPLICIT_LE.make(0x60000102, "US", us(8))
+    assert released(picture(overlay + native(), sop_class=CT), engine(ALLOWS)).endswith(native())
+    with pytest.raises(RefusedByMasks, match="an overlay lies"):
+        released(picture(overlay + native()), engine(ALLOWS))
 
 
 def test_what_other_objects_said_is_not_believed_of_this_one() -> None:
@@ -361,6 +374,64 @@ def test_what_must_be_screened_waits_for_the_answer(step: int, is_deflated: bool
         end(PixelDecision(Verdict.REFUSE, reason="a name was found"))
     with pytest.raises(RefusedByMasks, match="nothing screens here"):
         end(PixelDecision(Verdict.SCREEN, reason="again"))
+
+
+ALONE = [0x00186011]
+"""What is left out of a picture, so that no rule is for it and it must be screened."""
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("pixels", "frames", "what", "syntax"),
+    [
+        (native(2), 1, "longer than their frames", EXPLICIT),
+        (native(1), 2, "shorter than their frames", EXPLICIT),
+        (encapsulated(b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xd9"), 1, "more frames", JPEG),
+        (encapsulated(b"\xff\xd8\xff\xd9"), 2, "fewer frames", JPEG),
+        (encapsulated(), 1, "fewer frames", JPEG),
+        (encapsulated(bytes(64), bytes(64)), 1, "more frames", b"1.2.840.10008.1.2.1.98"),
+        (encapsulated(bytes(64)), 2, "fewer frames", b"1.2.840.10008.1.2.1.98"),
+    ],
+)
+def test_what_was_found_clean_has_the_frames_that_were_looked_at(
+    pixels: bytes, frames: int, what: str, syntax: bytes, step: int
+) -> None:
+    with pytest.raises(MalformedInput, match=what):
+        answered(part10(picture(pixels, frames=frames, without=ALONE), syntax), step, CLEAN)
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize(
+    ("pixels", "frames", "syntax"),
+    [
+        (native(2), 2, EXPLICIT),
+        (encapsulated(b"\xff\xd8\xff\xd9", b"\xff\xd8", b"\xff\xd9", table=us(0) * 4), 2, JPEG),
+        (encapsulated(b"\xff\xd8\xff\xd9", b"\xff\xd8\xff\xd9"), 2, b"1.2.840.10008.1.2.4.53"),
+        (encapsulated(bytes(64), bytes(64)), 2, b"1.2.840.10008.1.2.1.98"),
+    ],
+)
+def test_what_was_found_clean_leaves_as_it_is(pixels: bytes, frames: int, syntax: bytes, step: int) -> None:
+    out = answered(part10(picture(pixels, frames=frames, without=ALONE), syntax), step, CLEAN)
+    assert out.endswith(pixels)
+    assert NO in out
+
+
+def test_nobody_can_have_looked_at_every_frame_of_a_video() -> None:
+    data = part10(picture(encapsulated(b"\0\0\1\xb3"), without=ALONE), b"1.2.840.10008.1.2.4.102")
+    with pytest.raises(RefusedByMasks, match=r"H\.264"):
+        answered(data, 4096, CLEAN)
+
+
+def test_an_answer_to_another_question_is_none() -> None:
+    data = part10(picture(native(), without=ALONE))
+    with pytest.raises(RefusedByMasks, match="say otherwise"):
+        answered(data, 4096, PASSES)
+    by = engine("apply_masks: true\nburned_in_text: screen\n").part10(asks=True)
+    assert not by.pieces(part10(picture(native())))
+    assert by.question is not None
+    assert by.question.rectangles == OUTSIDE
+    with pytest.raises(RefusedByMasks, match="say otherwise"):
+        by.answer(CLEAN)
 
 
 def test_a_question_that_nobody_answers_lets_nothing_out() -> None:
