@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from gateway.core.errors import NotReleased, RefusedByProfile
+from gateway.core.errors import NotReleased, RefusedByMasks, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
 from gateway.core.rewrite.passing import PassingPart10
@@ -142,5 +142,8 @@ async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge)
     if isinstance(rewriter, Part10Rewriter) and rewriter.question and rewriter.head:
         head = rewriter.head
         one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
-        steps = rewriter.answer((await pixels.anew(one)).decision)
+        judged = await pixels.anew(one)
+        if judged.image is None and not judged.is_refused:
+            raise RefusedByMasks("the origin's metadata describe no image")
+        steps = rewriter.answer(judged.decision, judged.image)
     return await finished(steps, pixels.codecs)

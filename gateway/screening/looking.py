@@ -62,8 +62,7 @@ class Looker:
                 continue
             piece = _cut(picture, new)
             pixels += new.width * new.height
-            found = [text.moved(new.x, new.y) for text in self._found(piece)]
-            texts += found if view is not _View.APART else [text for text in found if not _is_all(text, piece)]
+            texts += [text.moved(new.x, new.y) for text in self._found(piece)]
             if new.height * new.width == picture.shape[0] * picture.shape[1]:
                 self._seen[view] = picture.copy()
             else:
@@ -132,12 +131,6 @@ def _apart(samples: Samples) -> Pixels:
     share = (above - counts / 2) / above[-1] + np.arange(len(values)) / max(1, len(values) - 1)
     picture: Pixels = np.rint(share * 127.5).astype(np.uint8)[np.searchsorted(values, samples)]
     return picture
-
-
-def _is_all(text: Text, piece: Pixels) -> bool:
-    """Say whether a box is most of a picture and no line: grain that is drawn apart may look like one letter."""
-    height, width = text.rectangle.height, text.rectangle.width
-    return min(height, width) > OVERLAP and 2 * height * width > piece.shape[0] * piece.shape[1]
 
 
 def _new(seen: Pixels | None, picture: Pixels) -> Rectangle | None:

@@ -135,6 +135,7 @@ class Screeners:
         for screening in self._made:
             await screening.aclose()
         self._workers.close()
+        await asyncio.sleep(0)  # or sockets outlive the loop
 
 
 def _digest(elements: Elements) -> bytes:

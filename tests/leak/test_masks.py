@@ -185,7 +185,10 @@ def check_frame(shown: NDArray[Any], burned: Burned, number: int) -> None:
     shown = shown.reshape(ROWS, COLUMNS, -1)
     assert_masked(shown, burned.name)
     if burned.is_lossless:
-        assert (shown[BANNER:] == burned.frames[number][BANNER:].reshape(ROWS - BANNER, COLUMNS, -1)).all()
+        is_as_stored = shown[BANNER:] == burned.frames[number][BANNER:].reshape(ROWS - BANNER, COLUMNS, -1)
+        if "by planes" in burned.name:  # Orthanc does not say how it stores them, so they are masked in both layouts
+            is_as_stored |= shown[BANNER:] == 0
+        assert is_as_stored.all()
 
 
 def check_picture(body: bytes) -> None:

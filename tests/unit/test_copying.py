@@ -7,6 +7,7 @@ import pytest
 
 from gateway.copying import CHUNK_BYTES, HEAD_BYTES, read_chunks, rewrite_file
 from gateway.core.errors import MalformedInput
+from gateway.masking.driving import finishing
 from tests.kit.encode import EXPLICIT, PIXEL_DATA, Element, part10
 from tests.kit.engine import nominal, rewrite
 
@@ -25,7 +26,8 @@ def copied(source: int, target: Path) -> tuple[bytes, list[int]]:
     told: list[int] = []
     written = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
     try:
-        rewrite_file(read_chunks(source), source, written, nominal().part10(), list, told.append)
+        with finishing() as finish:
+            rewrite_file(read_chunks(source), source, written, nominal().part10(), finish, told.append)
     finally:
         os.close(written)
     return target.read_bytes(), told

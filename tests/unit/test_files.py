@@ -11,9 +11,11 @@ from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID
 
+from gateway.core.mask.model import FrameWork
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
 from gateway.files import HEAD_BYTES, Report, deidentify_files, find_files
+from gateway.masking import pool
 from tests.kit import banners
 from tests.kit.engine import profile
 from tests.kit.images import CANARY, written
@@ -262,6 +264,22 @@ def test_compressed_and_native_pixels_are_masked_and_a_refusal_brings_the_missin
     assert failure.kind == "RefusedByMasks"
     assert "Missing rule: {name: " in failure.what
     assert CANARY not in str(failure)
+
+
+def _dies(_work: FrameWork) -> bytes:
+    os._exit(1)
+
+
+def test_a_codec_that_crashes_fails_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "in").mkdir()
+    for one in banners.objects():
+        if one.name in ("native RGB, 1 frames", "JPEG-LS, 3 frames"):
+            (tmp_path / "in" / f"{one.name}.dcm").write_bytes(one.part10)
+    monkeypatch.setattr(pool, "masked", _dies)
+    report = run([tmp_path / "in"], tmp_path / "out", "clean-pixel-data")
+    (failure,) = report.failures
+    assert (report.released, failure.path.stem, failure.kind) == (1, "JPEG-LS, 3 frames", "MalformedInput")
+    assert len(outputs(tmp_path / "out")) == 1
 
 
 def test_masked_bytes_of_a_large_file_do_not_go_another_way(tmp_path: Path) -> None:

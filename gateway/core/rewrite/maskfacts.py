@@ -251,6 +251,13 @@ def require_answered(question: PixelDecision, answer: PixelDecision) -> None:
         raise RefusedByMasks("the object must be screened, and its metadata say otherwise")
 
 
+def require_same(image: Image, looked_at: Image) -> None:
+    """Raise MalformedInput where an answer is about another image, as of an object that has changed since."""
+    first, second = (replace(one, palette_black=0, padding=None, tag=PIXEL_DATA) for one in (image, looked_at))
+    if first != second:
+        raise MalformedInput("the metadata describe another image than the object")
+
+
 def require_countable(syntax: TransferSyntax) -> None:
     """Raise RefusedByMasks where nobody can say whether all frames were looked at."""
     if syntax.encapsulated and not beginnings(syntax.uid):

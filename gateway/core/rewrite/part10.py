@@ -9,7 +9,7 @@ import zlib
 from typing import cast
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
-from gateway.core.mask.model import PixelDecision
+from gateway.core.mask.model import Image, PixelDecision
 from gateway.core.profile.plan import MEDIA_DIRECTORY
 from gateway.core.rewrite.change import COUNTED
 from gateway.core.rewrite.dataset import Piece, Step
@@ -148,11 +148,14 @@ class Part10Rewriter:
             raise ValueError("more than the untouched bytes")
         self._data_set.skip(count)
 
-    def answer(self, decision: PixelDecision) -> list[Step]:
-        """Answer the ``question`` with a decision that is none, and return what may leave now."""
+    def answer(self, decision: PixelDecision, image: Image | None = None) -> list[Step]:
+        """Answer the ``question`` with a decision that is none, and return what may leave now.
+
+        ``image`` is what was looked at, where that was not this very object.
+        """
         if self._data_set is None:
             return []
-        out = self._data_set.answer(decision)
+        out = self._data_set.answer(decision, image)
         if self._closing:
             return self._ended(out)
         waited, self._start = self._start, b""

@@ -29,6 +29,7 @@ from gateway.core.rewrite.maskfacts import (
     require_answered,
     require_countable,
     require_maskable,
+    require_same,
 )
 from gateway.core.rewrite.runs import walk_root
 from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
@@ -222,8 +223,13 @@ class DataSetRewriter:
             self._masker.skip(count)
             self._masked(memoryview(b""))
 
-    def answer(self, decision: PixelDecision) -> list[Step]:
-        """Answer the ``question`` with a decision and return what may leave now. Raises what ``feed`` does."""
+    def answer(self, decision: PixelDecision, image: Image | None = None) -> list[Step]:
+        """Answer the ``question`` with a decision and return what may leave now. Raises what ``feed`` does.
+
+        ``image`` is what was looked at, where that was not this very object.
+        """
+        if image and self.head and self.head.pictured:
+            require_same(self.head.pictured.image(), image)
         if self.question:
             require_answered(self.question, decision)
             if self._syntax:

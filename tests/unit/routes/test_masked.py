@@ -170,14 +170,40 @@ async def test_an_overlay_inside_the_pixels_keeps_all_of_them_back(tmp_path: Pat
             assert answer.status in (404, 502), below
 
 
+def stored_as(origin: Archive, syntax: str) -> Archive:
+    """Let an archive say in which Transfer Syntax its object is stored."""
+    listed = ONE.json(_00083002={"vr": "UI", "Value": [syntax]})
+    origin.replies[ONE.path.rpartition("/")[0]] = json_reply([listed])
+    return origin
+
+
 async def test_colours_in_planes_are_asked_for_as_they_are_stored(tmp_path: Path) -> None:
     source = np.ascontiguousarray(np.moveaxis(drawn(samples=3), -1, 0))
     metadata = described(photometric="RGB") | numbers("00280006", 1)
     origin = archive(metadata, frames_1=by_accept(octets(source), octets(drawn(samples=3))))
-    async with over(origin, tmp_path, PROFILE) as gateway:
+    async with over(stored_as(origin, NATIVE), tmp_path, PROFILE) as gateway:
         status, (shown,), _ = await frame(gateway)
     assert status == 200
     assert_masked(np.moveaxis(shown.reshape(3, ROWS, COLUMNS), 0, -1), np.moveaxis(source, 0, -1), (0, 0, 0))
+
+
+@pytest.mark.parametrize("syntax", ["", "1.2.840.10008.1.2.5"])
+async def test_colours_that_an_origin_may_have_laid_out_anew_are_masked_either_way(syntax: str, tmp_path: Path) -> None:
+    pixels = drawn(samples=3)
+    metadata = described(photometric="RGB") | numbers("00280006", 1)
+    for name, source in (("pixels", pixels), ("planes", np.ascontiguousarray(np.moveaxis(pixels, -1, 0)))):
+        (tmp_path / name).mkdir()
+        origin = archive(metadata, frames_1=octets(source))
+        if syntax:
+            stored_as(origin, syntax)
+        async with over(origin, tmp_path / name, PROFILE) as gateway:
+            _, (shown,), _ = await frame(gateway)
+            picture = await gateway["research"].get(released(f"{ONE.path}/rendered"), "image/png")
+        laid_out = shown.reshape(source.shape)
+        banner = laid_out[:BANNER] if source is pixels else laid_out[:, :BANNER]
+        assert not banner.any()
+        assert shown.any()
+        assert not np.asarray(imagecodecs.png_decode(picture.body))[:BANNER].any()
 
 
 async def test_what_an_origin_decompressed_is_masked_as_what_it_became(tmp_path: Path) -> None:
@@ -334,3 +360,28 @@ async def test_an_object_with_pixel_data_of_two_kinds_does_not_leave(tmp_path: P
         for below in ("metadata", "frames/1", "pixeldata", "bulkdata", "rendered"):
             answer = await gateway["research"].get(released(f"{ONE.path}/{below}"))
             assert answer.status == 502, below
+
+
+async def test_metadata_of_a_series_do_not_decide_about_pixels(tmp_path: Path) -> None:
+    own = described()
+    del own["00186011"]
+    series = ONE.path.rpartition("/instances")[0]
+    origin = archive(own, frames_1=octets(drawn()), bulk_7fe00010=octets(drawn()))
+    origin.replies[f"{series}/metadata"] = json_reply([described()])
+    async with over(origin, tmp_path, PROFILE) as gateway:
+        for below in ("pixeldata", "bulkdata"):
+            assert (await gateway["research"].get(released(f"{series}/{below}"), PARTS)).status == 404, below
+
+
+async def test_no_search_says_of_text_in_pixels_what_masks_decide_later(tmp_path: Path) -> None:
+    series = ONE.path.rpartition("/instances")[0]
+    origin = archive(described())
+    origin.replies[f"{series}/instances"] = json_reply([ONE.json(_00280301={"vr": "CS", "Value": ["YES"]})])
+    place = released(f"{series}/instances")
+    for profile, there in (("clean-pixel-data", False), ("nominal", True)):
+        (tmp_path / profile).mkdir()
+        async with over(origin, tmp_path / profile, {"research": {"profile": profile}}) as gateway:
+            (found,) = (await gateway["research"].get(f"{place}?includefield=BurnedInAnnotation")).json
+            matches = await gateway["research"].get(f"{place}?BurnedInAnnotation=YES")
+        assert ("00280301" in found) == there
+        assert (matches.status == 200 and bool(matches.json)) == there

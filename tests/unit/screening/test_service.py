@@ -145,7 +145,7 @@ async def test_objects_of_too_many_frames_or_pixels_are_refused(
     screening: Screening, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gathered, "MAX_FRAMES", 2)
-    monkeypatch.setattr(gathered, "MAX_PIXELS", EMPTY.size)
+    monkeypatch.setattr(gathered, "MAX_PIXELS", 2 * EMPTY.size)  # of few shades, it is looked at twice
     assert (await screening.judge(screened(*[EMPTY] * 3, path="/1"))).verdict is Verdict.REFUSE
     assert (await screening.judge(screened(EMPTY, NAMED, path="/2"))).verdict is Verdict.REFUSE
     assert (await screening.judge(screened(EMPTY, EMPTY, path="/3"))).verdict is Verdict.PASS

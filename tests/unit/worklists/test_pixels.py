@@ -13,7 +13,7 @@ import pytest
 from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.origin_http import HttpOrigin
-from gateway.core.errors import NotReleased, RefusedByMasks
+from gateway.core.errors import MalformedInput, NotReleased, RefusedByMasks
 from gateway.core.mask.model import PixelDecision, Rectangle, Verdict
 from gateway.core.profile.parse import parse_profile
 from gateway.core.rewrite.engine import Engine
@@ -28,7 +28,7 @@ from gateway.worklists.source import Instance
 from tests.kit.archive import Archive, json_reply, serving
 from tests.kit.banners import BANNER, Burned, assert_masked, capture, decoded
 from tests.kit.engine import KEYS, mask_rules, nominal, profile, random_cuts
-from tests.kit.images import CANARY, STUDY
+from tests.kit.images import CANARY, STUDY, written
 
 SCREENS: Final = "name: screens\nbased_on: nominal\napply_masks: true\nburned_in_text: screen\nmasks: []\n"
 NUMBER: Final = 5
@@ -72,30 +72,50 @@ def shown() -> Burned:
     return capture(NUMBER)
 
 
-async def events() -> AsyncGenerator[Event, None]:
+async def events(part10: bytes) -> AsyncGenerator[Event, None]:
     yield PartStart({"content-type": "application/dicom"})
-    for chunk in random_cuts(shown().part10, 3):
+    for chunk in random_cuts(part10, 3):
         yield PartChunk(chunk)
     yield PartEnd()
 
 
-async def object_of(judge: Judge) -> bytes:
-    return b"".join([bytes(piece) async for piece in released(events(), judge, STUDY, Bare(), single=True)])
+async def object_of(judge: Judge, part10: bytes = b"") -> bytes:
+    came = events(part10 or shown().part10)
+    return b"".join([bytes(piece) async for piece in released(came, judge, STUDY, Bare(), single=True)])
 
 
-async def test_a_screener_sees_what_is_stored_and_is_asked_once(tmp_path: Path) -> None:
+async def test_a_screener_sees_what_is_stored_and_is_asked_once_by_all_but_whole_objects(tmp_path: Path) -> None:
     screener = Watching(MASKED)
     async with judging(tmp_path, screener) as judge:
         found = await asyncio.gather(*(judge.of(ONE) for _ in range(5)))
         part10 = await object_of(judge)
     assert {one.decision for one in found} == {MASKED}
-    (asked,) = screener.asked
+    asked, anew = screener.asked
+    assert asked.elements == anew.elements
     assert (asked.path, asked.decision.verdict) == (ONE.path, Verdict.SCREEN)
     assert CANARY in text(asked.elements, "00100010")
-    assert screener.seen == [shown().frames.tobytes()]
+    assert screener.seen == [shown().frames.tobytes()] * 2
     for frame in decoded(part10, tmp_path):
         assert_masked(frame, "screened")
     assert pydicom.dcmread(tmp_path / "after.dcm").BurnedInAnnotation == "NO"
+
+
+async def test_an_object_that_was_replaced_is_judged_anew(tmp_path: Path) -> None:
+    screener = Watching(PixelDecision(Verdict.PASS, is_clean=True))
+    async with judging(tmp_path, screener) as judge:
+        assert not (await judge.of(ONE)).is_refused
+        screener.answer = REFUSED
+        with pytest.raises(NotReleased):
+            await object_of(judge)
+        assert (await judge.of(ONE)).is_refused
+
+
+async def test_metadata_of_another_image_answer_for_no_object(tmp_path: Path) -> None:
+    async with judging(tmp_path, Watching(PixelDecision(Verdict.PASS, is_clean=True))) as judge:
+        two = shown().found
+        two.NumberOfFrames, two.PixelData = 2, two.PixelData * 2
+        with pytest.raises(MalformedInput, match="another image"):
+            await object_of(judge, written(two))
 
 
 async def test_an_object_whose_pixels_pass_leaves_with_them(tmp_path: Path) -> None:

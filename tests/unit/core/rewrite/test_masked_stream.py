@@ -1,11 +1,12 @@
 """Masks in stream: what is read of an object, what is decided before anything leaves, and what its pixels become."""
 
 import zlib
+from dataclasses import replace
 
 import pytest
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput, RefusedByMasks
-from gateway.core.mask.model import PASSES, FrameWork, PixelDecision, Rectangle, Verdict
+from gateway.core.mask.model import PASSES, FrameWork, Image, PixelDecision, Rectangle, Verdict
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.stream import Limits
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
@@ -374,6 +375,23 @@ def test_what_must_be_screened_waits_for_the_answer(step: int, is_deflated: bool
         end(PixelDecision(Verdict.REFUSE, reason="a name was found"))
     with pytest.raises(RefusedByMasks, match="nothing screens here"):
         end(PixelDecision(Verdict.SCREEN, reason="again"))
+
+
+def test_an_answer_about_another_image_is_none() -> None:
+    data = part10(picture(native(2), frames=2, without=[0x00186011]))
+    looked_at = Image(8, 8, 1, 8, 8, is_signed=False, photometric="MONOCHROME2", frames=2)
+    for image, is_same in (
+        (looked_at, True),
+        (replace(looked_at, frames=1), False),
+        (replace(looked_at, rows=4), False),
+    ):
+        rewriter = screening().part10(asks=True)
+        assert not rewriter.pieces(data)
+        if is_same:
+            assert b"".join(map(bytes, plain(rewriter.answer(CLEAN, image)))).endswith(native(2))
+        else:
+            with pytest.raises(MalformedInput, match="another image"):
+                rewriter.answer(CLEAN, image)
 
 
 ALONE = [0x00186011]
