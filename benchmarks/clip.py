@@ -23,12 +23,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.processes import Running
+from gateway.ports import Frame
 from gateway.rendering import work
 from gateway.rendering.batch import batch
 from gateway.rendering.encoders import ENCODING, MP4
 from gateway.rendering.look import Look
 from gateway.rendering.pool import Renderers
-from gateway.ports import Frame
 
 FRAMES, ROWS, COLUMNS, INTERVAL_MS = 120, 480, 640, 40.0
 EXPLICIT, JPEG_BASELINE = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.50"

@@ -41,6 +41,7 @@ def gateway(*, final_check: bool = False, everything: bool = False) -> Deidentif
     from gateway.core.pseudonym.keys import KeyRing
     from gateway.core.rewrite.engine import Engine
     from gateway.core.standard.ps315 import Option
+    from gateway.masking.driving import finishing
 
     def load(name: str) -> Profile:
         path = REPOSITORY / "profiles" / f"{name}.yaml"
@@ -54,7 +55,8 @@ def gateway(*, final_check: bool = False, everything: bool = False) -> Deidentif
     def deidentify(source: str, target: str) -> None:
         read = os.open(source, os.O_RDONLY)
         written = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
-        rewrite_file(read_chunks(read), read, written, engine.part10())
+        with finishing() as finish:
+            rewrite_file(read_chunks(read), read, written, engine.part10(), finish)
         os.close(written)
         os.close(read)
 

@@ -34,6 +34,7 @@ from gateway.adapters.profile_files import ProfileFiles
 from gateway.copying import read_chunks, rewrite_file
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
+from gateway.masking.driving import finishing
 
 PLAIN, MASKED = "nominal", "masked"
 CLIP, REGION, BOX = "US RGB clip 600 x 800, banner", "same, all but a region", "CT 512 x 512, corner box"
@@ -212,7 +213,8 @@ def rewritten(folder: Path, frames: int, rounds: int) -> Results:
         source = os.open(folder / _file(name), os.O_RDONLY)
         target = os.open(folder / "out.dcm", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         before = time.process_time()
-        rewrite_file(read_chunks(source), source, target, engines[profile].part10())
+        with finishing() as finish:
+            rewrite_file(read_chunks(source), source, target, engines[profile].part10(), finish)
         results[profile, name].cpu_s.append((time.process_time() - before) / study.instances[0].size * 2**30)
         os.close(source)
         os.close(target)

@@ -253,9 +253,13 @@ def require_answered(question: PixelDecision, answer: PixelDecision) -> None:
 
 def require_same(image: Image, looked_at: Image) -> None:
     """Raise MalformedInput where an answer is about another image, as of an object that has changed since."""
-    first, second = (replace(one, palette_black=0, padding=None, tag=PIXEL_DATA) for one in (image, looked_at))
-    if first != second:
+    if _seen(image) != _seen(looked_at):
         raise MalformedInput("the metadata describe another image than the object")
+
+
+def _seen(image: Image) -> tuple[int, ...]:
+    """Return what holds of an image however it comes: an archive may decompress on the way, and name other colours."""
+    return (image.rows, image.columns, image.frames, image.samples, image.bits_allocated, image.bits_stored)
 
 
 def require_countable(syntax: TransferSyntax) -> None:
