@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Final
 
 from gateway.core.errors import GatewayError
+from gateway.core.mask.model import FrameWork
 from gateway.core.mask.parse import parse_rules
 from gateway.core.mask.rules import MaskRule
 from gateway.core.profile.model import Profile
 from gateway.core.profile.parse import parse_profile
 from gateway.core.pseudonym.keys import KeyRing
 from gateway.core.rewrite.engine import Engine
+from gateway.masking.codecs import masked
 
 PROFILES: Final = Path(__file__).parents[2] / "profiles"
 KEYS: Final = KeyRing(bytes(range(32)), "tests")
@@ -46,10 +48,10 @@ def strict() -> Engine:
 
 
 def rewrite(engine: Engine, chunks: Iterable[bytes]) -> bytes:
-    """Feed the chunks of one object and collect what comes out."""
+    """Feed the chunks of one object and collect what comes out, its frames masked in this process."""
     rewriter = engine.part10()
-    released = [rewriter.feed(chunk) for chunk in chunks]
-    return b"".join((*released, rewriter.close()))
+    steps = [step for chunk in chunks for step in rewriter.pieces(chunk)] + rewriter.last_pieces()
+    return b"".join(step.finish(masked(step)) if isinstance(step, FrameWork) else step for step in steps)
 
 
 def outcome(engine: Engine, chunks: Iterable[bytes]) -> bytes | str:
