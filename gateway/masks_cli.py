@@ -4,13 +4,14 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from gateway.core.conditions import Condition
 from gateway.core.errors import GatewayError
+from gateway.core.mask.areas import Area, Length
 from gateway.core.mask.model import Verdict
 from gateway.core.mask.rules import MaskRule, What
 from gateway.core.profile.model import Profile
+from gateway.core.standard import iods
 from gateway.core.standard.dictionary import keyword_of
 from gateway.previewing import Looked, drawn, look_at
 
@@ -51,24 +52,32 @@ def _tell(console: Console, looked: Looked) -> None:
 
 
 def list_rules(profile: Profile) -> None:
-    """Print the policy and the rules of a profile as a table."""
+    """Print the policy and the rules of a profile, one a line."""
     if profile.masks is None:
         raise click.ClickException(f"profile {profile.name} has no masks: pixels pass as they are")
-    console = Console(highlight=False)
+    console = Console(highlight=False, soft_wrap=True)
     console.print(f"{profile.name}: burned_in_text: {profile.masks.policy.value}", markup=False)
-    table = Table("Rule", "For objects with", "Does", box=None, pad_edge=False)
     for rule in profile.masks.rules:
-        table.add_row(rule.name, ", ".join(map(_written, rule.when)), _done(rule))
-    console.print(table)
+        console.print(f"{rule.name}: {', '.join(map(_written, rule.when))}: {_done(rule)}", markup=False)
 
 
 def _written(condition: Condition) -> str:
     name = keyword_of(condition.tag) or f"({condition.tag:08X})"
     negation = "not " if condition.negated else ""
-    return f"{name} {negation}{condition.operator.value} {' or '.join(condition.values)}"
+    values = (iods.keyword_of(value) or value for value in condition.values)
+    return f"{name} {negation}{condition.operator.value} {' or '.join(values)}"
 
 
 def _done(rule: MaskRule) -> str:
     if rule.what in (What.CLEAN, What.KEEP_REGIONS):
         return str(rule.what.value)
-    return f"{rule.what.value} {len(rule.areas)} area{'s' * (len(rule.areas) != 1)}"
+    return f"{rule.what.value} {' '.join(map(_area, rule.areas))}"
+
+
+def _area(area: Area) -> str:
+    sides = (("x", area.x), ("y", area.y), ("width", area.width), ("height", area.height))
+    return "{" + ", ".join(f"{name}: {_length(side)}" for name, side in sides if side is not None) + "}"
+
+
+def _length(length: Length) -> str:
+    return f"{float(length.value):g}" + "%" * length.is_percent

@@ -56,6 +56,7 @@ class Looked:
     number: int = 1
     frame: Frame | None = None
     is_stuck: bool = False
+    has_masks: bool = True
 
     @property
     def told(self) -> str:
@@ -71,7 +72,8 @@ class Looked:
             said.append("frames in its Transfer Syntax cannot be masked: only uncompressed ones leave")
         elif decision.is_clean:
             said.append("Burned In Annotation becomes NO")
-        return "; ".join(said) or "no rule is for it, and nothing makes it suspect"
+        nothing = "no rule is for it, and nothing makes it suspect"
+        return "; ".join(said) or (nothing if self.has_masks else f"profile {self.profile} has no masks")
 
 
 def look_at(path: Path, profile: Profile, number: int = 1) -> Looked:
@@ -105,14 +107,16 @@ def _looked(instance: Instance, profile: Profile, number: int) -> Looked:
     named = transfer_syntax(instance.transfer_syntax)
     words = [iods.keyword_of(sop_class) or "an unknown SOP Class", named.name if named else "a private Transfer Syntax"]
     is_stuck = decision.verdict is Verdict.MASK and not _is_maskable(named)
+    has_masks = profile.masks is not None
     if described is None:
-        return Looked(profile.name, decision, ", ".join(words), 0, 0, is_stuck=is_stuck)
+        return Looked(profile.name, decision, ", ".join(words), 0, 0, is_stuck=is_stuck, has_masks=has_masks)
     words.append(f"{described.columns} x {described.rows}, frame {number} of {described.frames}")
     frame = _frame(instance, described, number)
     if decision.rectangles:
         palette = {int(key, 16): _value(instance, key.lower()) for key in _PALETTE if key in elements}
         frame = replace(frame, image=engine.image(elements, palette), rectangles=decision.rectangles)
-    return Looked(profile.name, decision, ", ".join(words), described.rows, described.columns, number, frame, is_stuck)
+    size = described.rows, described.columns
+    return Looked(profile.name, decision, ", ".join(words), *size, number, frame, is_stuck, has_masks)
 
 
 def _is_maskable(syntax: TransferSyntax | None) -> bool:

@@ -192,7 +192,13 @@ def test_the_rules_of_a_profile_are_listed() -> None:
     done = ran("list", "--profile", "clean-pixel-data")
     assert done.output.startswith("clean-pixel-data: burned_in_text: mask\n")
     assert "keep: ultrasound_regions" in done.output
-    assert "blank 1 area" in done.output
+    line = next(line for line in done.output.splitlines() if line.startswith("devices/iu22-768:"))
+    assert line.endswith("blank {x: 0, y: 0, height: 76}")
+
+
+def test_a_profile_without_masks_looks_at_nothing(tmp_path: Path) -> None:
+    done = ran("preview", stored(tmp_path, clip()), "--profile", "nominal")
+    assert "pass: profile nominal has no masks\n" in done.output
 
 
 def test_a_profile_without_masks_has_none_to_list() -> None:

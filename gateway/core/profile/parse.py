@@ -152,7 +152,7 @@ def _rule_sets(
         place = ("apply_masks",) if names is None else ("masks", index)
         rules = sets(name)
         if rules is None:
-            faults.append(document.fault(place, f"no sound mask rule set named {name!r}"))
+            faults.append(document.fault(place, f"no faultless mask rule set {name!r}"))
         elif names and name in names[:index]:
             faults.append(document.fault(place, f"{name} is named twice"))
         else:

@@ -155,7 +155,10 @@ def test_a_profile_says_what_becomes_of_pixels(said: str, masks: Masks | None) -
             "apply_masks: true\nburned_in_text: blur\n",
             "p.yaml:3: burned_in_text: should be mask, screen, mask_or_screen, refuse or allow",
         ),
-        ("apply_masks: true\nmasks:\n  - own\n  - gone\n", "p.yaml:5: masks[1]: no sound mask rule set named 'gone'"),
+        (
+            "apply_masks: true\nmasks:\n  - own\n  - gone\n",
+            "p.yaml:5: masks[1]: no faultless mask rule set 'gone'",
+        ),
         ("apply_masks: true\nmasks: [own, two, own]\n", "p.yaml:3: masks[2]: own is named twice"),
         (
             "options: [clean_pixel_data]\napply_masks: false\n",
@@ -168,7 +171,7 @@ def test_masks_that_cannot_be_had_are_refused(said: str, fault: str) -> None:
 
 
 def test_the_shipped_sets_that_are_not_found_are_refused_where_masks_are_asked_for() -> None:
-    with pytest.raises(ConfigFaults, match=r"p\.yaml:2: apply_masks: no sound mask rule set named '"):
+    with pytest.raises(ConfigFaults, match=r"p\.yaml:2: apply_masks: no faultless mask rule set '"):
         parse_profile("name: p\napply_masks: true\n", "p.yaml", find)
 
 
