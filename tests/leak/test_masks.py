@@ -231,6 +231,10 @@ def test_a_capture_that_no_rule_knows_is_nowhere(stage: Stage) -> None:
             assert answer.status == 404, answer.question
     assert "an object is not released" in stage.server.log
     assert "Missing rule: {name: " in stage.server.log
+    stored = pydicom.dcmread(io.BytesIO(capture(CAPTURE).part10))
+    for keyword in ("PatientName", "PatientID", "StudyInstanceUID", "SOPInstanceUID"):
+        assert stored[keyword].value, keyword
+        assert str(stored[keyword].value) not in stage.server.log, keyword
 
 
 def test_no_door_gives_what_was_stored(stage: Stage) -> None:
