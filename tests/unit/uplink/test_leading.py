@@ -36,6 +36,9 @@ class Work:
     faults: list[Exception] = field(default_factory=list)
 
     async def run(self, job: str, stage: str) -> str:
+        known = await self.store.find(job)
+        if known is None or known.state.is_final:  # it was begun anew between its end and the next look, as it may
+            return ""
         self.seen.append((job, stage))
         if stage == "one":
             return "two"
@@ -103,6 +106,11 @@ async def led(folder: Path) -> AsyncIterator[Stage]:
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leading, "LOOK_EACH_S", 0.05)
+
+
+async def listed() -> set[str]:
+    # In a thread: what DBOS offers for a loop leaves that loop with threads that end with DBOS.
+    return {row.workflow_id.split(".")[0] for row in await asyncio.to_thread(DBOS.list_workflows)}
 
 
 async def reached(claim: Callable[[], bool]) -> None:
@@ -187,9 +195,9 @@ async def test_the_engine_forgets_jobs_that_ended_long_ago(tmp_path: Path) -> No
         await it.add("running")
         await reached(lambda: "running" in it.work.begun())
         await it.runner.prune(3600.0)
-        assert {row.workflow_id.split(".")[0] for row in await DBOS.list_workflows_async()} == {"ended", "running"}
+        assert await listed() == {"ended", "running"}
         await it.runner.prune(-3600.0)
-        assert {row.workflow_id.split(".")[0] for row in await DBOS.list_workflows_async()} == {"running"}
+        assert await listed() == {"running"}
         await it.done("running")
 
 
