@@ -147,6 +147,38 @@ class UnsupportedMediaType(GatewayError):
     """The client sent a form that this resource does not take (PS3.18 Section 8.5)."""
 
 
+class Unauthenticated(GatewayError):
+    """Nobody is known to have sent the request; ``error`` is a code of RFC 6750, empty where nothing was shown."""
+
+    def __init__(self, what: str, error: str = "") -> None:
+        self.error = error
+        super().__init__(what)
+
+
+class Forbidden(GatewayError):
+    """Who asks may do something here, but not this."""
+
+
+class TooManyRequests(GatewayError):
+    """A client asks more than its share; it may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
+class Overloaded(GatewayError):
+    """The gateway takes no more requests now; a client may come back after ``retry_after_s``."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
+class AuditFailed(GatewayError):
+    """What is to be on record cannot be written, and must not happen unseen."""
+
+
 class BadRequest(GatewayError):
     """The client's request cannot be understood or must not be answered as asked."""
 

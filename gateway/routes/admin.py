@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
 from gateway.core.errors import GatewayError
 from gateway.ports import OriginServer, ReleaseStore
+from gateway.routes.guard import Door, Guard
 
 log = logging.getLogger("dicomveil.admin")
 
 
-def admin_routes(origins: Mapping[str, OriginServer], store: ReleaseStore) -> list[Route]:
+def admin_routes(origins: Mapping[str, OriginServer], store: ReleaseStore) -> list[Door]:
     """Return /healthz (the process answers) and /readyz (so do its origins and its state store)."""
 
     async def healthz(_request: Request) -> Response:
@@ -29,7 +29,7 @@ def admin_routes(origins: Mapping[str, OriginServer], store: ReleaseStore) -> li
             log.warning("not ready: %s", ", ".join(failed))
         return JSONResponse({"status": "unavailable" if failed else "ok"}, 503 if failed else 200)
 
-    return [Route("/healthz", healthz), Route("/readyz", readyz)]
+    return [Door("/healthz", healthz, Guard("Liveness")), Door("/readyz", readyz, Guard("Readiness"))]
 
 
 async def _answers(origin: OriginServer) -> bool:

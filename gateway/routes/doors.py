@@ -2,21 +2,8 @@
 
 from collections.abc import Iterable
 
-from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
-
-
-class Door(Route):
-    """A route that leaves errors to what is around all routes; Starlette's own look at every message for them."""
-
-    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request that matches."""
-        if self.methods and scope["method"] not in self.methods:
-            await super().handle(scope, receive, send)
-            return
-        answer = await self.endpoint(Request(scope, receive, send))
-        await answer(scope, receive, send)
 
 
 class Doors(BaseRoute):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.calls import call_of
 from gateway.core.errors import GatewayError
 from gateway.routes.headers import OURS
 from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_response
@@ -93,6 +94,7 @@ class Streamed:
         try:
             first = await anext(self._body, None)
         except GatewayError as fault:
+            call_of(scope).fault = type(fault).__name__
             await problem(fault)(scope, receive, send)
             return
         if first is None:
@@ -112,6 +114,7 @@ class Streamed:
             async for chunk in self._body:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
         except GatewayError as fault:
+            call_of(scope).fault = type(fault).__name__
             log.warning("aborted after the first byte: %s: %s", type(fault).__name__, fault)
             return  # without an end: the server closes the connection
         await send({"type": "http.response.body"})

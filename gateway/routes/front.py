@@ -3,8 +3,10 @@
 In as few layers as can be: each costs every piece of every body.
 """
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Final
+from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -14,8 +16,11 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
+from gateway.access.model import EVERYONE, Method, Principal
+from gateway.calls import Call, Watcher, set_call
 from gateway.core.errors import GatewayError
 from gateway.routes.exchange import WhileClientStays
+from gateway.routes.guard import login
 from gateway.routes.headers import OURS
 from gateway.routes.problems import problem, problem_of_status
 
@@ -27,26 +32,46 @@ EXPOSED_HEADERS: Final = ["Content-Type", "Content-Location", "Content-Dispositi
 PREFLIGHT_TTL_S: Final = 600
 
 
+Identify = Callable[[Headers, str], Awaitable[Principal]]
+"""Says who sends these headers from this address; raises Unauthenticated for credentials that do not hold."""
+
+
+async def everyone(_headers: Headers, _address: str) -> Principal:
+    """Let everybody do everything."""
+    return EVERYONE
+
+
 class Gateway(Starlette):
     """The application: routes behind one layer where Starlette has three."""
 
     def __init__(
-        self, routes: Sequence[BaseRoute], lifespan: Lifespan[Starlette], cors_origins: tuple[str, ...]
+        self,
+        routes: Sequence[BaseRoute],
+        lifespan: Lifespan[Starlette],
+        cors_origins: tuple[str, ...],
+        identify: Identify = everyone,
+        watchers: Sequence[Watcher] = (),
     ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         self.router.redirect_slashes = False
         self._cors_origins = cors_origins
+        self._identify = identify
+        self._watchers = tuple(watchers)
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what is called for each request."""
-        return Front(WhileClientStays(self.router), self._cors_origins)
+        return Front(WhileClientStays(self.router), self._cors_origins, self._identify, self._watchers)
 
 
 class Front:
     """Makes problems of errors and lets pages of ``cors_origins`` read answers."""
 
-    def __init__(self, app: ASGIApp, cors_origins: tuple[str, ...]) -> None:
+    def __init__(
+        self, app: ASGIApp, cors_origins: tuple[str, ...], identify: Identify, watchers: tuple[Watcher, ...]
+    ) -> None:
         self._app = app
+        self._identify = identify
+        self._watchers = watchers
         self._cors = CORSMiddleware(
             app,
             allow_origins=cors_origins,
@@ -69,13 +94,29 @@ class Front:
         if cors is not None and is_preflight and "origin" in headers:
             await cors.preflight_response(headers)(scope, receive, send)
             return
-        answer = _Answer(cors, headers, send)
+        address = scope["client"][0] if scope.get("client") else ""
+        call = Call(uuid4().hex, address, scope["method"], monotonic())
+        set_call(scope, call)
+        answer = _Answer(call, self._watchers, cors, headers, send)
         try:
-            await self._app(scope, receive, answer)
+            await self._answer(call, headers, scope, receive, answer)
+        finally:
+            for watcher in self._watchers:
+                watcher.ended(call)
+
+    async def _answer(self, call: Call, headers: Headers, scope: Scope, receive: Receive, send: "_Answer") -> None:
+        try:
+            for watcher in self._watchers:
+                watcher.opened(call, headers)
+            call.principal = await self._identify(headers, call.client)
+            for watcher in self._watchers:
+                watcher.known(call)
+            await self._app(scope, receive, send)
         except Exception as error:
-            if answer.has_begun:
+            call.fault = type(error).__name__
+            if send.has_begun:
                 raise
-            await _refusal(error, scope["method"])(scope, receive, answer)
+            await _refusal(error, call)(scope, receive, send)
             if not isinstance(error, GatewayError | HTTPException):
                 raise  # a bug: the server logs it
 
@@ -83,9 +124,18 @@ class Front:
 class _Answer:
     """Sends the messages of one answer; its head with CORS headers, where there are any."""
 
-    __slots__ = ("_cors", "_request_headers", "_send", "has_begun")
+    __slots__ = ("_call", "_cors", "_request_headers", "_send", "_watchers", "has_begun")
 
-    def __init__(self, cors: CORSMiddleware | None, request_headers: Headers, send: Send) -> None:
+    def __init__(
+        self,
+        call: Call,
+        watchers: tuple[Watcher, ...],
+        cors: CORSMiddleware | None,
+        request_headers: Headers,
+        send: Send,
+    ) -> None:
+        self._call = call
+        self._watchers = watchers
         self._cors = cors
         self._request_headers = request_headers
         self._send = send
@@ -93,18 +143,28 @@ class _Answer:
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] != "http.response.start":
+            self._call.sent += len(message.get("body", b""))
+            self._call.is_whole = not message.get("more_body", False)
             return self._send(message)
+        if message["status"] < 400:
+            for watcher in self._watchers:
+                watcher.answering(self._call)
+        self._call.status = message["status"]
         self.has_begun = True
         if self._cors is None:
             return self._send(message)
         return self._cors.send(message, self._send, self._request_headers)
 
 
-def _refusal(error: Exception, method: str) -> Response:
+def _refusal(error: Exception, call: Call) -> Response:
     if not isinstance(error, HTTPException):
         return problem(error if isinstance(error, GatewayError) else GatewayError())
+    if call.principal.method is Method.NONE and not call.principal.everywhere:
+        return problem(login())  # what there is and what there is not, is nothing that strangers are told
     if error.status_code != 405:
         return problem_of_status(error.status_code)
     methods = {each.strip() for each in (error.headers or {}).get("Allow", "GET").split(",")}
     allow = {"allow": ", ".join(sorted(methods | {"OPTIONS"}))}
-    return Response(status_code=204, headers=OURS | allow) if method == "OPTIONS" else problem_of_status(405, allow)
+    return (
+        Response(status_code=204, headers=OURS | allow) if call.method == "OPTIONS" else problem_of_status(405, allow)
+    )

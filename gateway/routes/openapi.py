@@ -12,10 +12,10 @@ from typing import Any, Final
 from pydantic.json_schema import models_json_schema
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from gateway import __version__
 from gateway.routes.documents import JobDocument, NewUplink, Problem
+from gateway.routes.guard import Door, Guard
 from gateway.routes.headers import OURS
 from gateway.routes.problems import MEDIA_TYPE as PROBLEM
 
@@ -52,14 +52,14 @@ _IDEMPOTENCY_KEY: Final = {
 }
 
 
-def openapi_routes(*, with_uplinks: bool) -> list[Route]:
+def openapi_routes(*, with_uplinks: bool) -> list[Door]:
     """Return the route of the document; without uplinks in the settings there are none in it."""
     body = json.dumps(description(with_uplinks=with_uplinks)).encode()
 
     async def describe(_request: Request) -> Response:
         return Response(body, headers=OURS, media_type=JSON)
 
-    return [Route("/openapi.json", describe)]
+    return [Door("/openapi.json", describe, Guard("DescribeInterface"))]
 
 
 def description(*, with_uplinks: bool) -> _Object:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from starlette.responses import Response
 
 from gateway.core.errors import (
+    AuditFailed,
     BadRequest,
+    Forbidden,
     GatewayError,
     KeyReused,
     LimitExceeded,
@@ -17,6 +19,7 @@ from gateway.core.errors import (
     OriginBusy,
     OriginFailed,
     OriginTimedOut,
+    Overloaded,
     RefusedByProfile,
     RenderingBusy,
     ScreeningBusy,
@@ -24,6 +27,8 @@ from gateway.core.errors import (
     StateFailed,
     StoringBusy,
     TooManyFollowers,
+    TooManyRequests,
+    Unauthenticated,
     UnsupportedMediaType,
 )
 from gateway.routes.headers import OURS
@@ -69,9 +74,17 @@ KINDS: dict[type[GatewayError], Kind] = {
     StoringBusy: Kind(503, "storing-busy", "No more is stored now", "The request may be sent again."),
     TooManyFollowers: Kind(503, "too-many-followers", "No more jobs are followed now", "A job can still be looked at."),
     StateFailed: Kind(503, "state-failed", "The gateway cannot look up what it released", "See the gateway's log."),
+    AuditFailed: Kind(503, "audit-failed", "The gateway cannot put on record what it does", "See the gateway's log."),
+    Overloaded: Kind(503, "overloaded", "The gateway takes no more requests now", "The request may be sent again."),
+    TooManyRequests: Kind(429, "too-many-requests", "Too many requests"),
+    Unauthenticated: Kind(401, "unauthenticated", "Nobody is logged in"),
+    Forbidden: Kind(403, "forbidden", "Not allowed", "Whoever is logged in may not do this here."),
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
 
+_WAIT = (
+    OriginBusy, Overloaded, RenderingBusy, ScreeningBusy, StoringBusy, TooManyFollowers, TooManyRequests,
+)  # fmt: skip
 _REFUSED = {
     400: Kind(400, "bad-request", "Bad request", "The request cannot be understood."),
     404: NOT_FOUND,
@@ -88,8 +101,10 @@ def problem(fault: GatewayError) -> Response:
     if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
     headers = None
-    if isinstance(fault, OriginBusy | RenderingBusy | ScreeningBusy | StoringBusy | TooManyFollowers):
+    if isinstance(fault, _WAIT):
         headers = {"retry-after": str(fault.retry_after_s)}
+    elif isinstance(fault, Unauthenticated):
+        headers = {"www-authenticate": 'Bearer realm="dicomveil"' + (f', error="{fault.error}"' if fault.error else "")}
     return problem_response(kind, str(fault), headers)
 
 

@@ -1,17 +1,20 @@
 """The resources of one worklist's DICOMweb service: what is not listed here does not exist."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import ASGIApp, Scope
 
+from gateway.access.model import Role, worklist_place
+from gateway.core.rewrite.passing import Passing
 from gateway.core.wire.accept import Offer
 from gateway.rendering.pool import Renderers
 from gateway.routes import bulkdata, download, frames, instances, metadata, rendered, store
 from gateway.routes.capabilities import CapabilitiesService, Resource
-from gateway.routes.doors import Door, Doors
+from gateway.routes.doors import Doors
+from gateway.routes.guard import Door, Endpoint, Guard
 from gateway.routes.links import Links
 from gateway.routes.octets import BULK_TYPES, FRAME_TYPES, OCTETS
 from gateway.routes.qido import OFFERS as FOUND
@@ -25,10 +28,10 @@ SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 LEVELS = (("Study", STUDY), ("Series", SERIES), ("Instance", INSTANCE))
 SEARCH_PARAMETERS = ("accept", "fuzzymatching", "includefield", "limit", "offset")
+WHOLE = frozenset(f"Retrieve{level}{what}" for level in ("Study", "Series") for what in ("", "Bulkdata", "PixelData"))
+"""What hands out more than a viewer needs to show an instance."""
 OLD_BULK = Offer(OCTETS, multipart=True)
 """How bulk data were asked for before they had resources of their own (PS3.18 Section 10.4.3)."""
-
-Endpoint = Callable[[Request], Awaitable[ASGIApp]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,34 @@ def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers, held
         served += _store(store.StoreService(worklist, links, held))
     base = worklist.base_path
     capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
-    methods = ["GET", "OPTIONS"]
-    described = (Route(base + path, capabilities.describe, methods=methods) for path in ("", "/"))
-    return [Doors(base, [*_routes(base, served), *described]), *_uri_service(worklist, renderers)]
+    guards = _Guards(worklist)
+    known = guards.of("RetrieveCapabilities", Role.VIEW, Role.DOWNLOAD, Role.STORE)
+    described = (Door(base + path, capabilities.describe, known, ("GET", "OPTIONS")) for path in ("", "/"))
+    return [Doors(base, [*_routes(base, served, guards), *described]), *_uri_service(worklist, renderers, guards)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Guards:
+    """Makes the guards of one worklist."""
+
+    worklist: Worklist
+
+    def of(self, transaction: str, *roles: Role) -> Guard:
+        """Return a guard that lets in whoever has one of some roles."""
+        identified = isinstance(self.worklist.engine, Passing)
+        return Guard(
+            transaction,
+            frozenset(roles),
+            worklist_place(self.worklist.name),
+            frozenset({Role.IDENTIFIED}) if identified else frozenset(),
+            self.worklist.engine.digest,
+        )
+
+    def resource(self, resource: Resource) -> Guard:
+        """Return the guard of a resource."""
+        if resource.takes:
+            return self.of(resource.transaction, Role.STORE)
+        return self.of(resource.transaction, Role.DOWNLOAD if resource.transaction in WHOLE else Role.VIEW)
 
 
 def _search(search: SearchService) -> Iterator[Served]:
@@ -123,16 +151,19 @@ class _OnlyPost(Door):
         return super().matches(scope)
 
 
-def _routes(base: str, served: list[Served]) -> Iterator[Route]:
+def _routes(base: str, served: list[Served], guards: _Guards) -> Iterator[Route]:
     """Yield one route for each path, whatever its methods."""
-    paths: dict[str, dict[str, Endpoint]] = {}
+    paths: dict[str, dict[str, Served]] = {}
     for one in served:
-        paths.setdefault(one.resource.path, {})[one.resource.method] = one.endpoint
-    for path, endpoints in paths.items():
+        paths.setdefault(one.resource.path, {})[one.resource.method] = one
+    for path, by_method in paths.items():
+        guarded = {method: guards.resource(one.resource) for method, one in by_method.items()}
+        endpoints = {method: one.endpoint for method, one in by_method.items()}
         if len(endpoints) > 1:
-            yield Door(base + path, _by_method(endpoints), methods=list(endpoints))
-        for method, endpoint in endpoints.items() if len(endpoints) == 1 else ():
-            yield (_OnlyPost if method == "POST" else Door)(base + path, endpoint, methods=[method])
+            yield Door(base + path, _by_method(endpoints), guarded, list(endpoints))
+            continue
+        for method, endpoint in endpoints.items():
+            yield (_OnlyPost if method == "POST" else Door)(base + path, endpoint, guarded, [method])
 
 
 def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
@@ -142,10 +173,11 @@ def _by_method(endpoints: dict[str, Endpoint]) -> Endpoint:
     return answer
 
 
-def _uri_service(worklist: Worklist, renderers: Renderers) -> Iterator[Route]:
+def _uri_service(worklist: Worklist, renderers: Renderers, guards: _Guards) -> Iterator[Route]:
     """Yield the route of the URI Service, which is not below the service base of the RESTful services."""
     if "retrieve" in worklist.services:
-        yield Route(f"/worklists/{worklist.name}/wado", UriService(worklist, renderers).retrieve)
+        guard = guards.of("RetrieveInstanceByURI", Role.VIEW)
+        yield Door(f"/worklists/{worklist.name}/wado", UriService(worklist, renderers).retrieve, guard)
 
 
 def _served(path: str, transaction: str, media_types: list[str], endpoint: Endpoint) -> Served:

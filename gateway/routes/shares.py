@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, quote, urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from zlib_ng.zlib_ng import crc32
 
@@ -20,6 +19,7 @@ from gateway.core.errors import BadRequest, GatewayError, NotReleased
 from gateway.rendering.encoders import JPEG, MP4
 from gateway.rendering.pool import Renderers
 from gateway.routes.exchange import Streamed
+from gateway.routes.guard import Door, Guard
 from gateway.routes.links import Links
 from gateway.routes.problems import problem
 from gateway.routes.share_pictures import SharePictures
@@ -56,22 +56,23 @@ Handler = Callable[[Request], Awaitable[ASGIApp]]
 Draw = Callable[[Standing, int], Awaitable[bytes]]
 
 
-def share_routes(sharing: Sharing, links: Links, renderers: Renderers) -> list[Route]:
+def share_routes(sharing: Sharing, links: Links, renderers: Renderers) -> list[Door]:
     """Return the routes below ``/shares``."""
     site, pictures = ShareSite(sharing, links), SharePictures(sharing, renderers)
     one = "/shares/{token}/"
+    shown = Guard("ViewShare")  # the link is what lets in
     return [
-        *(Route(f"/shares/-/{name}", _asset(name, media_type)) for name, media_type in ASSETS.items()),
-        Route("/shares/{token}", _with_slash),
-        Route(one, site.answers(site.page), methods=["GET"]),
-        Route(one, site.answers(site.enter), methods=["POST"]),
-        Route(one + "i/{number:int}", site.answers(site.inside(site.image))),
-        Route(one + "i/{number:int}.jpg", site.answers(site.inside(_still(pictures.image)))),
-        Route(one + "t/{number:int}.jpg", site.answers(site.inside(_still(pictures.thumbnail)))),
-        Route(one + "c/{number:int}.jpg", site.answers(site.inside(_still(pictures.poster)))),
-        Route(one + "c/{number:int}.mp4", site.answers(site.inside(_clip(pictures.clip)))),
-        Route(one + "all.zip", site.answers(site.inside(_archive(pictures)))),
-        Route("/shares/{rest:path}", site.nothing, methods=["DELETE", "GET", "PATCH", "POST", "PUT"]),
+        *(Door(f"/shares/-/{name}", _asset(name, media_type), Guard("Asset")) for name, media_type in ASSETS.items()),
+        Door("/shares/{token}", _with_slash, shown),
+        Door(one, site.answers(site.page), shown),
+        Door(one, site.answers(site.enter), Guard("OpenShare"), ["POST"]),
+        Door(one + "i/{number:int}", site.answers(site.inside(site.image)), shown),
+        Door(one + "i/{number:int}.jpg", site.answers(site.inside(_still(pictures.image))), shown),
+        Door(one + "t/{number:int}.jpg", site.answers(site.inside(_still(pictures.thumbnail))), shown),
+        Door(one + "c/{number:int}.jpg", site.answers(site.inside(_still(pictures.poster))), shown),
+        Door(one + "c/{number:int}.mp4", site.answers(site.inside(_clip(pictures.clip))), shown),
+        Door(one + "all.zip", site.answers(site.inside(_archive(pictures))), Guard("DownloadShare")),
+        Door("/shares/{rest:path}", site.nothing, shown, ["DELETE", "GET", "PATCH", "POST", "PUT"]),
     ]
 
 

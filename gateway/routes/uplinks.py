@@ -9,12 +9,13 @@ from typing import Final
 from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
 
+from gateway.access.model import Role, uplink_place
 from gateway.core.errors import BadRequest, GatewayError
 from gateway.notify.contact import read_contact
 from gateway.routes.bodies import read_json
 from gateway.routes.documents import JobDocument, NewShare, NewUplink, ShareDocument
+from gateway.routes.guard import Door, Guard
 from gateway.routes.headers import OURS
 from gateway.routes.links import Links
 from gateway.uplink.jobs import Jobs, Sharer
@@ -27,29 +28,34 @@ PING_S: Final = 15
 _KEY: Final = re.compile(r"[ -~]{1,255}")
 
 
-def uplink_routes(jobs: Jobs, links: Links) -> list[Route]:
+def uplink_routes(jobs: Jobs, links: Links) -> list[Door]:
     """Return the routes below ``/uplinks``."""
-    service = UplinkService(jobs, links)
-    job = "/uplinks/{name}/jobs/{job}"
+    return [door for name in jobs.uplinks for door in _routes(UplinkService(jobs, links, name), name)]
+
+
+def _routes(service: "UplinkService", name: str) -> list[Door]:
+    place, base = uplink_place(name), f"/uplinks/{name}"
+    job = f"{base}/jobs/{{job}}"
+    watching, sharing = frozenset({Role.UPLINK, Role.MANAGE}), frozenset({Role.SHARE, Role.MANAGE})
     return [
-        Route("/uplinks/{name}", service.begin, methods=["POST"]),
-        Route(job, service.show),
-        Route(f"{job}/events", service.follow),
-        Route(f"{job}/cancel", service.cancel, methods=["POST"]),
-        Route(f"{job}/share", service.revoke, methods=["DELETE"]),
+        Door(base, service.begin, Guard("BeginUplink", frozenset({Role.UPLINK}), place), ["POST"]),
+        Door(job, service.show, Guard("ShowUplink", watching, place)),
+        Door(f"{job}/events", service.follow, Guard("FollowUplink", watching, place)),
+        Door(f"{job}/cancel", service.cancel, Guard("CancelUplink", watching, place), ["POST"]),
+        Door(f"{job}/share", service.revoke, Guard("RevokeShare", sharing, place), ["DELETE"]),
     ]
 
 
 class UplinkService:
-    """Answers for the uplinks of the settings; an uplink or a job that there is not is 404 like everything else."""
+    """Answers for one uplink of the settings; a job that there is not is 404 like everything else."""
 
-    def __init__(self, jobs: Jobs, links: Links) -> None:
+    def __init__(self, jobs: Jobs, links: Links, name: str) -> None:
         self._jobs = jobs
         self._links = links
+        self._name = name
 
     async def begin(self, request: Request) -> Response:
         """Begin a job and answer at once."""
-        name = self._jobs.uplink(request.path_params["name"]).name
         body = await read_json(request, NewUplink)
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
@@ -57,26 +63,26 @@ class UplinkService:
         share = body.share
         asked = Asked(body.study, tuple(body.series or ()), tuple(body.instances or ()), share.pin if share else None)
         sharer = self._sharer(request, share) if share else None
-        job = await self._jobs.begin(name, asked, sharer, key)
+        job = await self._jobs.begin(self._name, asked, sharer, key)
         return _answer(job, 202, {"location": f"/uplinks/{job.uplink}/jobs/{job.id}"})
 
     async def show(self, request: Request) -> Response:
         """Tell how far a job is."""
-        return _answer(await self._jobs.get(*_named(request)))
+        return _answer(await self._jobs.get(self._name, request.path_params["job"]))
 
     async def follow(self, request: Request) -> Response:
         """Tell of each change, and end with the job."""
-        states = self._jobs.follow(*_named(request))
+        states = self._jobs.follow(self._name, request.path_params["job"])
         first = await anext(states)  # what is wrong with the request is said before the answer begins
         return EventSourceResponse(_events(first, states), headers=OURS, ping=PING_S)
 
     async def cancel(self, request: Request) -> Response:
         """Ask for the end of a job."""
-        return _answer(await self._jobs.cancel(*_named(request)), 202)
+        return _answer(await self._jobs.cancel(self._name, request.path_params["job"]), 202)
 
     async def revoke(self, request: Request) -> Response:
         """Close what a job has shared."""
-        await self._jobs.revoke(*_named(request))
+        await self._jobs.revoke(self._name, request.path_params["job"])
         return Response(status_code=204, headers=OURS)
 
     def _sharer(self, request: Request, share: NewShare) -> Sharer:
@@ -123,10 +129,6 @@ def _share(job: Job) -> ShareDocument | None:
         "notified": job.notified.value or None,
     }
     return ShareDocument.model_validate(told)
-
-
-def _named(request: Request) -> tuple[str, str]:
-    return request.path_params["name"], request.path_params["job"]
 
 
 def _answer(job: Job, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:

@@ -15,7 +15,6 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset
 from sqlalchemy.engine import URL
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
 
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.state_shares import SqlShareStore
@@ -26,7 +25,7 @@ from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.ports import OriginServer
 from gateway.rendering.pool import Renderers
-from gateway.routes.exchange import WhileClientStays
+from gateway.routes.front import Gateway
 from gateway.routes.links import Links
 from gateway.routes.shares import share_routes
 from gateway.sharing.model import Share
@@ -124,8 +123,7 @@ async def share_site(
     clock = Clock()
     sharing = Sharing(shares, {UPLINK: destination(UPLINK, origin, KEYS, UPLINK, releases)}, clock)
     routes = share_routes(sharing, Links(public_url, trusted), Renderers(2, wait_s=60))
-    application = Starlette(routes=routes, middleware=[Middleware(WhileClientStays)])
-    application.router.redirect_slashes = False
+    application = Gateway(routes, _nothing_to_open, ())
     site = Site(sharing, copies, clock, application)
     try:
         async with site.asks() as site.client:
@@ -134,6 +132,11 @@ async def share_site(
         for each in (releases, shares):
             await each.aclose()
         await origin.aclose()
+
+
+@asynccontextmanager
+async def _nothing_to_open(_app: object) -> AsyncIterator[None]:
+    yield
 
 
 @dataclass(slots=True)

@@ -7,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Match, Route
 
-from gateway.routes.doors import Door, Doors
+from gateway.routes.doors import Doors
+from gateway.routes.guard import Door, Guard
 from gateway.routes.service import INSTANCE, LEVELS
 
 BASE = "/worklists/w/dicom-web"
@@ -48,5 +49,5 @@ def test_the_same_route_is_found_as_by_trying_all(path: str, method: str) -> Non
 
 
 def test_what_is_no_request_matches_nothing() -> None:
-    route: BaseRoute = Doors(BASE, [Door(BASE, answer)])
+    route: BaseRoute = Doors(BASE, [Door(BASE, answer, Guard("Test"))])
     assert route.matches({"type": "websocket", "path": BASE})[0] is Match.NONE

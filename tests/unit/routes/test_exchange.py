@@ -10,6 +10,7 @@ import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from gateway.calls import Call, set_call
 from gateway.core.errors import BadRequest, MalformedInput, NotReleased
 from gateway.routes.exchange import Streamed, WhileClientStays
 
@@ -22,6 +23,7 @@ async def serving(body: Body) -> AsyncIterator[str]:
     """Answer every request with a body, by the server that the gateway uses."""
 
     async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        set_call(scope, Call("1", "", scope["method"], 0.0))
         await Streamed(body(), "application/x", {"x-more": "y"}, empty=204)(scope, receive, send)
 
     config = uvicorn.Config(

@@ -1,0 +1,71 @@
+"""One request as everything around the routes sees it: who asks for what, and what became of it. No DICOM value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from starlette.types import Scope
+
+from gateway.access.model import ANONYMOUS, Principal
+
+__all__ = ["Call", "Watcher", "call_of", "set_call"]
+
+_KEY: Final = "dicomveil.call"
+
+
+@dataclass(slots=True)
+class Call:
+    """The front makes it, the guard of a route and the door behind it fill it in.
+
+    ``id`` is the request id; ``client`` the address of who asks, behind trusted proxies; ``began`` is monotonic, in
+    seconds. ``transaction`` is PS3.18's name (``RetrieveStudy``) or one of ours, empty while no route has taken the
+    call; ``place`` a worklist, an uplink or the gateway; ``profile`` the digest of the profile that shapes the answer,
+    ``identified`` where none does. ``released`` are the released UIDs of the path, study first. ``count`` counts
+    results, instances or jobs, whatever the transaction hands out or takes. ``fault`` is the class of the error that
+    ended it; ``is_whole`` says that the answer was sent to its end.
+    """
+
+    id: str
+    client: str
+    method: str
+    began: float
+    principal: Principal = ANONYMOUS
+    transaction: str = ""
+    place: str = ""
+    profile: str = ""
+    released: tuple[str, ...] = ()
+    count: int = 0
+    status: int = 0
+    sent: int = 0
+    fault: str = ""
+    is_whole: bool = False
+
+
+class Watcher:
+    """Is told of every call, in this order; a GatewayError that it raises refuses the call, except out of ``ended``.
+
+    What it does it does at once: it is called on the loop that moves every body.
+    """
+
+    def opened(self, call: Call, headers: Mapping[str, str]) -> None:
+        """A request has come; nobody knows who asks."""
+
+    def known(self, call: Call) -> None:
+        """Its principal is known; no route has been looked for."""
+
+    def answering(self, call: Call) -> None:
+        """The head of an answer below 400 is about to leave."""
+
+    def ended(self, call: Call) -> None:
+        """It is over, in whatever way. Must not raise."""
+
+
+def call_of(scope: Scope) -> Call:
+    """Return the call that a request is."""
+    call: Call = scope[_KEY]
+    return call
+
+
+def set_call(scope: Scope, call: Call) -> None:
+    """Make a request a call."""
+    scope[_KEY] = call
