@@ -18,6 +18,7 @@ MAX_MEMORY: Final = 4 << 30
 """Bytes that a process may take: a compressed frame can pretend to be any size."""
 CONTAINER_SHARE: Final = 4
 """In a container with a limit, two processes and the gateway have room: past the limit all of them would be ended."""
+MAX_STARTS: Final = 4
 _T = TypeVar("_T")
 _A = TypeVarTuple("_A")
 
@@ -34,14 +35,22 @@ async def called(max_seconds: float, function: Callable[[*_A], _T], *arguments: 
     """
     own = CapacityLimiter(1)  # anyio's is for the whole loop and may be smaller
     with fail_after(max_seconds):
-        try:
-            await run_sync(limit_memory, cancellable=True, limiter=own)
-        except (BrokenWorkerProcess, OSError):  # nothing of the object was there yet
-            raise ProcessFailed("a process that decodes does not start") from None
+        await _ready(own)
         try:
             return await run_sync(_bounded, function, *arguments, cancellable=True, limiter=own)
         except BrokenWorkerProcess:
             raise Ended from None
+
+
+async def _ready(own: CapacityLimiter) -> None:
+    """Have a process ready; one that idled may have been ended from outside, which shows when it is called."""
+    for _ in range(MAX_STARTS):
+        try:
+            await run_sync(limit_memory, cancellable=True, limiter=own)
+        except (BrokenWorkerProcess, OSError):  # nothing of the object was there yet
+            continue
+        return
+    raise ProcessFailed("a process that decodes does not start")
 
 
 def limit_memory(least: int = 0) -> None:

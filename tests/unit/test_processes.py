@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import signal
 import sys
 import time
 from pathlib import Path
@@ -48,6 +49,13 @@ async def test_a_process_that_does_not_start_is_told_apart(monkeypatch: pytest.M
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
     with pytest.raises(ProcessFailed):
         await called(60, abs, -3)
+
+
+async def test_a_process_that_was_ended_while_it_idled_is_replaced() -> None:
+    for _ in range(10):
+        os.kill(await called(60, os.getpid), signal.SIGKILL)
+        assert await called(60, abs, -3) == 3
+    await asyncio.sleep(0.3)  # the loop closes what the ended processes left
 
 
 async def test_a_process_may_not_take_all_memory() -> None:
