@@ -50,6 +50,9 @@ class Running:
         """Return the peak of resident memory since ``reset_peak``."""
         return sum(_status_kb(pid, "VmHWM") for pid in self._tree()) / 1024
 
+    def descriptors(self) -> int:
+        return sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in self._tree())
+
     def reset_peak(self) -> None:
         for pid in self._tree():
             Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")

@@ -75,9 +75,9 @@ FRAME_CONTENT_TYPE = f'multipart/related; type="application/octet-stream"; bound
 FRAME_BODY = f"\r\n--{BOUNDARY}\r\nContent-Type: application/octet-stream\r\n\r\n".encode("ascii") + PIXELS + _CLOSING
 
 
-def ct_study(slices: int = SLICES) -> Study:
-    """Make a CT study of 0.5 MB slices with about 290 elements each, most of them private."""
-    uid, series = f"{ROOT}.1", f"{ROOT}.1.1"
+def ct_study(slices: int = SLICES, branch: int = 1) -> Study:
+    """Make a CT study of 0.5 MB slices with about 290 elements each, most of them private; UIDs are below a branch."""
+    uid, series = f"{ROOT}.{branch}", f"{ROOT}.{branch}.1"
     return Study(uid, series, tuple(_instance(uid, series, number, 1) for number in range(1, slices + 1)))
 
 

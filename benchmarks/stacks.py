@@ -18,7 +18,7 @@ REPOSITORY = Path(__file__).parent.parent
 
 _NGINX = """
 daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/nginx-error.log;
-events {{ worker_connections 256; }}
+events {{ worker_connections 4096; }}
 http {{
   access_log off; client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy;
   fastcgi_temp_path {folder}/fastcgi; uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
@@ -92,14 +92,13 @@ def all_stacks(origin: int, folder: Path) -> Iterator[list[Stack]]:
 
 
 @contextmanager
-def nginx(origin: int, folder: Path) -> Iterator[Stack]:
-    """Start nginx as a good administrator would set it up for large answers."""
-    measured, _ = cores()
+def nginx(origin: int, folder: Path, on: set[int] | None = None) -> Iterator[Stack]:
+    """Start nginx as a good administrator would set it up for large answers; on the measured core if not elsewhere."""
     port = free_port()
     settings = folder / "nginx.conf"
     settings.write_text(_NGINX.format(folder=folder, origin=origin, port=port), encoding="utf-8")
     program = [shutil.which("nginx") or "/usr/sbin/nginx", "-p", str(folder), "-e", "stderr", "-c", str(settings)]
-    with running(program, port, measured, folder / "nginx.log") as process:
+    with running(program, port, on or cores()[0], folder / "nginx.log") as process:
         yield Stack(NGINX, port, process)
 
 
