@@ -92,6 +92,8 @@ class Gateway:
     process: subprocess.Popen[bytes] | None = None
     module: str = "gateway"
     environment: Mapping[str, str] = field(default_factory=dict)
+    workers: int = 1
+    options: Sequence[str] = ()
 
     @property
     def config(self) -> Path:
@@ -117,7 +119,19 @@ class Gateway:
         before = len(self.log) if (self.folder / "log").exists() else 0
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", self.module, "serve", "--config", str(self.config), "--port", "0"],
+                [
+                    sys.executable,
+                    "-m",
+                    self.module,
+                    "serve",
+                    "--config",
+                    str(self.config),
+                    "--port",
+                    "0",
+                    "--workers",
+                    str(self.workers),
+                    *self.options,
+                ],
                 cwd=ROOT,
                 env={**os.environ, "DICOMVEIL_LOG_LEVEL": "debug", **self.environment},
                 stdout=log,
@@ -129,6 +143,10 @@ class Gateway:
             assert time.monotonic() < deadline, f"the gateway does not listen:\n{self.log}"
             time.sleep(0.05)
         self.base = listening[1]
+        while not _answers(self.base):  # of several workers none may listen yet
+            assert self.process.poll() is None, f"the gateway ended:\n{self.log}"
+            assert time.monotonic() < deadline, f"the gateway does not answer:\n{self.log}"
+            time.sleep(0.05)
 
     def stop(self) -> None:
         """Stop and wait for the end of the process."""
@@ -148,7 +166,7 @@ def gateway(
 ) -> Iterator[Gateway]:
     """Run a gateway; ``settings`` lack only secret and state, ``profiles`` are the text of more profiles by name.
 
-    ``more`` are the module that is run and its environment.
+    ``more`` are the module that is run, its environment, and how many workers it has.
     """
     folder.mkdir(parents=True, exist_ok=True)
     server = Gateway(folder, **more)
@@ -175,6 +193,13 @@ def worklists(names: Sequence[str], origin: str, **more: Mapping[str, object]) -
     each: dict[str, Mapping[str, object]] = {name: {"origin": "archive", "profile": "nominal"} for name in names}
     entries = each | {name: {"origin": "archive"} | dict(entry) for name, entry in more.items()}
     return {"origins": {"archive": {"dicomweb": origin}}, "worklists": entries}
+
+
+def _answers(base: str) -> bool:
+    try:
+        return httpx.get(f"{base}/healthz", timeout=START_S).status_code == 200
+    except httpx.TransportError:
+        return False
 
 
 def free_port() -> int:
