@@ -1,8 +1,9 @@
 """Put a gateway together: settings -> origins, store and worklists -> routes. The only place that knows every part."""
 
 import os
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
@@ -10,50 +11,95 @@ from starlette.types import Lifespan
 
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
-from gateway.assembly import Uplinks, open_origin, secrets_of
+from gateway.assembly import Uplinks, open_access, open_audit, open_origin, secrets_of
+from gateway.audit.recorder import Recorder
 from gateway.config import model
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Key
 from gateway.core.standard import dictionary
+from gateway.lasting import Lasting
+from gateway.limits import Connections, Limiter
 from gateway.masking.pool import Codecs
 from gateway.ports import OriginServer, ReleaseStore, Screener
-from gateway.rendering.pool import Renderers
 from gateway.routes.admin import admin_routes
-from gateway.routes.front import Gateway
+from gateway.routes.entrances import Target, entrance_routes
+from gateway.routes.front import Gateway, everyone
 from gateway.routes.links import Links
 from gateway.routes.openapi import openapi_routes
 from gateway.routes.service import worklist_routes
 from gateway.routes.shares import share_routes
 from gateway.routes.stored import StoredPixels
 from gateway.routes.uplinks import uplink_routes
-from gateway.screening.service import Screeners
-from gateway.storing.bulkparts import HeldBytes
 from gateway.uplink.jobs import Jobs
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
 
+Ending = Callable[[], Awaitable[None]]
 
-def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Starlette:
-    """Build the application. ``extra_routes`` come last: pages of the demo."""
-    secrets = secrets_of(settings)
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """An application; ``retire`` makes it give up what only one can have, long before its last exchange ends."""
+
+    application: Gateway
+    retire: Ending
+
+
+def build(settings: model.Settings, extra_routes: Sequence[BaseRoute] = ()) -> Gateway:
+    """Build an application that is the only one of its process. ``extra_routes`` come last: pages of the demo."""
+    lasting = Lasting()
+    return assemble(settings, lasting, extra_routes, [lasting.aclose]).application
+
+
+def assemble(
+    settings: model.Settings,
+    lasting: Lasting,
+    extra_routes: Sequence[BaseRoute] = (),
+    endings: Sequence[Ending] = (),
+) -> Assembled:
+    """Build one of several applications that share what is ``lasting``; ``endings`` end with it."""
+    secrets = secrets_of(settings, lasting.secret)
     origins = {name: open_origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
-    codecs, screeners = Codecs(os.cpu_count() or 1), Screeners()
-    # Of three processors or more the loop that streams has one; of two processes one is kept free of animations.
-    renderers = Renderers(max(2, (os.cpu_count() or 1) - 1))
-    routes: list[BaseRoute] = [*admin_routes(origins, store), *openapi_routes(with_uplinks=bool(settings.uplinks))]
-    held = HeldBytes()
-    for listed in settings.worklists.values():
-        routes += worklist_routes(
-            _worklist(listed, origins, store, secrets, codecs, screeners.one()), links, renderers, held
-        )
-    uplinks = Uplinks(settings, origins, store, secrets, codecs) if settings.uplinks else None
+    screenings = {name: lasting.screeners.one() for name in settings.worklists}
+    admin = admin_routes(origins, store, lambda: lasting.is_leaving)
+    routes: list[BaseRoute] = [*admin, *openapi_routes(with_uplinks=bool(settings.uplinks))]
+    targets: dict[str, Target] = {}
+    for name, listed in settings.worklists.items():
+        worklist = _worklist(listed, origins, store, secrets, lasting.codecs, screenings[name])
+        service = worklist_routes(worklist, links, lasting.renderers, lasting.held)
+        targets[name] = Target(listed.path, listed.wado_path, service)
+        routes += service
+    routes += entrance_routes(settings.entrances.values(), targets, links)
+    recorder = open_audit(settings)
+    ended = recorder.exported if recorder else None
+    uplinks = Uplinks(settings, origins, store, secrets, lasting.codecs, ended=ended) if settings.uplinks else None
     if uplinks is not None:
-        routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, renderers)]
-    return Gateway([*routes, *extra_routes], _lifespan(origins, store, uplinks, screeners), settings.cors_origins)
+        routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, lasting.renderers)]
+    identifier = open_access(settings.access)
+    endings = [*(screening.aclose for screening in screenings.values()), *endings]
+    if identifier is not None:
+        endings = [identifier.aclose, *endings]
+    lifespan = _lifespan(origins, store, uplinks, endings, recorder)
+    application = Gateway(
+        [*routes, *extra_routes],
+        lifespan,
+        settings.cors_origins,
+        identify=identifier or everyone,
+        # The last one limits: what it refuses, the others see.
+        watchers=[*([recorder] if recorder else []), Limiter(settings.limits, lasting.clients)],
+        client_of=links.client_of,
+        answer_timeout_s=settings.limits.answer_timeout_s,
+    )
+    application.state.connections = Connections(settings.limits, settings.trusted_proxies, lasting.crowd)
+    return Assembled(application, uplinks.retire if uplinks else _nothing)
+
+
+async def _nothing() -> None:
+    """Retire where nothing runs by itself."""
 
 
 @asynccontextmanager
@@ -72,8 +118,11 @@ async def open_uplinks(settings: model.Settings, *, leads: bool) -> AsyncIterato
     secrets = secrets_of(settings)
     origins = {name: open_origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
-    uplinks = Uplinks(settings, origins, store, secrets, Codecs(os.cpu_count() or 1), leads=leads)
-    async with _lifespan(origins, store, uplinks)(Starlette()):
+    recorder = open_audit(settings)
+    ended = recorder.exported if recorder else None
+    codecs = Codecs(os.cpu_count() or 1)
+    uplinks = Uplinks(settings, origins, store, secrets, codecs, leads=leads, ended=ended)
+    async with _lifespan(origins, store, uplinks, recorder=recorder)(Starlette()):
         yield uplinks.jobs
 
 
@@ -81,11 +130,24 @@ def _lifespan(
     origins: Mapping[str, OriginServer],
     store: SqlReleaseStore,
     uplinks: Uplinks | None = None,
-    screeners: Screeners | None = None,
+    endings: Sequence[Ending] = (),
+    recorder: Recorder | None = None,
 ) -> Lifespan[Starlette]:
+    """Open what there is, and close it in the opposite order, all of it whatever fails."""
+
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        try:
+        async with AsyncExitStack() as closing:
+            if recorder is not None:
+                closing.push_async_callback(recorder.aclose)
+                await recorder.open()
+            closing.push_async_callback(store.aclose)
+            for origin in origins.values():
+                closing.push_async_callback(origin.aclose)
+            if uplinks is not None:
+                closing.push_async_callback(uplinks.aclose)
+            for ending in reversed(endings):
+                closing.push_async_callback(ending)
             await store.start()
             for origin in origins.values():
                 if isinstance(origin, FolderOrigin):
@@ -93,14 +155,6 @@ def _lifespan(
             if uplinks is not None:
                 await uplinks.start()
             yield
-        finally:
-            if screeners is not None:
-                await screeners.aclose()
-            if uplinks is not None:
-                await uplinks.aclose()
-            for origin in origins.values():
-                await origin.aclose()
-            await store.aclose()
 
     return lifespan
 

@@ -1,10 +1,17 @@
 """The parts that a gateway and its commands are made of, from the settings."""
 
 import os
+import ssl
+import time
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 
+from gateway.access.identify import Identifier
+from gateway.access.keys import ApiKeys
+from gateway.access.model import uplink_place, worklist_place
+from gateway.adapters.audit_file import AuditFile
 from gateway.adapters.leadership import leadership
+from gateway.adapters.oidc import HttpIssuer
 from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.origin_http import HttpOrigin
@@ -12,25 +19,34 @@ from gateway.adapters.smtp import MailServer, Security, SmtpNotifier
 from gateway.adapters.state_contacts import SqlContacts
 from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_shares import SqlShareStore
+from gateway.adapters.syslog import Syslog, SyslogServer, tls_context
 from gateway.adapters.webhook import WebhookNotifier
+from gateway.audit.chain import audit_key
+from gateway.audit.dicom import Encoder
+from gateway.audit.lines import encode
+from gateway.audit.recorder import Recorder, Sink
 from gateway.config import model
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES, KeyRings
 from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.passing import Passing
 from gateway.masking.pool import Codecs
 from gateway.notify.notifiers import Notifiers
 from gateway.ports import OriginServer, ReleaseStore
 from gateway.sharing.service import Sharing, destination
 from gateway.uplink.jobs import Jobs
 from gateway.uplink.leading import Leader, Runner
-from gateway.uplink.stages import FIRST, Stages, Uplink
+from gateway.uplink.stages import FIRST, Ended, Stages, Uplink
 
-__all__ = ["Uplinks", "open_origin", "secrets_of"]
+__all__ = ["Uplinks", "open_access", "open_audit", "open_origin", "secrets_of"]
 
 
-def secrets_of(settings: model.Settings) -> list[bytes]:
-    """Return today's secret and those before it; without any, one for this run: it seals links of identified data."""
+def secrets_of(settings: model.Settings, otherwise: bytes | None = None) -> list[bytes]:
+    """Return today's secret and those before it; without any, ``otherwise`` or one for this run.
+
+    That seals links of identified data.
+    """
     if settings.secret is None:
-        return [os.urandom(MIN_SECRET_BYTES)]
+        return [otherwise or os.urandom(MIN_SECRET_BYTES)]
     return [secret.reveal() for secret in (settings.secret, *settings.previous_secrets)]
 
 
@@ -45,6 +61,41 @@ def open_origin(settings: model.Origin) -> OriginServer:
         queue_s=settings.queue_timeout_s,
     )
     return HttpOrigin(settings.name, settings.url, _authorization(settings.auth), policy)
+
+
+def open_access(settings: model.Access | None) -> Identifier | None:
+    """Return what recognizes who asks; None where everybody may do everything. Issuers are asked when tokens come."""
+    if settings is None:
+        return None
+    issuers = [
+        HttpIssuer(issuer.rules, ssl.create_default_context(cafile=issuer.ca) if issuer.ca else None)
+        for issuer in settings.issuers
+    ]
+    return Identifier(settings.policy, ApiKeys(settings.keys), issuers, settings.proxy)
+
+
+def open_audit(settings: model.Settings) -> Recorder | None:
+    """Return what puts calls on record; None where nothing is to be."""
+    audit = settings.audit
+    if audit is None or settings.secret is None:
+        return None
+    key, in_dicom = audit_key(settings.secret.reveal()), Encoder(audit.source, str(os.getpid()))
+    sinks = [_sink(one, in_dicom, key) for one in audit.sinks]
+    profiles = {
+        worklist_place(name): one.profile.digest if one.profile else Passing.digest
+        for name, one in settings.worklists.items()
+    }
+    profiles |= {uplink_place(name): one.profile.digest for name, one in settings.uplinks.items()}
+    return Recorder(sinks, profiles, time.time, required=audit.required)
+
+
+def _sink(settings: model.AuditSink, in_dicom: Encoder, key: bytes) -> Sink:
+    form = in_dicom if settings.form == "dicom" else encode
+    if settings.file is not None:
+        return AuditFile(settings.file, form, key)
+    tls = tls_context(settings.ca, settings.certificate, settings.key)
+    message_id = "DICOM+RFC3881" if settings.form == "dicom" else "audit"
+    return Syslog(SyslogServer(settings.host, settings.port, tls, message_id), form, key)
 
 
 class Uplinks:
@@ -62,6 +113,7 @@ class Uplinks:
         codecs: Codecs,
         *,
         leads: bool = True,
+        ended: Ended | None = None,
     ) -> None:
         def rings(domain: str) -> KeyRings:
             return KeyRings.derive(secrets, domain)
@@ -78,7 +130,7 @@ class Uplinks:
         }
         self.sharing = Sharing(self._shares, shown)
         notifiers = _notifiers(settings.notify)
-        stages = Stages(uplinks, self._store, self._contacts, notifiers, self.sharing)
+        stages = Stages(uplinks, self._store, self._contacts, notifiers, self.sharing, ended=ended)
         self._leader = Leader(self._store, stages, leadership(settings.state), lambda: _runner(settings, stages))
         self.jobs = Jobs(uplinks, self._store, self._contacts, notifiers, self.sharing, self._leader.wake)
 
@@ -89,9 +141,17 @@ class Uplinks:
         if self._leads:
             self._leader.open()
 
+    async def counts(self) -> Mapping[tuple[str, str], int]:
+        """Return how many jobs there are of each uplink in each state. Raises StateFailed."""
+        return await self._store.counts()
+
+    async def retire(self) -> None:
+        """Break off what is under way and leave it to another; jobs can still be looked at and begun."""
+        await self._leader.close()
+
     async def aclose(self) -> None:
         """Break off what is under way, to be taken up by another process or at the next start."""
-        await self._leader.close()
+        await self.retire()
         for store in (self._store, self._contacts, self._shares):
             await store.aclose()
 

@@ -1,7 +1,8 @@
 """One request as everything around the routes sees it: who asks for what, and what became of it. No DICOM value."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from starlette.types import Scope
@@ -21,8 +22,11 @@ class Call:
     seconds. ``transaction`` is PS3.18's name (``RetrieveStudy``) or one of ours, empty while no route has taken the
     call; ``place`` a worklist, an uplink or the gateway; ``profile`` the digest of the profile that shapes the answer,
     ``identified`` where none does. ``released`` are the released UIDs of the path, study first. ``count`` counts
-    results, instances or jobs, whatever the transaction hands out or takes. ``fault`` is the class of the error that
-    ended it; ``is_whole`` says that the answer was sent to its end.
+    results, instances or jobs, whatever the transaction hands out or takes; ``left_out`` counts by kind what it did
+    not, ``actions`` what was done to the values of the rest, ``studies`` what was stored of each study, by what it is
+    called where it now lies. ``fault`` is the class of the error that ended it;
+    ``sent`` and ``taken`` are bytes of bodies; ``is_whole`` says that the answer was sent to its end,
+    ``is_probe`` that it asks how the gateway itself is.
     """
 
     id: str
@@ -37,8 +41,14 @@ class Call:
     count: int = 0
     status: int = 0
     sent: int = 0
+    taken: int = 0
     fault: str = ""
     is_whole: bool = False
+    is_probe: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    actions: Counter[str] = field(default_factory=Counter)
+    studies: Counter[str] = field(default_factory=Counter)
+    watchers: "tuple[Watcher, ...]" = ()
 
 
 class Watcher:
@@ -53,8 +63,14 @@ class Watcher:
     def known(self, call: Call) -> None:
         """Its principal is known; no route has been looked for."""
 
+    def entered(self, call: Call) -> None:
+        """A route has let it in; nothing has been done."""
+
     def answering(self, call: Call) -> None:
         """The head of an answer below 400 is about to leave."""
+
+    def refusing(self, call: Call) -> None:
+        """The head of an answer of 400 or above is about to leave; must not raise twice for one call."""
 
     def ended(self, call: Call) -> None:
         """It is over, in whatever way. Must not raise."""

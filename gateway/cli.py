@@ -97,24 +97,37 @@ def demo(port: int) -> None:
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; 0.0.0.0 is every network.")
 @_PORT
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Server processes.")
-def serve(config: Path, host: str, port: int, workers: int) -> None:
+@click.option(
+    "--drain",
+    "drain_s",
+    type=click.IntRange(0, 600),
+    default=0,
+    metavar="SECONDS",
+    show_default=True,
+    help="After SIGTERM, say on /readyz that it is leaving and still answer for so long.",
+)
+def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> None:
     """Serve the worklists of a settings file.
 
     A fault in the settings or in a profile stops the start; every fault is listed with file and line. The environment
     variable DICOMVEIL_LOG_LEVEL (critical, error, warning, info, debug) decides how much is logged to stderr; no level
     logs a value of a DICOM attribute.
     """
+    from gateway.config.access import open_door
+
     level = _level("info")
     settings = _settings(config, faults_to_stderr=True)
     if workers > 1 and settings.secret is None:
         raise click.UsageError(f"several workers need a secret that they share: give `secret` in {config}")
+    if problem := open_door(settings, host):
+        raise click.ClickException(problem)
     _check_port(host, port, "--port 8081")
     for name, worklist in settings.worklists.items():
         shown = worklist.profile.name if worklist.profile else "identified"
         click.echo(f"{name} ({shown}): http://{host}:{port}{worklist.path}", err=True)
     from gateway.server import serve as run
 
-    run(settings, host, port, workers, level)
+    run(settings, host, port, workers, level, drain_s)
 
 
 @_commands.command()
@@ -129,6 +142,19 @@ def check(config: Path) -> None:
     _print_warnings(list(settings.profiles.values()), settings.warnings)
     counted = [(settings.worklists, "worklist"), (settings.uplinks, "uplink"), (settings.profiles, "profile")]
     click.echo(f"ok: {', '.join(_count(len(some), what) for some, what in counted if some or what != 'uplink')}")
+
+
+@_commands.command()
+@click.argument("name", metavar="NAME")
+@click.option("--expires", metavar="DATE", help="First day (UTC) on which it no longer holds, such as 2030-01-31.")
+def key(name: str, expires: str | None) -> None:
+    """Make an API key, and the settings that let it in.
+
+    The key is printed to standard output and kept nowhere; the settings (standard error) hold its hash only.
+    """
+    from gateway import access_cli
+
+    access_cli.run(name, expires)
 
 
 @_commands.command()

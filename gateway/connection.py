@@ -1,33 +1,70 @@
-"""A client's connection: uvicorn's, left where a request's head does not end and where nobody takes the answer."""
+"""A client's connection: uvicorn's, left where a request does not get on and where nobody takes the answer."""
 
 import asyncio
 import logging
-from typing import Final
+from enum import Enum, auto
+from typing import Any, Final
 
+from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from gateway.limits import Connections
 
 log = logging.getLogger("dicomveil.connection")
 
 MAX_HEAD_BYTES: Final = 64 << 10
 """Of a request's line and headers together; as much as uvicorn's other parser allows."""
+MIN_BODY_RATE: Final = 1 << 10
+"""Bytes a second, over ``body_timeout_s``; what is stored has to be faster still (``storing.rewriting``)."""
+REFUSED_HEAD_S: Final = 1.0
+"""For how long a connection that is one too many may take to hear so."""
 _SEPARATORS: Final = len(b": \r\n")
 
 
+class _Awaited(Enum):
+    """What the client has to send."""
+
+    NOTHING = auto()
+    HEAD = auto()
+    BODY = auto()
+
+
 class ClientConnection(HttpToolsProtocol):
-    """Aborts when a client takes nothing for ``send_timeout_s``, since each answer under way holds one of its origin's.
+    """Aborts when a client takes nothing for a while, since each answer under way holds one of its origin's.
 
-    Only a client that is behind is watched, by one timer; what is sent costs nothing. A head beyond ``MAX_HEAD_BYTES``
-    is 400, and no more than two receive buffers above that is ever held.
+    So it does when a head does not end in time, or a body hardly moves. Only a client that is behind is watched, by
+    one timer for each direction; what flows costs nothing. A head beyond ``MAX_HEAD_BYTES`` is 400, and no more than
+    two receive buffers above that is ever held. Limits are those of the application's ``state.connections``.
     """
-
-    send_timeout_s: float = 60
 
     _watch: asyncio.TimerHandle | None = None
     _pauses = 0
     _seen = (0, 0)
     _in_head = False
     _head_bytes = 0
+    _awaited = _Awaited.HEAD
+    _deadline: asyncio.TimerHandle | None = None
+    _deadline_for = _Awaited.NOTHING
+    _received = 0
+    _received_before = 0
+    _was_held_back = False
+    _is_refused = False
+
+    def __init__(self, config: Config, *args: Any, **kwargs: Any) -> None:
+        super().__init__(config, *args, **kwargs)
+        state = getattr(config.loaded_app, "state", None)
+        self._connections: Connections = getattr(state, "connections", None) or Connections()
+        self.timeout_keep_alive = self._connections.limits.keep_alive_s  # type: ignore[assignment] # as call_later takes
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the client; what is one too many is told so, whatever it asks for."""
+        super().connection_made(transport)
+        refusal = self._connections.enter(self._address())
+        if refusal is not None:
+            self._is_refused = True
+            self.app = refusal
+        self._watch_client()
 
     def pause_writing(self) -> None:
         """Begin to watch a client that is behind."""
@@ -38,8 +75,10 @@ class ClientConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for timer in (self._watch, self._deadline):
+            if timer is not None:
+                timer.cancel()
+        self._connections.leave(self._address())
         super().connection_lost(exc)
 
     def look_after_client(self) -> None:
@@ -50,12 +89,12 @@ class ClientConnection(HttpToolsProtocol):
         if self._taken() != self._seen:
             self._watch_on()
             return
-        log.warning("aborted: the client took nothing for %s s", self.send_timeout_s)
+        log.warning("aborted: the client took nothing for %s s", self._connections.limits.send_timeout_s)
         self.transport.abort()
 
     def _watch_on(self) -> None:
         self._seen = self._taken()
-        self._watch = self.loop.call_later(self.send_timeout_s, self.look_after_client)
+        self._watch = self.loop.call_later(self._connections.limits.send_timeout_s, self.look_after_client)
 
     def _taken(self) -> tuple[int, int]:
         """Return what changes whenever a client that is behind takes something."""
@@ -65,9 +104,49 @@ class ClientConnection(HttpToolsProtocol):
         """Read on, unless a head that has begun before has become too large."""
         if self._in_head:
             self._head_bytes += len(data)
+        self._received += len(data)
         super().data_received(data)
+        self._was_held_back = self._was_held_back or self.flow.read_paused
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request head is too large.")
+        if self._awaited is _Awaited.NOTHING and (self.cycle is None or self.cycle.response_complete):
+            self._awaited = _Awaited.HEAD  # line ends before a head: they end the wait for it that uvicorn has
+        if self._awaited is not self._deadline_for:
+            self._watch_client()
+
+    def _watch_client(self) -> None:
+        """Give what the client has to send now its time."""
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+        self._deadline_for = self._awaited
+        if self._awaited is _Awaited.NOTHING or self.transport.is_closing():
+            return
+        limits = self._connections.limits
+        seconds = limits.head_timeout_s if self._awaited is _Awaited.HEAD else limits.body_timeout_s
+        self._received_before, self._was_held_back = self._received, self.flow.read_paused
+        self._deadline = self.loop.call_later(REFUSED_HEAD_S if self._is_refused else seconds, self._late)
+
+    def _late(self) -> None:
+        """Leave a client whose head is not whole yet, or whose body has hardly moved."""
+        if self._is_excused():
+            self._watch_client()
+            return
+        what = "head was not whole" if self._awaited is _Awaited.HEAD else "body hardly moved"
+        log.info("left: a request's %s in time", what)
+        self.transport.abort()
+
+    def _is_excused(self) -> bool:
+        """Say whether it was the client's turn at all, and whether what it sent was enough."""
+        if self._was_held_back:
+            return True
+        is_answered = self.cycle is None or self.cycle.response_complete
+        if self._awaited is _Awaited.HEAD:
+            return not is_answered
+        if not is_answered and self.cycle.waiting_for_100_continue:
+            return True
+        enough = MIN_BODY_RATE * self._connections.limits.body_timeout_s
+        return self._received - self._received_before >= enough
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a request's body; one that nothing waits before is handed on as it is, not copied twice."""
@@ -83,11 +162,21 @@ class ClientConnection(HttpToolsProtocol):
         """Begin to count a head."""
         super().on_message_begin()
         self._in_head, self._head_bytes = True, 0
+        self._awaited = _Awaited.HEAD
 
     def on_headers_complete(self) -> None:
         """Begin to answer. Raises ValueError, which the parser makes a 400, for a head that is too large."""
         self._in_head = False
+        self._awaited = _Awaited.BODY
         size = len(self.url) + sum(len(name) + len(value) + _SEPARATORS for name, value in self.headers)
         if size > MAX_HEAD_BYTES:
             raise ValueError("the request head is too large")
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Await nothing more."""
+        self._awaited = _Awaited.NOTHING
+        super().on_message_complete()
+
+    def _address(self) -> str:
+        return self.client[0] if self.client else ""

@@ -14,6 +14,8 @@ _M_MMAP_THRESHOLD = -3
 MMAP_THRESHOLD_BYTES = 32 << 20
 TRIM_THRESHOLD_BYTES = 256 << 20
 
+WORKERS_VARIABLE = "DICOMVEIL_WORKERS"
+"""Tells a process among how many it shares the memory."""
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
 # Parsed JSON makes many containers and no cycles; the default (700) walks them again and again.
@@ -31,11 +33,18 @@ def set_malloc_thresholds() -> bool:
     return bool(mallopt(_M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES) and mallopt(_M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES))
 
 
+def give_back() -> None:
+    """Hand memory that is free back to the system; the allocator keeps what others need, where it is not glibc."""
+    if _is_glibc():
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def tune_gc() -> None:
     """Keep the collector away from what lives as long as the process, and let it look at the rest less often.
 
-    To be called when everything is loaded: what exists then is never looked at again.
+    To be called when everything is loaded: what exists then is not looked at again before the next call.
     """
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     _, *older = gc.get_threshold()

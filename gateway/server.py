@@ -1,60 +1,93 @@
-"""The gateway as a server process: uvicorn around ``gateway.app``, in one process or several."""
+"""The gateway as a server: uvicorn around ``gateway.worker``, in one process or several.
+
+What a worker is given is little, and what it needs besides is loaded when it starts: its supervisor asks it meanwhile
+whether it lives.
+"""
 
 import os
-from collections.abc import Awaitable, Callable
+import signal
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
-from gateway import app, memory
-from gateway.config import Settings, load_settings
-from gateway.connection import ClientConnection
 from gateway.logs import log_config
+from gateway.memory import WORKERS_VARIABLE
 
-__all__ = ["application", "serve"]
+if TYPE_CHECKING:
+    from gateway.config import Settings, Tls
+    from gateway.reloading import Reloading
+
+__all__ = ["serve"]
 
 # How long a study that is being sent may take to end; less than what k8s/deployment.yaml waits.
-GRACEFUL_SHUTDOWN_S = 55
-CONFIG_VARIABLE = "DICOMVEIL_CONFIG"
+GRACEFUL_SHUTDOWN_S: Final = 55
+SILENT_S: Final = 30
+"""A worker that does not answer its supervisor for so long is replaced; on a busy machine a new one takes a while."""
 
-_Application = Callable[..., Awaitable[Any]]
 
-
-def serve(settings: Settings, host: str, port: int, workers: int, level: str) -> None:
-    """Serve until interrupted. Each of several workers reads the settings file anew."""
-    target: _Application | str = "gateway.server:application"
-    if workers == 1:
-        target = _built(settings)
-    else:
-        os.environ[CONFIG_VARIABLE] = str(settings.source.absolute())
-    uvicorn.run(
-        target,
-        factory=workers > 1,
+def serve(settings: "Settings", host: str, port: int, workers: int, level: str, drain_s: float = 0) -> None:
+    """Serve until interrupted. Each worker reads the settings file by itself."""
+    os.environ[WORKERS_VARIABLE] = str(workers)
+    start = _Start(settings.source.absolute(), drain_s, settings.tls)
+    config = uvicorn.Config(
+        start,
+        factory=True,
         host=host,
         port=port,
         workers=workers,
         loop="uvloop",
-        http=ClientConnection,
+        http="gateway.connection:ClientConnection",
         ws="none",
+        ssl_context_factory=start.context if settings.tls else None,
+        lifespan="on",
         access_log=False,  # paths and queries are what it would print
         server_header=False,
         proxy_headers=False,  # the application decides, by trusted_proxies, whose headers count
         log_config=log_config(level),
         log_level=level,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
+        timeout_worker_healthcheck=SILENT_S,
     )
+    with suppress(KeyboardInterrupt):
+        if workers == 1:
+            uvicorn.Server(config).run()
+        else:
+            _Workers(config, [config.bind_socket()]).run()
 
 
-def application() -> _Application:
-    """Build the application of one worker process from the settings file that the environment names."""
-    return _built(load_settings(Path(os.environ[CONFIG_VARIABLE])))
+@dataclass(slots=True)
+class _Start:
+    """Makes the application in the process that serves it, and before that what this shows of itself by TLS."""
+
+    source: Path
+    drain_s: float
+    tls: "Tls | None"
+    shown: ssl.SSLContext | None = None
+
+    def context(self, _config: uvicorn.Config, _default: object) -> ssl.SSLContext:
+        """Make the context of TLS; uvicorn's own has no lower bound."""
+        from gateway.limits import tls  # noqa: PLC0415 as below
+
+        assert self.tls is not None
+        self.shown = tls.context(self.tls)
+        return self.shown
+
+    def __call__(self) -> "Reloading":
+        from gateway.worker import application  # noqa: PLC0415 most of the program
+
+        return application(self.source, self.drain_s, self.shown)
 
 
-def _built(settings: Settings) -> _Application:
-    memory.set_malloc_thresholds()
-    built: _Application = app.build(settings)
-    for name in settings.secret_variables:  # what this process starts inherits its environment
-        os.environ.pop(name, None)
-    memory.tune_gc()
-    return built
+class _Workers(Multiprocess):
+    """uvicorn's processes: one that dies is replaced. On SIGHUP each reloads in its place; uvicorn would restart it."""
+
+    def handle_hup(self) -> None:
+        """Pass the signal on to those that serve; one that starts reads the settings anyway."""
+        for process in self.processes:
+            if process.pid is not None and process.is_ready():
+                os.kill(process.pid, signal.SIGHUP)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 __all__ = ["ANONYMOUS", "EVERYONE", "GATEWAY", "Method", "Principal", "Role", "uplink_place", "worklist_place"]
 
@@ -55,7 +55,8 @@ class Principal:
     """Somebody, with what the settings allow them.
 
     ``name`` is what audit calls them (subject and issuer, name of a key), never a token. ``rights`` are roles by place;
-    ``everywhere`` are roles at every place. ``expires`` is a time in seconds since 1970, None for never.
+    ``everywhere`` are roles at every place. ``expires`` is a time in seconds since 1970, None for never. ``user`` is
+    what rules call them: subject, user of the proxy, or name of the key; ``claims`` are those of their token.
     """
 
     name: str
@@ -63,6 +64,9 @@ class Principal:
     rights: Mapping[str, frozenset[Role]] = field(default_factory=dict)
     everywhere: frozenset[Role] = frozenset()
     expires: float | None = None
+    user: str = ""
+    groups: frozenset[str] = frozenset()
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     def roles(self, place: str) -> frozenset[Role]:
         """Return what they may do at a place."""

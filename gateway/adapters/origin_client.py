@@ -71,6 +71,11 @@ class OriginClient:
             is_long=is_long,
         )
 
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for a connection."""
+        return self._reading.waiting + self._storing.waiting
+
     async def aclose(self) -> None:
         """Close all connections."""
         await self._reading.aclose()
@@ -202,6 +207,7 @@ class _Connections:
         self._turns = asyncio.Semaphore(policy.limit)
         self._long_turns = asyncio.Semaphore(max(1, policy.limit * 3 // 4))
         self._session: aiohttp.ClientSession | None = None
+        self.waiting = 0
 
     async def turn(self, *, is_long: bool) -> _Turn:
         """Wait for a free connection; what may last long gets three of four at most. Raises TimeoutError."""
@@ -216,8 +222,12 @@ class _Connections:
 
     async def _acquired(self, turns: asyncio.Semaphore) -> asyncio.Semaphore:
         if turns.locked():
-            async with asyncio.timeout(self._policy.queue_s):
-                await turns.acquire()
+            self.waiting += 1
+            try:
+                async with asyncio.timeout(self._policy.queue_s):
+                    await turns.acquire()
+            finally:
+                self.waiting -= 1
         else:
             await turns.acquire()
         return turns

@@ -15,6 +15,7 @@ import yarl
 from gateway.adapters.origin_client import RETRY_AFTER_S, Answer, ConnectionPolicy, OriginClient
 from gateway.core.errors import OriginBusy, OriginFailed
 from gateway.ports import OriginAnswer
+from gateway.telemetry.requestid import sent_on
 
 DEFAULT_POLICY = ConnectionPolicy()
 
@@ -61,7 +62,7 @@ class HttpOrigin:
     @asynccontextmanager
     async def get(self, path: str, query: str = "", accept: str = "*/*") -> AsyncGenerator[OriginAnswer, None]:
         """Open ``{base}{path}?{query}``; both go out byte for byte, and ValueError is raised if they cannot."""
-        answer = await self._answered(self._target(path, query), {"Accept": accept, **self._headers})
+        answer = await self._answered(self._target(path, query), {"Accept": accept, **self._headers, **sent_on()})
         try:
             yield self._checked(answer)
         finally:
@@ -78,12 +79,17 @@ class HttpOrigin:
         is_long: bool = False,
     ) -> AsyncGenerator[OriginAnswer, None]:
         """Send ``body`` to ``{base}{path}`` once, in chunks as they come, and open the answer."""
-        headers = {"Accept": accept, "Content-Type": content_type, **self._headers}
+        headers = {"Accept": accept, "Content-Type": content_type, **self._headers, **sent_on()}
         answer = await self._client.post(self._target(path, ""), headers, body, is_long=is_long)
         try:
             yield self._checked(answer)
         finally:
             answer.close()
+
+    @property
+    def waiting(self) -> int:
+        """Return how many requests wait for a connection."""
+        return self._client.waiting
 
     async def aclose(self) -> None:
         """Close all connections."""

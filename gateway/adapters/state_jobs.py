@@ -148,6 +148,12 @@ class SqlJobStore:
         async with begin(self._engine) as connection:
             return list((await connection.execute(wanted)).scalars())
 
+    async def counts(self) -> Mapping[tuple[str, str], int]:
+        """Return how many jobs there are of each uplink in each state."""
+        async with begin(self._engine) as connection:
+            asked = select(_JOBS.c.uplink, _JOBS.c.state, func.count()).group_by(_JOBS.c.uplink, _JOBS.c.state)
+            return {(uplink, state): count for uplink, state, count in await connection.execute(asked)}
+
     async def update(self, job: str, **values: object) -> None:
         """Change what is known of a job, by the names of ``Job``; a job that has ended stays as it is."""
         async with begin(self._engine) as connection:

@@ -1,11 +1,15 @@
 """Settings: one YAML file, checked as a whole; every fault at once, each with file and line."""
 
+from gateway.config.limits import DEFAULT_LIMITS
 from gateway.config.load import load_settings
 from gateway.config.model import (
+    Audit,
+    AuditSink,
     BasicAuth,
     BearerAuth,
     DicomwebOrigin,
     FolderOrigin,
+    Limits,
     Notify,
     Origin,
     Secret,
@@ -13,16 +17,21 @@ from gateway.config.model import (
     Settings,
     SharePolicy,
     Smtp,
+    Tls,
     Uplink,
     Webhook,
     Worklist,
 )
 
 __all__ = [
+    "DEFAULT_LIMITS",
+    "Audit",
+    "AuditSink",
     "BasicAuth",
     "BearerAuth",
     "DicomwebOrigin",
     "FolderOrigin",
+    "Limits",
     "Notify",
     "Origin",
     "Secret",
@@ -30,6 +39,7 @@ __all__ = [
     "Settings",
     "SharePolicy",
     "Smtp",
+    "Tls",
     "Uplink",
     "Webhook",
     "Worklist",

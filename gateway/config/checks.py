@@ -14,7 +14,7 @@ from typing import Any
 
 from gateway.adapters.profile_files import ProfileFiles
 from gateway.adapters.state_sql import state_url
-from gateway.config import uplinks
+from gateway.config import access, audit, entrances, limits, telemetry, uplinks
 from gateway.config.draft import (
     Draft,
     Place,
@@ -30,6 +30,7 @@ from gateway.config.draft import (
     text,
     url_problem,
 )
+from gateway.config.paths import collisions
 from gateway.core.errors import ConfigFault
 from gateway.core.marked_yaml import nearest
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
@@ -39,7 +40,7 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import parse_tag
 from gateway.core.standard.uids import MAX_UID_LENGTH
 
-__all__ = ["RULES", "base_path", "exposed_secrets", "match_tag"]
+__all__ = ["RULES", "exposed_secrets", "match_tag"]
 
 STUDY_KEYS = frozenset(
     {
@@ -56,17 +57,9 @@ STUDY_KEYS = frozenset(
 Origins ignore a key they do not know and then answer with every study; hence no other key is let through.
 """
 
-RESERVED_PATHS = ("/healthz", "/readyz", "/metrics", "/openapi.json", "/uplinks", "/shares")
-
-_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _DATES = re.compile(r"[0-9]{8}(-([0-9]{8})?)?|-[0-9]{8}")
-
-
-def base_path(name: str, path: str | None) -> str:
-    """Return the path of a worklist's DICOMweb service base."""
-    return path or f"/worklists/{name}/dicom-web"
 
 
 def match_tag(key: str) -> int:
@@ -280,22 +273,6 @@ def _worklist_services(draft: Draft) -> Iterator[ConfigFault]:
                 yield draft.document.fault((*worklist, "services", index), what)
 
 
-def _worklist_path(draft: Draft) -> Iterator[ConfigFault]:
-    taken: list[tuple[str, str]] = [(path, "the gateway's own pages") for path in RESERVED_PATHS]
-    for worklist, name, entry in draft.entries("worklists"):
-        place = (*worklist, "path") if "path" in entry else worklist
-        path = text(entry, "path")
-        if path is not None and not _PATH.fullmatch(path):
-            yield draft.document.fault(place, "should start with / and not end with it, of letters, digits and -._~")
-            continue
-        bases = [base_path(name, path), f"/worklists/{name}/wado"]
-        for other, owner in taken:
-            if any(_overlap(base, other) for base in bases):
-                yield draft.document.fault(place, f"its path {bases[0]} collides with {other} of {owner}")
-                break
-        taken += [(base, name) for base in bases]
-
-
 def _public_url(draft: Draft) -> Iterator[ConfigFault]:
     url = text(draft.data, "public_url")
     if url is not None and (problem := url_problem(url)):
@@ -333,11 +310,16 @@ RULES: tuple[Rule, ...] = (
     _worklist_match,
     _worklist_studies,
     _worklist_services,
-    _worklist_path,
+    collisions,
     _public_url,
     _cors,
     _proxies,
     *uplinks.RULES,
+    *limits.RULES,
+    *telemetry.RULES,
+    *access.RULES,
+    *entrances.RULES,
+    *audit.RULES,
 )
 
 
@@ -361,11 +343,6 @@ def _readable(draft: Draft, source: object) -> bytes | None:
         return draft.secrets.get(source).reveal() if isinstance(source, Mapping) else None
     except ValueError:
         return None
-
-
-def _overlap(one: str, other: str) -> bool:
-    """Say whether one path lies under the other: its routes would answer for the other's."""
-    return (one + "/").startswith(other + "/") or (other + "/").startswith(one + "/")
 
 
 def _value_problem(tag: int, value: str) -> str | None:

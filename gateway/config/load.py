@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
 from gateway.adapters.state_sql import state_url
-from gateway.config import schema, uplinks
-from gateway.config.checks import RULES, base_path, exposed_secrets, match_tag
+from gateway.config import access, audit, entrances, limits, schema, telemetry, uplinks
+from gateway.config.checks import RULES, exposed_secrets, match_tag
 from gateway.config.draft import Draft
 from gateway.config.model import (
     BasicAuth,
@@ -20,6 +20,7 @@ from gateway.config.model import (
     Settings,
     Worklist,
 )
+from gateway.config.paths import base_path
 from gateway.config.sources import SecretReader
 from gateway.core import marked_yaml
 from gateway.core.errors import ConfigFault, ConfigFaults
@@ -80,10 +81,27 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
         worklists={name: _worklist(name, worklist, draft) for name, worklist in file.worklists.items()},
         uplinks={name: uplinks.make_uplink(name, uplink, draft) for name, uplink in file.uplinks.items()},
         notify=uplinks.make_notify(file.notify, draft),
+        entrances={name: entrances.make_entrance(name, entrance) for name, entrance in file.entrances.items()},
+        access=access.make_access(file, draft.folder),
+        without_authentication=file.access is not None and file.access.without_authentication,
+        limits=limits.make_limits(file.limits),
+        tls=limits.make_tls(file.tls, draft.folder),
+        audit=audit.make_audit(file.audit, draft.folder),
+        logs=telemetry.make_logs(file.logs),
+        tracing=telemetry.make_tracing(file.tracing),
         public_url=file.public_url.rstrip("/") if file.public_url else None,
         cors_origins=tuple(file.cors.origins),
         trusted_proxies=tuple(ip_network(proxy) for proxy in file.trusted_proxies),
-        warnings=tuple(str(warning) for warning in (*exposed_secrets(draft), *uplinks.warnings(draft))),
+        warnings=tuple(
+            str(warning)
+            for warning in (
+                *exposed_secrets(draft),
+                *uplinks.warnings(draft),
+                *limits.warnings(draft),
+                *access.warnings(draft),
+                *entrances.warnings(draft),
+            )
+        ),
         secret_variables=draft.secrets.variables(),  # last: all of them are read by now
     )
 

@@ -1,13 +1,18 @@
 """Settings as the rest of the gateway sees them: complete, resolved, frozen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 
 from sqlalchemy.engine import URL
 
+from gateway.access.entrances import Entrance
+from gateway.access.keys import ApiKey
+from gateway.access.policy import Policy
+from gateway.access.proxy import Proxy
+from gateway.access.tokens import TokenRules
 from gateway.core.profile.model import Profile
 
 
@@ -166,9 +171,96 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Issuer:
+    """Who signs bearer tokens, and what they must say; ``ca`` None: what the system trusts."""
+
+    rules: TokenRules
+    ca: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Who is recognized, and what the rules allow them."""
+
+    issuers: tuple[Issuer, ...]
+    keys: tuple[ApiKey, ...]
+    proxy: Proxy | None
+    policy: Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server process lets its clients do; a client is who is logged in, else an address.
+
+    ``misses_per_minute`` counts studies that are not there. ``memory_mb`` None: a share of what the machine has.
+    """
+
+    requests_per_minute: int
+    requests_at_once: int
+    all_requests_at_once: int
+    misses_per_minute: int
+    connections: int
+    connections_per_address: int
+    memory_mb: int | None
+    head_timeout_s: float
+    body_timeout_s: float
+    send_timeout_s: float
+    keep_alive_s: float
+    answer_timeout_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """Certificate chain and key (PEM); with ``client_ca``, only clients that show a certificate of it are let in."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSink:
+    """A ``file``, or else a syslog server with the files of its TLS; ``form`` is ``json`` or ``dicom``."""
+
+    file: Path | None
+    host: str
+    port: int
+    ca: str | None
+    certificate: str | None
+    key: str | None
+    form: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audit:
+    """Where records go; where they are ``required``, nothing happens that cannot be recorded."""
+
+    sinks: tuple[AuditSink, ...]
+    required: bool
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Logs:
+    """``form`` is ``text`` or ``json``; ``exchanges`` adds a line for each."""
+
+    form: str = "text"
+    exchanges: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Tracing:
+    """``endpoint`` takes OTLP over HTTP below ``/v1/traces``; of traces that begin here ``ratio`` are kept."""
+
+    endpoint: str
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything one gateway is told. ``secret`` is None only where no worklist has a profile and nothing goes up.
 
+    ``access`` None: everybody may do everything, which ``without_authentication`` says in so many words.
     ``profiles`` are those of the profile folder and those that worklists name. ``state`` hides its
     password when printed; ``secret_variables`` are the environment variables that secrets came from.
     """
@@ -184,7 +276,15 @@ class Settings:
     worklists: Mapping[str, Worklist]
     uplinks: Mapping[str, Uplink]
     notify: Notify
+    limits: Limits
+    tls: Tls | None
     public_url: str | None
     cors_origins: tuple[str, ...]
     trusted_proxies: tuple[IPv4Network | IPv6Network, ...]
+    logs: Logs = Logs()
+    tracing: Tracing | None = None
     warnings: tuple[str, ...] = ()
+    access: Access | None = None
+    audit: Audit | None = None
+    without_authentication: bool = False
+    entrances: Mapping[str, Entrance] = field(default_factory=dict)

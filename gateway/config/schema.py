@@ -1,19 +1,36 @@
 """The settings file as it is written: keys, types and defaults. What one key means for another is in ``checks``."""
 
+from datetime import date
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from gateway.access.model import Role
+
 __all__ = [
+    "Access",
+    "AccessRule",
+    "ApiKey",
+    "Audit",
+    "AuditSink",
+    "AuditTls",
     "Auth",
     "BasicAuth",
+    "Choice",
     "Cors",
+    "Entrance",
     "File",
+    "Limits",
+    "Logs",
     "Notify",
+    "Oidc",
     "Origin",
+    "ProxyHeaders",
     "SecretSource",
     "SharePolicy",
     "Smtp",
+    "Tls",
+    "Tracing",
     "Uplink",
     "Webhook",
     "Worklist",
@@ -24,8 +41,13 @@ MAX_TIMEOUT_S = 3600
 MAX_BUDGET = 1_000_000
 MAX_SHARE_DAYS = 366
 MAX_SHARE_VIEWS = 1_000_000
+MAX_LIMIT = 10_000_000
+
+MAX_LEEWAY_S = 300
 
 _Seconds = Annotated[float, Field(gt=0, le=MAX_TIMEOUT_S)]
+_Count = Annotated[int, Field(ge=1, le=MAX_LIMIT)]
+_Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 
 
 class _Strict(BaseModel):
@@ -88,6 +110,23 @@ class Worklist(_Strict):
     search_budget: Annotated[int, Field(ge=1, le=MAX_BUDGET)] = 20_000
 
 
+class Choice(_Strict):
+    """Who comes to a worklist: all of what is given must fit."""
+
+    worklist: str
+    host: str | None = None
+    groups: list[str] = []
+    claims: dict[str, str | list[str]] = {}
+    header: dict[str, str] = {}
+
+
+class Entrance(_Strict):
+    """One URL for several audiences."""
+
+    path: str | None = None
+    choose: list[Choice]
+
+
 class SharePolicy(_Strict):
     """How long, and how often, a shared study can be looked at."""
 
@@ -136,6 +175,119 @@ class Cors(_Strict):
     origins: list[str] = ["*"]
 
 
+class Limits(_Strict):
+    """What a server process lets its clients do."""
+
+    requests_per_minute: _Count = 30_000
+    requests_at_once: _Count = 500
+    all_requests_at_once: _Count = 2_000
+    misses_per_minute: _Count = 300
+    connections: _Count = 4_000
+    connections_per_address: _Count = 1_000
+    memory_mb: _Count | None = None
+    head_timeout_s: _Seconds = 20
+    body_timeout_s: _Seconds = 60
+    send_timeout_s: _Seconds = 60
+    keep_alive_s: _Seconds = 75
+    answer_timeout_s: _Seconds = 600
+
+
+class Tls(_Strict):
+    """Certificate and key of a server that clients reach without an ingress."""
+
+    certificate: str
+    key: str
+    client_ca: str | None = None
+
+
+class Oidc(_Strict):
+    """An issuer of bearer tokens."""
+
+    issuer: str
+    audience: str | list[str]
+    algorithms: list[_Algorithm] = ["RS256", "PS256", "ES256", "EdDSA"]
+    leeway_s: Annotated[int, Field(ge=0, le=MAX_LEEWAY_S)] = 30
+    name_claim: Annotated[str, Field(min_length=1)] = "sub"
+    groups_claim: Annotated[str, Field(min_length=1)] = "groups"
+    ca: str | None = None
+
+
+class ApiKey(_Strict):
+    """A key of a program, by its hash."""
+
+    hash: str
+    expires: date | None = None
+
+
+class ProxyHeaders(_Strict):
+    """The headers in which a trusted proxy names the user."""
+
+    user: str
+    groups: str | None = None
+
+
+class AccessRule(_Strict):
+    """Who may do what, where."""
+
+    anyone: bool = False
+    users: list[str] | Literal["*"] = []
+    groups: list[str] = []
+    keys: list[str] = []
+    claims: dict[str, str | list[str]] = {}
+    worklists: list[str] | Literal["*"] = []
+    uplinks: list[str] | Literal["*"] = []
+    roles: list[Role]
+
+
+class Access(_Strict):
+    """Who may come, and who may do what."""
+
+    without_authentication: bool = False
+    oidc: list[Oidc] = []
+    keys: dict[str, ApiKey] = {}
+    proxy: ProxyHeaders | None = None
+    allow: list[AccessRule] = []
+
+
+class AuditTls(_Strict):
+    """How a syslog server is recognized, and what it is shown; without ``ca`` it must be of a public authority."""
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+
+
+class AuditSink(_Strict):
+    """One place that records go to."""
+
+    file: str | None = None
+    syslog: str | None = None
+    tls: AuditTls | None = None
+    form: Literal["json", "dicom"] = "json"
+
+
+class Audit(_Strict):
+    """Where it is put on record who did what."""
+
+    to: list[AuditSink]
+    required: bool = True
+    source: Annotated[str, Field(min_length=1, max_length=64)] = "dicomveil"
+
+
+class Logs(_Strict):
+    """What is written to stderr."""
+
+    form: Literal["text", "json"] = "text"
+    exchanges: bool = False
+
+
+class Tracing(_Strict):
+    """Where traces go, and how many of them."""
+
+    endpoint: str
+    ratio: Annotated[float, Field(ge=0, le=1)] = 1.0
+
+
 class File(_Strict):
     """The whole file."""
 
@@ -145,8 +297,15 @@ class File(_Strict):
     profiles: str | None = None
     origins: dict[str, Origin]
     worklists: dict[str, Worklist] = {}
+    entrances: dict[str, Entrance] = {}
     uplinks: dict[str, Uplink] = {}
     notify: Notify = Notify()
+    access: Access | None = None
+    limits: Limits = Limits()
+    tls: Tls | None = None
+    audit: Audit | None = None
+    logs: Logs = Logs()
+    tracing: Tracing | None = None
     public_url: str | None = None
     cors: Cors = Cors()
     trusted_proxies: list[str] = []

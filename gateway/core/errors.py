@@ -155,6 +155,14 @@ class Unauthenticated(GatewayError):
         super().__init__(what)
 
 
+class IssuerFailed(GatewayError):
+    """Who asks cannot be recognized, since the issuer of their token does not answer; come back after a while."""
+
+    def __init__(self, what: str, retry_after_s: int) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(what)
+
+
 class Forbidden(GatewayError):
     """Who asks may do something here, but not this."""
 
@@ -173,6 +181,10 @@ class Overloaded(GatewayError):
     def __init__(self, what: str, retry_after_s: int) -> None:
         self.retry_after_s = retry_after_s
         super().__init__(what)
+
+
+class TookTooLong(GatewayError):
+    """No answer had begun after all the time that one may take."""
 
 
 class AuditFailed(GatewayError):

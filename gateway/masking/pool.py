@@ -25,6 +25,11 @@ class Codecs:
         self._processes = CapacityLimiter(count)
         self._max_seconds = max_seconds
 
+    @property
+    def queue(self) -> tuple[CapacityLimiter, CapacityLimiter]:
+        """Return what counts frames that are masked, and those that wait: for metrics."""
+        return self._processes, self._processes
+
     async def masked(self, work: FrameWork) -> bytes:
         """Mask a frame in a process.
 

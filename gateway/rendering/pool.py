@@ -33,6 +33,11 @@ class Renderers:
         self._max_seconds = max_seconds
         self._wait_s = wait_s
 
+    @property
+    def queue(self) -> tuple[CapacityLimiter, CapacityLimiter]:
+        """Return what counts pictures that are made, and those that wait for their turn: for metrics."""
+        return self._processes, self._turns
+
     @asynccontextmanager
     async def turn(self, *, moving: bool = False) -> AsyncIterator[None]:
         """Wait before frames are fetched, so that who waits holds none. Raises RenderingBusy."""

@@ -1,40 +1,38 @@
-"""Liveness and readiness."""
+"""Liveness, readiness and metrics."""
 
-import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.core.errors import GatewayError
-from gateway.ports import OriginServer, ReleaseStore
+from gateway.access.model import Role
 from gateway.routes.guard import Door, Guard
+from gateway.routes.headers import OURS
+from gateway.telemetry.readiness import Readiness
 
-log = logging.getLogger("dicomveil.admin")
+Exposed = Callable[[str], Awaitable[tuple[bytes, str]]]
+"""Returns all metrics in a form that an Accept header names, and its media type."""
 
 
-def admin_routes(origins: Mapping[str, OriginServer], store: ReleaseStore) -> list[Door]:
-    """Return /healthz (the process answers) and /readyz (so do its origins and its state store)."""
+def admin_routes(readiness: Readiness, exposed: Exposed, is_leaving: Callable[[], bool] = lambda: False) -> list[Door]:
+    """Return /healthz (the process answers), /readyz (so does what it depends on) and /metrics."""
 
     async def healthz(_request: Request) -> Response:
         return JSONResponse({"status": "ok"})
 
     async def readyz(_request: Request) -> Response:
-        failed = [name for name, origin in origins.items() if not await _answers(origin)]
-        try:
-            await store.get("readyz", "study", "none")
-        except GatewayError:
-            failed.append("state")
-        if failed:
-            log.warning("not ready: %s", ", ".join(failed))
-        return JSONResponse({"status": "unavailable" if failed else "ok"}, 503 if failed else 200)
+        if is_leaving():
+            return JSONResponse({"status": "leaving"}, 503)
+        if await readiness.is_ready():
+            return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "unavailable"}, 503)  # the log says what, to whoever may read that
 
-    return [Door("/healthz", healthz, Guard("Liveness")), Door("/readyz", readyz, Guard("Readiness"))]
+    async def metrics(request: Request) -> Response:
+        body, media_type = await exposed(request.headers.get("accept", ""))
+        return Response(body, headers=OURS, media_type=media_type)
 
-
-async def _answers(origin: OriginServer) -> bool:
-    try:
-        async with origin.get("/studies", "limit=1", "application/dicom+json") as answer:
-            return answer.status in (200, 204, 206)
-    except GatewayError:
-        return False
+    return [
+        Door("/healthz", healthz, Guard("Liveness")),
+        Door("/readyz", readyz, Guard("Readiness")),
+        Door("/metrics", metrics, Guard("Metrics", frozenset({Role.METRICS, Role.MANAGE}))),
+    ]

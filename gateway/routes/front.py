@@ -3,10 +3,10 @@
 In as few layers as can be: each costs every piece of every body.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Final
-from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers
@@ -18,27 +18,48 @@ from starlette.types import ASGIApp, Lifespan, Message, Receive, Scope, Send
 
 from gateway.access.model import EVERYONE, Method, Principal
 from gateway.calls import Call, Watcher, set_call
-from gateway.core.errors import GatewayError
+from gateway.core.errors import AuditFailed, GatewayError, TookTooLong
 from gateway.routes.exchange import WhileClientStays
 from gateway.routes.guard import login
 from gateway.routes.headers import OURS
 from gateway.routes.problems import problem, problem_of_status
+from gateway.telemetry import requestid
 
 READING: Final = ["GET", "HEAD", "OPTIONS"]
-NOT_FOR_PAGES: Final = ("/uplinks/", "/shares/")
+NOT_FOR_PAGES: Final = ("/uplinks/", "/shares/", "/metrics")
 """No page of another site has a part in these: one call there sends a study to whoever it names."""
 ALLOWED_HEADERS: Final = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
-EXPOSED_HEADERS: Final = ["Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning"]
+EXPOSED_HEADERS: Final = [
+    "Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning", "X-Request-Id",
+]  # fmt: skip
 PREFLIGHT_TTL_S: Final = 600
+_REQUEST_ID: Final = requestid.HEADER.encode()
 
 
 Identify = Callable[[Headers, str], Awaitable[Principal]]
 """Says who sends these headers from this address; raises Unauthenticated for credentials that do not hold."""
 
 
+ClientOf = Callable[[str, Headers], str]
+"""Says who asks, behind trusted proxies: the address of a connection and the headers -> an address."""
+Trusts = Callable[[str], bool]
+"""Says whether an address is a trusted proxy's."""
+PROBES: Final = ("/healthz", "/readyz", "/metrics")
+
+
 async def everyone(_headers: Headers, _address: str) -> Principal:
     """Let everybody do everything."""
     return EVERYONE
+
+
+def peer(address: str, _headers: Headers) -> str:
+    """Trust no proxy."""
+    return address
+
+
+def nobody(_address: str) -> bool:
+    """Trust no proxy."""
+    return False
 
 
 class Gateway(Starlette):
@@ -51,20 +72,36 @@ class Gateway(Starlette):
         cors_origins: tuple[str, ...],
         identify: Identify = everyone,
         watchers: Sequence[Watcher] = (),
+        client_of: ClientOf = peer,
+        answer_timeout_s: float | None = None,
+        trusts: Trusts = nobody,
     ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         self.router.redirect_slashes = False
         self._cors_origins = cors_origins
         self._identify = identify
         self._watchers = tuple(watchers)
+        self._client_of = client_of
+        self._answer_timeout_s = answer_timeout_s
+        self._trusts = trusts
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what is called for each request."""
-        return Front(WhileClientStays(self.router), self._cors_origins, self._identify, self._watchers)
+        front = Front(WhileClientStays(self.router), self._cors_origins, self._identify, self._watchers)
+        front.client_of, front.answer_timeout_s = self._client_of, self._answer_timeout_s
+        front.trusts = self._trusts
+        return front
 
 
 class Front:
-    """Makes problems of errors and lets pages of ``cors_origins`` read answers."""
+    """Makes problems of errors and lets pages of ``cors_origins`` read answers.
+
+    An answer that is read must begin within ``answer_timeout_s``; its body may take as long as it flows.
+    """
+
+    client_of: ClientOf = staticmethod(peer)
+    trusts: Trusts = staticmethod(nobody)
+    answer_timeout_s: float | None = None
 
     def __init__(
         self, app: ASGIApp, cors_origins: tuple[str, ...], identify: Identify, watchers: tuple[Watcher, ...]
@@ -94,10 +131,15 @@ class Front:
         if cors is not None and is_preflight and "origin" in headers:
             await cors.preflight_response(headers)(scope, receive, send)
             return
-        address = scope["client"][0] if scope.get("client") else ""
-        call = Call(uuid4().hex, address, scope["method"], monotonic())
+        address = self.client_of(_connected(scope), headers)
+        trail = requestid.begin(headers, is_trusted=self.trusts(_connected(scope)))
+        call = Call(trail.id, address, scope["method"], monotonic())
+        call.watchers = self._watchers
+        call.is_probe = scope["path"] in PROBES
         set_call(scope, call)
         answer = _Answer(call, self._watchers, cors, headers, send)
+        if scope["method"] not in READING:
+            receive = _counted(call, receive)
         try:
             await self._answer(call, headers, scope, receive, answer)
         finally:
@@ -108,23 +150,44 @@ class Front:
         try:
             for watcher in self._watchers:
                 watcher.opened(call, headers)
-            call.principal = await self._identify(headers, call.client)
+            call.principal = await self._identify(headers, _connected(scope))  # forwarded addresses vouch for nobody
             for watcher in self._watchers:
                 watcher.known(call)
-            await self._app(scope, receive, send)
+            await self._begun_in_time(scope, receive, send)
         except Exception as error:
             call.fault = type(error).__name__
             if send.has_begun:
                 raise
-            await _refusal(error, call)(scope, receive, send)
+            try:
+                await _refusal(error, call)(scope, receive, send)
+            except AuditFailed as worse:  # not even that may happen unseen
+                call.fault = type(worse).__name__
+                await _refusal(worse, call)(scope, receive, send)
             if not isinstance(error, GatewayError | HTTPException):
                 raise  # a bug: the server logs it
+
+
+    async def _begun_in_time(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            await self._app(scope, receive, send)
+            return
+        patience = asyncio.timeout(self.answer_timeout_s)
+        try:
+            async with patience:
+                send.patience = patience
+                await self._app(scope, receive, send)
+        except TimeoutError:
+            if not patience.expired():
+                raise
+            raise TookTooLong(f"no answer had begun after {self.answer_timeout_s:g} s") from None
+        finally:
+            send.patience = None
 
 
 class _Answer:
     """Sends the messages of one answer; its head with CORS headers, where there are any."""
 
-    __slots__ = ("_call", "_cors", "_request_headers", "_send", "_watchers", "has_begun")
+    __slots__ = ("_call", "_cors", "_request_headers", "_send", "_watchers", "has_begun", "patience")
 
     def __init__(
         self,
@@ -140,20 +203,40 @@ class _Answer:
         self._request_headers = request_headers
         self._send = send
         self.has_begun = False
+        self.patience: asyncio.Timeout | None = None
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] != "http.response.start":
             self._call.sent += len(message.get("body", b""))
             self._call.is_whole = not message.get("more_body", False)
             return self._send(message)
-        if message["status"] < 400:
-            for watcher in self._watchers:
-                watcher.answering(self._call)
         self._call.status = message["status"]
+        for watcher in self._watchers:
+            if message["status"] < 400:
+                watcher.answering(self._call)
+            else:
+                watcher.refusing(self._call)
         self.has_begun = True
+        if self.patience is not None and not self.patience.expired():
+            self.patience.reschedule(None)
+        message = {**message, "headers": [*message.get("headers", ()), (_REQUEST_ID, self._call.id.encode())]}
         if self._cors is None:
             return self._send(message)
         return self._cors.send(message, self._send, self._request_headers)
+
+
+def _connected(scope: Scope) -> str:
+    """Return the address at the other end of the connection."""
+    return str(scope["client"][0]) if scope.get("client") else ""
+
+
+def _counted(call: Call, receive: Receive) -> Receive:
+    async def taking() -> Message:
+        message = await receive()
+        call.taken += len(message.get("body", b""))
+        return message
+
+    return taking
 
 
 def _refusal(error: Exception, call: Call) -> Response:

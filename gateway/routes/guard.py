@@ -12,7 +12,7 @@ from gateway.access.model import GATEWAY, Method, Role
 from gateway.calls import Call, call_of
 from gateway.core.errors import Forbidden, NotReleased, Unauthenticated
 
-__all__ = ["Door", "Guard", "login"]
+__all__ = ["Door", "Endpoint", "Guard", "login"]
 
 _LEVELS: Final = ("study", "series", "instance")
 
@@ -36,6 +36,10 @@ class Guard:
         """Let a call in, or raise Unauthenticated, NotReleased (nothing here is theirs) or Forbidden."""
         call.transaction, call.place, call.profile = self.transaction, self.place, self.profile
         call.released = tuple(path[level] for level in _LEVELS if level in path)
+        self.admit(call)
+
+    def admit(self, call: Call) -> None:
+        """Look at roles and at nothing else; raises as ``enter`` does."""
         if not self.roles:
             return
         own = call.principal.roles(self.place)
@@ -46,6 +50,21 @@ class Guard:
         if not own:
             raise NotReleased("nothing here is theirs")
         raise Forbidden("not with these roles")
+
+    def show(self, call: Call) -> None:
+        """Let whoever has any role here know that there is something; raises Unauthenticated or NotReleased."""
+        if not self.roles or call.principal.roles(self.place):
+            return
+        raise login() if call.principal.method is Method.NONE else NotReleased("nothing here is theirs")
+
+    def over(self, endpoint: Endpoint) -> Endpoint:
+        """Return an endpoint that asks for more than its resource does: for a representation that shows more."""
+
+        async def answer(request: Request) -> ASGIApp:
+            self.admit(call_of(request.scope))
+            return await endpoint(request)
+
+        return answer
 
 
 def login() -> Unauthenticated:
@@ -69,9 +88,13 @@ class Door(Route):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request that matches."""
-        if self.methods and scope["method"] not in self.methods:
+        call = call_of(scope)
+        if scope["method"] not in self.guards:
+            next(iter(self.guards.values())).show(call)
             await super().handle(scope, receive, send)
             return
-        self.guards[scope["method"]].enter(call_of(scope), scope["path_params"])
+        self.guards[scope["method"]].enter(call, scope["path_params"])
+        for watcher in call.watchers:
+            watcher.entered(call)
         answer = await self.endpoint(Request(scope, receive, send))
         await answer(scope, receive, send)

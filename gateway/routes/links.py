@@ -2,13 +2,32 @@
 
 import ipaddress
 import re
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
+from typing import Final
+from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Scope
 
 from gateway.worklists.worklist import Worklist
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_KEY: Final = "dicomveil.entered"
+
+
+@dataclass(frozen=True, slots=True)
+class Entered:
+    """By which service base a request came in; ``follows_host``: links lead to the host that it came to."""
+
+    base_path: str
+    follows_host: bool
+
+
+def enter(scope: Scope, entered: Entered, path: str) -> Scope:
+    """Return a request for another path of ours, whose answer leads back to where it came in."""
+    return {**scope, "path": path, _KEY: entered}
 
 
 class Links:
@@ -22,28 +41,41 @@ class Links:
         self._trusted = trusted_proxies
 
     def service(self, request: Request, worklist: Worklist) -> str:
-        """Return the absolute service base of a worklist."""
-        return self._base(request) + worklist.base_path
+        """Return the absolute service base of a worklist, or of the entrance to it."""
+        entered: Entered | None = request.scope.get(_KEY)
+        if entered is None:
+            return self._base(request) + worklist.base_path
+        if not (entered.follows_host and self._public_url):
+            return self._base(request) + entered.base_path
+        public = urlsplit(self._public_url)._replace(netloc=urlsplit(self._asked(request)).netloc)
+        return public.geturl() + entered.base_path
 
     def root(self, request: Request) -> str:
         """Return the absolute address that every path of ours is below."""
         return self._base(request)
 
+    def host(self, scope: Scope, headers: Headers) -> str:
+        """Return the host that a request is for, in small letters and without its port; empty when it is none."""
+        match = _HOST.fullmatch(self._forwarded(scope, headers)[1])
+        return match[1].lower().rstrip(".") if match else ""
+
     def client(self, request: Request) -> str:
         """Return the address of who asks: of a trusted proxy's hops the last that is no trusted proxy."""
-        own = request.client.host if request.client else ""
-        if not self._trusts(own):
-            return own
-        hops = [hop.strip() for line in request.headers.getlist("x-forwarded-for") for hop in line.split(",")]
-        return next((hop for hop in reversed(hops) if hop and not self._trusts(hop)), own)
+        return self.client_of(request.client.host if request.client else "", request.headers)
+
+    def client_of(self, peer: str, headers: Headers) -> str:
+        """Return the same for a request of which only this much is known."""
+        if not self.trusts(peer):
+            return peer
+        hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
+        return next((hop for hop in reversed(hops) if hop and not self.trusts(hop)), peer)
 
     def _base(self, request: Request) -> str:
-        if self._public_url:
-            return self._public_url
-        scheme, host = request.scope["scheme"], request.headers.get("host", "")
-        if self._is_trusted(request):
-            scheme = request.headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
-            host = request.headers.get("x-forwarded-host", host).split(",")[0].strip()
+        return self._public_url or self._asked(request)
+
+    def _asked(self, request: Request) -> str:
+        """Return the address that a request was sent to, as far as it can be believed."""
+        scheme, host = self._forwarded(request.scope, request.headers)
         match = _HOST.fullmatch(host)
         server = request.scope.get("server") or ("localhost", None)
         if match is None or scheme not in ("http", "https"):
@@ -53,10 +85,16 @@ class Links:
             host = f"{match[1]}:{server[1]}"  # some clients leave the port out of Host
         return f"{scheme}://{host}"
 
-    def _is_trusted(self, request: Request) -> bool:
-        return request.client is not None and self._trusts(request.client.host)
+    def _forwarded(self, scope: Scope, headers: Headers) -> tuple[str, str]:
+        """Return scheme and host as written; a trusted proxy knows better than the request."""
+        scheme, host = scope["scheme"], headers.get("host", "")
+        if scope.get("client") and self.trusts(scope["client"][0]):
+            scheme = headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
+            host = headers.get("x-forwarded-host", host).split(",")[0].strip()
+        return scheme, host
 
-    def _trusts(self, host: str) -> bool:
+    def trusts(self, host: str) -> bool:
+        """Say whether an address is a trusted proxy's."""
         if not self._trusted:
             return False
         try:

@@ -11,6 +11,7 @@ from gateway.core.errors import (
     BadRequest,
     Forbidden,
     GatewayError,
+    IssuerFailed,
     KeyReused,
     LimitExceeded,
     MalformedInput,
@@ -26,6 +27,7 @@ from gateway.core.errors import (
     SearchTooBroad,
     StateFailed,
     StoringBusy,
+    TookTooLong,
     TooManyFollowers,
     TooManyRequests,
     Unauthenticated,
@@ -68,6 +70,7 @@ KINDS: dict[type[GatewayError], Kind] = {
     LimitExceeded: Kind(502, "not-deidentifiable", "The origin's data cannot be de-identified"),
     OriginFailed: Kind(502, "origin-failed", "The origin does not answer as it should", "See the gateway's log."),
     OriginTimedOut: Kind(504, "origin-timed-out", "The origin does not answer in time", "See the gateway's log."),
+    TookTooLong: Kind(504, "took-too-long", "No answer began in time", "A smaller request may."),
     OriginBusy: Kind(503, "origin-busy", "The origin takes no more requests now", "The request may be sent again."),
     RenderingBusy: Kind(503, "rendering-busy", "No more pictures are made now", "The request may be sent again."),
     ScreeningBusy: Kind(503, "screening-busy", "Text is still being searched for", "The request may be sent again."),
@@ -78,12 +81,13 @@ KINDS: dict[type[GatewayError], Kind] = {
     Overloaded: Kind(503, "overloaded", "The gateway takes no more requests now", "The request may be sent again."),
     TooManyRequests: Kind(429, "too-many-requests", "Too many requests"),
     Unauthenticated: Kind(401, "unauthenticated", "Nobody is logged in"),
+    IssuerFailed: Kind(503, "issuer-failed", "Nobody can be recognized now", "The request may be sent again."),
     Forbidden: Kind(403, "forbidden", "Not allowed", "Whoever is logged in may not do this here."),
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
 
 _WAIT = (
-    OriginBusy, Overloaded, RenderingBusy, ScreeningBusy, StoringBusy, TooManyFollowers, TooManyRequests,
+    IssuerFailed, OriginBusy, Overloaded, RenderingBusy, ScreeningBusy, StoringBusy, TooManyFollowers, TooManyRequests,
 )  # fmt: skip
 _REFUSED = {
     400: Kind(400, "bad-request", "Bad request", "The request cannot be understood."),

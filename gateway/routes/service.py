@@ -48,15 +48,15 @@ def worklist_routes(worklist: Worklist, links: Links, renderers: Renderers, held
     ``held`` counts what is held of what is stored, on all worklists.
     """
     served: list[Served] = []
+    guards = _Guards(worklist)
     if "search" in worklist.services:
         served += _search(SearchService(worklist, links))
     if "retrieve" in worklist.services:
-        served += [*_retrieve(worklist, links), *_render(worklist, links, renderers)]
+        served += [*_retrieve(worklist, links, guards), *_render(worklist, links, renderers)]
     if "store" in worklist.services:
         served += _store(store.StoreService(worklist, links, held))
     base = worklist.base_path
     capabilities = CapabilitiesService(worklist, links, [one.resource for one in served])
-    guards = _Guards(worklist)
     known = guards.of("RetrieveCapabilities", Role.VIEW, Role.DOWNLOAD, Role.STORE)
     described = (Door(base + path, capabilities.describe, known, ("GET", "OPTIONS")) for path in ("", "/"))
     return [Doors(base, [*_routes(base, served, guards), *described]), *_uri_service(worklist, renderers, guards)]
@@ -99,11 +99,10 @@ def _search(search: SearchService) -> Iterator[Served]:
         yield Served(Resource(path, transaction, types, SEARCH_PARAMETERS), endpoint)
 
 
-def _retrieve(worklist: Worklist, links: Links) -> Iterator[Served]:
+def _retrieve(worklist: Worklist, links: Links, guards: _Guards) -> Iterator[Served]:
     bulk = bulkdata.BulkService(worklist, links)
-    objects = instances.InstanceService(
-        worklist, links, {OLD_BULK: bulk.all, download.OFFER: download.DownloadService(worklist).retrieve}
-    )
+    zipped = guards.of("Download", Role.DOWNLOAD).over(download.DownloadService(worklist).retrieve)
+    objects = instances.InstanceService(worklist, links, {OLD_BULK: bulk.all, download.OFFER: zipped})
     described = metadata.MetadataService(worklist, links)
     for level, path in LEVELS:
         types = [offer.label for offer in objects.offers(alone=path == INSTANCE)]

@@ -61,6 +61,11 @@ class Workers:
         self._turns = CapacityLimiter(count)
         self._idle: list[Worker] = []
 
+    @property
+    def queue(self) -> tuple[CapacityLimiter, CapacityLimiter]:
+        """Return what counts objects that are looked at, and those that wait: for metrics."""
+        return self._turns, self._turns
+
     @asynccontextmanager
     async def one(self) -> AsyncIterator[Worker]:
         """Wait for a process and hold it; it does not outlive a fault. Raises ProcessFailed."""

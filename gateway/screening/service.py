@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import logging
 from typing import Final
+from weakref import WeakSet
 
+from anyio import CapacityLimiter
 from cachetools import TTLCache
 
 from gateway.core.errors import GatewayError, MalformedInput, NotAcceptable, ProcessFailed, ScreeningBusy
@@ -122,17 +124,22 @@ class Screeners:
         self._workers = Workers(count)
         self._turns = Turns(most_waiting)
         self._wait_s = wait_s
-        self._made: list[Screening] = []
+        self._made: WeakSet[Screening] = WeakSet()
+
+    @property
+    def queue(self) -> tuple[CapacityLimiter, CapacityLimiter]:
+        """Return the queue of its processes."""
+        return self._workers.queue
 
     def one(self) -> Screening:
         """Make the screener of one worklist."""
         screening = Screening(self._workers, self._turns, self._wait_s)
-        self._made.append(screening)
+        self._made.add(screening)
         return screening
 
     async def aclose(self) -> None:
         """End what is under way, and all processes."""
-        for screening in self._made:
+        for screening in list(self._made):
             await screening.aclose()
         self._workers.close()
         await asyncio.sleep(0)  # or sockets outlive the loop

@@ -1,9 +1,10 @@
 """Who asks for links that lead nowhere: after some, that client is told to pause."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from cachetools import TTLCache
+
+from gateway.addresses import network_of
 
 MAX_MISSES: Final = 30
 """More than the people behind one address who open links that have ended, far less than a search."""
@@ -23,21 +24,11 @@ class Misses:
 
     def is_out(self, address: str) -> bool:
         """Say whether a client has to pause."""
-        return self._counts.get(_client(address), 0) >= MAX_MISSES
+        return self._counts.get(network_of(address), 0) >= MAX_MISSES
 
     def count(self, address: str, digest: bytes) -> None:
         """Count a link by its digest; the pause begins with the last."""
-        client = _client(address)
+        client = network_of(address)
         if (client, digest) not in self._seen:
             self._seen[client, digest] = True
             self._counts[client] = self._counts.get(client, 0) + 1
-
-
-def _client(address: str) -> str:
-    try:
-        found = ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(found, IPv6Address):
-        return str(found.ipv4_mapped or ip_network((int(found), 64), strict=False))
-    return address

@@ -8,7 +8,7 @@ import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from gateway.core.errors import (
@@ -104,6 +104,10 @@ class Pause(Exception):
         return cls(why, fault.retry_after_s if isinstance(fault, OriginBusy) else 0.0)
 
 
+Ended = Callable[[Job, str], None]
+"""Is told of a job that has ended and of the study it was about, as that is released; must not raise."""
+
+
 @dataclass(slots=True)
 class Stages:
     """The stages of all jobs of this process. ``run`` one after the other until there is no next."""
@@ -114,6 +118,7 @@ class Stages:
     notifiers: Notifiers
     shares: Shares
     clock: Callable[[], float] = time.time
+    ended: Ended | None = None
     _transfers: dict[str, Transfer] = field(default_factory=dict)
     _tries: dict[tuple[str, str], int] = field(default_factory=dict)
     _cancelled: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -259,11 +264,20 @@ class Stages:
         if job is not None and job.expires is not None and state is not State.DONE:
             await self.shares.revoke(job_id)
             await self.store.revoked(job_id)
+        study = await self._study(job)
         await self.store.end(job_id, state, reason)
+        if job is not None and self.ended is not None:
+            self.ended(replace(job, state=state), study)
         self._transfers.pop(job_id, None)
         for key in [key for key in self._tries if key[0] == job_id]:
             del self._tries[key]
         return END
+
+    async def _study(self, job: Job | None) -> str:
+        """Return what the study of a job is called where it goes; empty where that is not known any more."""
+        uplink = self.uplinks.get(job.uplink) if job else None
+        asked = await self.store.asked(job.id) if job else None
+        return uplink.engine.uid(asked.study) if uplink and asked else ""
 
     async def _paused(self, job_id: str, stage: str, pause: Pause) -> str:
         """Wait, longer each time, and return the stage to begin again."""

@@ -61,8 +61,9 @@ class Answer:
 
     @property
     def said(self) -> bytes:
-        """Give all that it tells, but for the date."""
-        return f"{self.status} {sorted(self.headers.items())}".encode() + self.body
+        """Give all that it tells, but for the date and the request's name."""
+        headers = sorted((name, value) for name, value in self.headers.items() if name != "x-request-id")
+        return f"{self.status} {headers}".encode() + self.body
 
     def parts(self) -> list[tuple[str, bytes]]:
         """Give media type and body of each part, parsed by the standard library's mail parser."""

@@ -1,4 +1,7 @@
-"""What a client may not do to its connection, tried over real sockets: a head without an end, an answer not taken."""
+"""What a client may not do to its connection, tried over real sockets: a head without an end, an answer not taken.
+
+Waits are those of settings made small; nothing here measures one.
+"""
 
 import asyncio
 import hashlib
@@ -6,12 +9,17 @@ import logging
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from ipaddress import ip_network
+from types import SimpleNamespace
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
+from gateway.config import DEFAULT_LIMITS, Limits
 from gateway.connection import MAX_HEAD_BYTES, ClientConnection
+from gateway.limits import Connections
 from gateway.routes.exchange import Streamed, WhileClientStays
 
 CHUNK = bytes(1 << 16)
@@ -19,10 +27,9 @@ ASK = b"GET / HTTP/1.1\r\nHost: x\r\n"
 WHOLE = b"HTTP/1.1 200 OK"
 
 
-class Impatient(ClientConnection):
-    """Waits for a client for a moment only."""
-
-    send_timeout_s = 0.05
+IMPATIENT = replace(DEFAULT_LIMITS, send_timeout_s=0.05, head_timeout_s=0.05, body_timeout_s=0.05, keep_alive_s=0.05)
+"""Waits for a client for a moment only."""
+PATIENT = replace(DEFAULT_LIMITS, head_timeout_s=3600, body_timeout_s=3600, keep_alive_s=3600)
 
 
 class Endless:
@@ -50,19 +57,50 @@ async def small(scope: Scope, receive: Receive, send: Send) -> None:
     await Streamed(body(), "application/x")(scope, receive, send)
 
 
+class Application(WhileClientStays):
+    """Carries the limits of its connections, as the gateway's application does."""
+
+    def __init__(self, application: object, limits: Limits) -> None:
+        super().__init__(application)  # type: ignore[arg-type]
+        self.state = SimpleNamespace(connections=Connections(limits))
+
+
+async def connect(server: uvicorn.Server) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Open one more connection."""
+    return await asyncio.open_connection(*server.servers[0].sockets[0].getsockname()[:2])
+
+
+async def none_open(server: uvicorn.Server) -> None:
+    """Wait until no client is connected any more."""
+    async with asyncio.timeout(20):
+        while server.server_state.connections:  # noqa: ASYNC110 - uvicorn says it by no event
+            await asyncio.sleep(0.01)
+
+
+async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
+    message = await receive()
+    while message.get("more_body"):
+        message = await receive()
+    if message["type"] == "http.request":
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send({"type": "http.response.body"})
+
+
 @asynccontextmanager
 async def serving(
-    application: object, connection: type[ClientConnection] = ClientConnection
+    application: object, limits: Limits = PATIENT
 ) -> AsyncIterator[tuple[uvicorn.Server, asyncio.StreamReader, asyncio.StreamWriter]]:
     """Serve an application; give the server and one client's connection to it."""
-    app = WhileClientStays(application)  # type: ignore[arg-type]
-    config = uvicorn.Config(app, port=0, ws="none", http=connection, lifespan="off", log_config=None)
+    app = Application(application, limits)
+    config = uvicorn.Config(
+        app, port=0, ws="none", http=ClientConnection, lifespan="off", log_config=None, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
     while not server.started:
         assert not task.done()
         await asyncio.sleep(0.01)
-    reader, writer = await asyncio.open_connection(*server.servers[0].sockets[0].getsockname()[:2])
+    reader, writer = await connect(server)
     try:
         yield server, reader, writer
     finally:
@@ -85,11 +123,10 @@ async def answer_to(*pieces: bytes) -> bytes:
 async def test_a_client_that_takes_nothing_is_left(caplog: pytest.LogCaptureFixture) -> None:
     application = Endless()
     with caplog.at_level(logging.WARNING, logger="dicomveil.connection"):
-        async with serving(application, Impatient) as (server, _, writer):
+        async with serving(application, IMPATIENT) as (server, _, writer):
             writer.write(ASK + b"\r\n")
             await asyncio.wait_for(application.closed.wait(), 20)
-            while server.server_state.connections:  # noqa: ASYNC110 - uvicorn says it by no event
-                await asyncio.sleep(0.01)
+            await none_open(server)
     assert caplog.messages == ["aborted: the client took nothing for 0.05 s"]
 
 
@@ -109,11 +146,11 @@ async def test_a_client_that_takes_something_is_kept() -> None:
 
 
 async def test_an_answer_that_fits_needs_no_watch() -> None:
-    async with serving(small, Impatient) as (server, reader, writer):
+    async with serving(small, replace(PATIENT, send_timeout_s=0.05)) as (server, reader, writer):
         for _ in range(2):
             writer.write(ASK + b"\r\n")
             await reader.readuntil(b"\r\n0\r\n\r\n")
-            await asyncio.sleep(3 * Impatient.send_timeout_s)
+            await asyncio.sleep(0.15)
         assert len(server.server_state.connections) == 1
 
 
@@ -192,3 +229,126 @@ async def test_a_body_that_nobody_reads_is_passed_over() -> None:
         for _ in range(2):
             writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % (2 << 20) + bytes(2 << 20))
             assert b"all of it" in await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 20)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"",
+        b"\r\n",  # what a client may send before a head (RFC 9112 Section 2.2)
+        b"GET / HT",
+        ASK,
+        ASK + b"\r\n" + b"\r\n",  # answered, and then nothing but that
+        ASK + b"\r\n" + ASK,
+        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nslow",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nslow\r\n",
+    ],
+)
+async def test_a_request_that_does_not_get_on_is_left(sent: bytes) -> None:
+    async with serving(reads_all, IMPATIENT) as (server, _, writer):
+        writer.write(sent)
+        await none_open(server)
+
+
+async def test_a_body_that_trickles_is_left_though_nobody_reads_it() -> None:
+    async with serving(small, replace(PATIENT, body_timeout_s=0.5)) as (server, _, writer):
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+        async with asyncio.timeout(20):
+            while server.server_state.connections:
+                writer.write(b"a")
+                await asyncio.sleep(0.02)
+
+
+async def test_a_body_that_moves_is_not_left() -> None:
+    async with serving(reads_all, replace(PATIENT, body_timeout_s=0.1)) as (_, reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n")
+        for _ in range(20):
+            writer.write(bytes(2_000))
+            await asyncio.sleep(0.02)
+        assert (await reader.readline()).rstrip() == WHOLE
+
+
+async def test_a_body_that_the_gateway_lets_wait_is_not_left() -> None:
+    go_on = asyncio.Event()
+
+    async def reads_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await reads_all(scope, receive, send)
+
+    async with serving(reads_late, IMPATIENT) as (server, reader, writer):
+        sent = 1 << 20
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % sent + bytes(sent))
+        await asyncio.sleep(5 * IMPATIENT.body_timeout_s)
+        assert len(server.server_state.connections) == 1
+        go_on.set()
+        assert (await reader.readline()).rstrip() == WHOLE
+
+
+async def test_a_client_that_waits_to_be_asked_for_its_body_is_not_left() -> None:
+    go_on = asyncio.Event()
+
+    async def reads_late(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await reads_all(scope, receive, send)
+
+    async with serving(reads_late, IMPATIENT) as (server, reader, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n")
+        await asyncio.sleep(5 * IMPATIENT.body_timeout_s)
+        assert len(server.server_state.connections) == 1
+        go_on.set()
+        assert (await reader.readline()).rstrip() == b"HTTP/1.1 100 Continue"
+        writer.write(b"done")
+        assert (await reader.readline(), (await reader.readline()).rstrip()) == (b"\r\n", WHOLE)
+
+
+async def test_an_answer_under_way_is_not_cut_for_the_head_that_follows_it() -> None:
+    go_on = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await go_on.wait()
+        await small(scope, receive, send)
+
+    async with serving(slow, IMPATIENT) as (server, reader, writer):
+        writer.write(ASK + b"\r\n" + ASK)
+        await asyncio.sleep(5 * IMPATIENT.head_timeout_s)
+        assert len(server.server_state.connections) == 1
+        go_on.set()
+        assert (await reader.readline()).rstrip() == WHOLE
+
+
+async def test_a_connection_that_is_one_too_many_is_told_so() -> None:
+    async with serving(small, replace(PATIENT, connections=1)) as (server, reader, writer):
+        late, other = await connect(server)
+        other.write(ASK + b"\r\n")
+        refused = await asyncio.wait_for(late.read(), 20)
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"\r\nretry-after: 5\r\n" in refused
+        assert b"\r\nconnection: close\r\n" in refused
+        assert b"urn:dicomveil:problem:overloaded" in refused
+        other.close()
+        writer.write(ASK + b"\r\n")
+        assert (await reader.readline()).rstrip() == WHOLE
+
+
+async def test_a_connection_too_many_of_one_address_is_told_so_until_another_is_closed() -> None:
+    async with serving(small, replace(PATIENT, connections_per_address=1)) as (server, _, writer):
+        late, other = await connect(server)
+        other.write(ASK + b"\r\n")
+        assert (await asyncio.wait_for(late.read(), 20)).startswith(b"HTTP/1.1 429 ")
+        other.close()
+        writer.close()
+        await none_open(server)
+        last, again = await connect(server)
+        again.write(ASK + b"\r\n")
+        assert (await last.readline()).rstrip() == WHOLE
+        again.close()
+
+
+async def test_a_trusted_proxy_may_have_more_connections_than_a_client() -> None:
+    limits = replace(PATIENT, connections_per_address=1)
+    async with serving(small, limits) as (server, _, _writer):
+        server.config.loaded_app.state.connections._trusted = (ip_network("127.0.0.0/8"),)
+        late, other = await connect(server)
+        other.write(ASK + b"\r\n")
+        assert (await late.readline()).rstrip() == WHOLE
+        other.close()

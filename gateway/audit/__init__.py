@@ -1,0 +1,1 @@
+"""What is put on record of who did what, and how records hold together."""

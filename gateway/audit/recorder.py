@@ -1,0 +1,189 @@
+"""Watches calls and puts them on record: what releases or changes something before it happens, and its end after it.
+
+What is refused is recorded before that is said. A record of an end that cannot be written is owed: it comes before
+whatever is recorded next, and until it is written nothing else happens where records are required.
+"""
+
+import logging
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+from gateway.access.model import uplink_place
+from gateway.audit.events import BEGIN, Event, Kind, Outcome, kind_of, of_call
+from gateway.calls import Call, Watcher
+from gateway.core.errors import AuditFailed
+from gateway.uplink.model import Fate, Job, State
+
+__all__ = ["Recorder", "Sink"]
+
+log = logging.getLogger("dicomveil.audit")
+
+MAX_OWED: Final = 1000
+"""Records that wait for a sink: enough for all exchanges that can end while nothing new begins."""
+_LEFT_OUT: Final = (Fate.REFUSED, Fate.DISCARDED, Fate.FAILED)
+_AT_ONCE: Final = frozenset({Kind.STORE, Kind.CONTROL})
+"""What has an effect before its answer begins."""
+
+
+class Sink(Protocol):
+    """Where records go. ``name`` is for the log."""
+
+    name: str
+
+    async def open(self) -> None:
+        """Get ready, if that is possible; what is not ready yet fails in ``write``."""
+
+    def write(self, event: Event) -> None:
+        """Write a record at once. Raises AuditFailed when it is not written."""
+
+    async def aclose(self) -> None:
+        """Hand over what is on its way, and end."""
+
+
+class _Account:
+    """A sink and what it is owed."""
+
+    def __init__(self, sink: Sink) -> None:
+        self.sink = sink
+        self._owed: deque[Event] = deque(maxlen=MAX_OWED)
+        self._failed = 0
+
+    def write(self, event: Event, *, owes: bool) -> AuditFailed | None:
+        """Write what is owed and then ``event``, which is owed too if that fails and it ``owes``."""
+        try:
+            while self._owed:
+                self.sink.write(self._owed[0])
+                self._owed.popleft()
+            self.sink.write(event)
+        except AuditFailed as fault:
+            if not self._failed:
+                log.error("%s: nothing can be recorded: %s", self.sink.name, fault)  # noqa: TRY400 - where is known
+            self._failed += 1
+            if owes:
+                if len(self._owed) == MAX_OWED:
+                    log.error("%s: a record is lost: %s", self.sink.name, self._owed[0].kind)  # noqa: TRY400
+                self._owed.append(event)
+            return fault
+        if self._failed:
+            log.warning("%s: records again, after %d times in vain", self.sink.name, self._failed)
+            self._failed = 0
+        return None
+
+
+class Recorder(Watcher):
+    """Puts calls on record in all ``sinks``. ``open`` before use.
+
+    ``profiles`` are digests by place. Where records are ``required``, a call that cannot be recorded is refused with
+    AuditFailed.
+    """
+
+    def __init__(
+        self, sinks: Sequence[Sink], profiles: Mapping[str, str], clock: Callable[[], float], *, required: bool
+    ) -> None:
+        self._accounts = [_Account(sink) for sink in sinks]
+        self._profiles = profiles
+        self._clock = clock
+        self._required = required
+        self._begun: dict[int, Kind] = {}
+
+    async def open(self) -> None:
+        """Begin the log, and record which profile each place has."""
+        for account in self._accounts:
+            await account.sink.open()
+        self.note(Event(Kind.START, self._clock()))
+        for place, digest in self._profiles.items():
+            self.note(Event(Kind.CONFIGURED, self._clock(), place=place, profile=digest))
+
+    async def aclose(self) -> None:
+        """End the log."""
+        self.note(Event(Kind.STOP, self._clock()))
+        for account in self._accounts:
+            await account.sink.aclose()
+
+    def exported(self, job: Job, study: str) -> None:
+        """Record the end of a job: what an uplink has sent of a (released) study."""
+        place = uplink_place(job.uplink)
+        outcomes = {State.DONE: Outcome.SUCCESS, State.CANCELLED: Outcome.REFUSED}
+        event = Event(
+            kind=Kind.EXPORT,
+            time=self._clock(),
+            outcome=outcomes.get(job.state, Outcome.FAILED),
+            place=place,
+            profile=self._profiles.get(place, ""),
+            released=(study,) if study and job.stored else (),
+            count=job.stored,
+            left_out={fate: count for fate in _LEFT_OUT if (count := getattr(job, fate))},
+            subject=job.id,
+        )
+        self.note(event)
+
+    def note(self, event: Event) -> None:
+        """Record what has happened. Never raises."""
+        for account in self._accounts:
+            account.write(event, owes=True)
+
+    def entered(self, call: Call) -> None:
+        """Record that something begins that has an effect before it is answered."""
+        kind = kind_of(call.transaction)
+        if kind in _AT_ONCE:
+            self._begin(call, kind)
+
+    def answering(self, call: Call) -> None:
+        """Record what is released, before its first byte is."""
+        kind = kind_of(call.transaction)
+        if kind is None or id(call) in self._begun:
+            return
+        if kind is Kind.TRANSFER:
+            self._begin(call, kind)
+        else:
+            self._record(of_call(call, kind, self._clock()))
+
+    def refusing(self, call: Call) -> None:
+        """Record what is refused, before that is said."""
+        kind = _refused(call)
+        if kind is None or id(call) in self._begun or call.fault == AuditFailed.__name__:
+            return
+        self._record(of_call(call, kind, self._clock(), _outcome(call)))
+
+    def ended(self, call: Call) -> None:
+        """Record what became of it."""
+        kind = self._begun.pop(id(call), None)
+        if kind is None:
+            return
+        outcome = _outcome(call) if call.status >= 400 or call.is_whole else Outcome.FAILED
+        event = of_call(call, kind, self._clock(), outcome)
+        if not call.studies:
+            self.note(event)
+            return
+        # A message is of one study (PS3.15 Section A.5.3.7); what is left out is told of once.
+        for study, count in call.studies.items():
+            self.note(replace(event, released=(study,), count=count))
+            event = replace(event, left_out={}, actions={})
+
+    def _begin(self, call: Call, kind: Kind) -> None:
+        self._record(of_call(call, kind, self._clock(), stage=BEGIN))
+        self._begun[id(call)] = kind
+
+    def _record(self, event: Event) -> None:
+        """Write what has not happened yet. Raises AuditFailed where it must not happen then."""
+        faults = [account.write(event, owes=not self._required) for account in self._accounts]
+        for fault in faults:
+            if fault is not None and self._required:
+                raise fault
+
+
+def _refused(call: Call) -> Kind | None:
+    """Return what an answer of 400 and above is on record as."""
+    kind = kind_of(call.transaction)
+    if call.status == 401 or kind is Kind.LOGIN:
+        return Kind.LOGIN
+    is_nothing_theirs = call.status == 404 and bool(call.place) and not call.principal.roles(call.place)
+    return Kind.DENIED if call.status == 403 or is_nothing_theirs else kind
+
+
+def _outcome(call: Call) -> Outcome:
+    if call.status < 400:
+        return Outcome.SUCCESS
+    return Outcome.REFUSED if call.status < 500 else Outcome.FAILED

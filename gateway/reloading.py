@@ -1,0 +1,200 @@
+"""Serves with the settings of today, and takes new ones without a break.
+
+On SIGHUP, and when a file that the settings are made of holds something else, all of them are read and checked anew,
+and a new application is built and opened beside the old one. Any fault, and everything stays as it was. An exchange
+belongs to the generation that was there when it began, and keeps its plans, caches and connections to its end; the old
+generation is closed after its last one. Its jobs go over at once: each is taken up where it stands, under the new
+settings, as after a restart.
+"""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from types import FrameType
+from typing import Any, Final
+
+from starlette.types import Message, Receive, Scope, Send
+
+from gateway import app
+from gateway.config import Settings
+from gateway.core.errors import ConfigFaults, GatewayError
+from gateway.generation import Generation
+from gateway.lasting import Lasting
+from gateway.logs import describe
+from gateway.memory import tune_gc
+from gateway.watching import Watch
+
+__all__ = ["Reloading", "Source", "say", "without_restart"]
+
+log = logging.getLogger("dicomveil.reload")
+
+FIXED: Final[Sequence[tuple[str, Callable[[Settings], object]]]] = (
+    ("state", lambda settings: settings.state.set(username=None, password=None)),
+    ("tls", lambda settings: settings.tls is None),
+)
+"""What a running process can't change: keys of the settings, and what of each stays; passwords may change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where settings come from: ``load`` raises ConfigFaults; ``watch`` was made before they were read."""
+
+    load: Callable[[], Settings]
+    watch: Watch
+
+
+class Reloading:
+    """The application of a server process. Told to end, it goes on for ``drain_s`` before the server hears of it."""
+
+    def __init__(self, source: Source, settings: Settings, lasting: Lasting, drain_s: float = 0) -> None:
+        self._source = source
+        self._lasting = lasting
+        self._drain_s = drain_s
+        self._now = Generation(settings, app.assemble(settings, lasting))
+        self._before: set[asyncio.Task[None]] = set()
+        self._asked = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request, or live from the server's start to its end."""
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await self._now(scope, receive, _last(send) if self._lasting.is_leaving else send)
+
+    async def reload(self) -> bool:
+        """Take new settings; False, and nothing has changed, where they have faults."""
+        old = self._now
+        try:
+            settings, kept = without_restart(old.settings, await asyncio.to_thread(self._source.load))
+            new = Generation(settings, await asyncio.to_thread(app.assemble, settings, self._lasting))
+            await new.open()
+        except Exception as error:  # noqa: BLE001 whatever is wrong with the new, the old goes on
+            say(error)
+            self._tell(old.settings, None)
+            return False
+        self._now = new
+        for name in kept:
+            log.warning("%s: changes with a restart only; what it was goes on", name)
+        log.info("settings reloaded: %d exchanges end under those before", old.exchanges)
+        self._tell(old.settings, settings)
+        await _guarded(old.retire())
+        ending = asyncio.create_task(_ended(old))
+        self._before.add(ending)
+        ending.add_done_callback(self._before.discard)
+        return True
+
+    def _tell(self, before: Settings, after: Settings | None) -> None:
+        for follower in self._lasting.followers:
+            follower(before, after)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._now.open()
+        except Exception as error:  # noqa: BLE001 its message may hold a value; the server would print it
+            say(error)
+            await send({"type": "lifespan.startup.failed", "message": ""})
+            return
+        tune_gc()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGHUP, self._asked.set)
+        _leave_slowly(self._lasting, self._drain_s, loop)
+        tasks = [asyncio.create_task(one) for one in (self._watch(), self._reload_when_asked())]
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        loop.remove_signal_handler(signal.SIGHUP)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._close()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _watch(self) -> None:
+        async with aclosing(self._source.watch.changes()) as changes:
+            async for _ in changes:
+                self._asked.set()
+
+    async def _reload_when_asked(self) -> None:
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            await self.reload()
+
+    async def _close(self) -> None:
+        """Close all generations, and then what they shared."""
+        for ending in self._before:
+            ending.cancel()
+        await _guarded(self._now.close())
+        await asyncio.gather(*self._before, return_exceptions=True)
+        await _guarded(self._lasting.aclose())
+
+
+def without_restart(before: Settings, after: Settings) -> tuple[Settings, list[str]]:
+    """Return new settings with what only a restart can change as it was, and the names of that."""
+    kept = [name for name, part in FIXED if part(before) != part(after)]
+    if before.secret is not None and after.secret is None:  # several workers must share one
+        kept.append("secret")
+    values: dict[str, Any] = {name: getattr(before, name) for name in kept}
+    return replace(after, **values), kept
+
+
+def say(error: Exception) -> None:
+    """Log what is wrong as ``check`` prints it."""
+    lines: list[str] = []
+    if isinstance(error, ConfigFaults):
+        lines = str(error).splitlines()
+    else:
+        lines = [str(error) if isinstance(error, GatewayError) else describe(error)]
+    for line in lines:
+        log.error("%s", line)
+    log.error("the settings are not used: faults: %d", len(lines))
+
+
+async def _ended(generation: Generation) -> None:
+    """See a generation to its end, and give back its memory."""
+    try:
+        await _guarded(generation.ended())
+    except asyncio.CancelledError:
+        await _guarded(generation.close())
+        raise
+    log.info("the last exchange under former settings has ended")
+    tune_gc()  # what the first generation was made of is where the collector does not look
+
+
+async def _guarded(closing: Awaitable[None]) -> None:
+    try:
+        await closing
+    except Exception as error:  # noqa: BLE001 what closes badly must not keep the rest from closing
+        log.error("closing failed: %s", describe(error))  # noqa: TRY400 its message may hold a value
+
+
+def _leave_slowly(lasting: Lasting, drain_s: float, loop: asyncio.AbstractEventLoop) -> None:
+    """On SIGTERM, say so and answer on for ``drain_s`` before the server is told; of a second it is told at once."""
+    told = signal.getsignal(signal.SIGTERM)
+    if not callable(told):
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        wait_s = 0.0 if lasting.is_leaving else drain_s
+        lasting.is_leaving = True
+        if wait_s:
+            log.info("leaving in %s s", wait_s)
+            loop.call_soon_threadsafe(loop.call_later, wait_s, told, number, None)
+        else:
+            told(number, frame)
+
+    signal.signal(signal.SIGTERM, leave)
+
+
+def _last(send: Send) -> Send:
+    """Make an answer the last one on its connection: the next request goes to who stays."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message = message | {"headers": [*message.get("headers", []), (b"connection", b"close")]}
+        await send(message)
+
+    return sending

@@ -1,0 +1,91 @@
+"""Watchers that count and log what became of each exchange: what it was, where, how it ended. Nothing of its path."""
+
+import logging
+from collections.abc import Mapping
+from time import monotonic
+from typing import Final
+
+from gateway.calls import Call, Watcher
+from gateway.telemetry.metrics import CLASSES, Metrics, reason_of, status_class
+
+__all__ = ["ExchangeLog", "ExchangeMetrics"]
+
+log = logging.getLogger("dicomveil.exchanges")
+
+_NONE: Final = "none"
+"""What a call is that no route has taken: an unknown path, whatever it holds."""
+
+
+class ExchangeMetrics(Watcher):
+    """Counts exchanges; the first of the watchers, since it counts as open what another one refuses."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+        self._ends: dict[tuple[str, str], _End] = {}
+
+    def opened(self, call: Call, headers: Mapping[str, str]) -> None:  # noqa: ARG002 nothing of a client's
+        """Count it as under way."""
+        self._metrics.in_flight.inc()
+
+    def known(self, call: Call) -> None:
+        """Count how its sender was recognized."""
+        self._metrics.logins.labels(call.principal.method.value).inc()
+
+    def answering(self, call: Call) -> None:
+        """Note how long that took."""
+        self._metrics.answer_seconds.labels(call.transaction or _NONE).observe(monotonic() - call.began)
+
+    def ended(self, call: Call) -> None:
+        """Count what it was."""
+        metrics = self._metrics
+        metrics.in_flight.dec()
+        key = (call.transaction or _NONE, call.place or _NONE)
+        end = self._ends.get(key)
+        if end is None:
+            end = self._ends[key] = _End(metrics, *key)
+        end.note(call)
+        if call.fault:
+            metrics.refusals.labels(reason_of(call.fault)).inc()
+            if call.fault == "Unauthenticated":
+                metrics.logins.labels("refused").inc()
+
+
+class _End:
+    """The counters of one transaction at one place, looked up once."""
+
+    def __init__(self, metrics: Metrics, transaction: str, place: str) -> None:
+        placed = (transaction, place)
+        self._exchanges = {kind: metrics.exchanges.labels(*placed, kind) for kind in CLASSES}
+        self._seconds = metrics.exchange_seconds.labels(transaction)
+        self._sent, self._taken = metrics.sent.labels(*placed), metrics.taken.labels(*placed)
+        self._results, self._broken = metrics.results.labels(*placed), metrics.broken.labels(*placed)
+
+    def note(self, call: Call) -> None:
+        self._exchanges[status_class(call.status)].inc()
+        self._seconds.observe(monotonic() - call.began)
+        if call.sent:
+            self._sent.inc(call.sent)
+        if call.taken:
+            self._taken.inc(call.taken)
+        if call.count:
+            self._results.inc(call.count)
+        if call.status < 400 and not call.is_whole:
+            self._broken.inc()
+
+
+class ExchangeLog(Watcher):
+    """Logs one line for each exchange. A request's name is in every record made while it is served."""
+
+    def ended(self, call: Call) -> None:
+        """Write the line."""
+        milliseconds = round((monotonic() - call.began) * 1000, 1)
+        fields = {
+            "transaction": call.transaction or _NONE,
+            "place": call.place or _NONE,
+            "status": call.status,
+            "bytes": call.sent,
+            "taken": call.taken,
+            "ms": milliseconds,
+            "whole": call.is_whole,
+        }
+        log.info("%(transaction)s %(place)s %(status)s, %(bytes)s bytes, %(ms)s ms", fields, extra={"exchange": fields})

@@ -1,0 +1,139 @@
+"""Sees that the files which settings are made of hold something else than before.
+
+Their content decides: a touch, a rename that puts the same back, or a volume that is mounted anew, is nothing. The
+kernel says when to look (inotify on the folders, since editors and Kubernetes replace files rather than write them);
+where it does not, as on network volumes or beyond its limits, they are looked at once in ``LOOK_EACH_S``.
+"""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any, Final
+
+from watchfiles import awatch
+
+from gateway.core import marked_yaml
+from gateway.core.errors import ConfigFaults
+
+__all__ = ["Watch", "files_of"]
+
+log = logging.getLogger("dicomveil.reload")
+
+LOOK_EACH_S: Final = 5.0
+SETTLE_S: Final = 0.25
+"""A file that is being written is left in peace: what it holds must be the same so much later."""
+_QUIET_MS: Final = 200
+_KEYS: Final = frozenset({"file", "ca", "client_ca", "certificate", "key"})
+_WRITTEN: Final = ("audit", "to")
+"""Files below this are the gateway's own to write."""
+
+Seen = Mapping[Path, bytes | None]
+
+
+class Watch:
+    """Watches a settings file and every file that it names. What it holds at first is what it holds when this is made.
+
+    A file that is named and not there yet is watched too; of what is no regular file nothing is read.
+    """
+
+    def __init__(self, source: Path) -> None:
+        self._source = source.absolute()
+        self._files = files_of(self._source) or frozenset({self._source})
+        self._seen = self._look()
+
+    async def changes(self) -> AsyncIterator[None]:
+        """Yield whenever the files hold something else."""
+        while True:
+            folders = await asyncio.to_thread(_folders, self._files)
+            async with aclosing(_told(folders)) as told:
+                async for _ in told:
+                    if await self._is_new():
+                        yield
+                    if await asyncio.to_thread(_folders, self._files) != folders:
+                        break
+
+    async def _is_new(self) -> bool:
+        now = await asyncio.to_thread(self._look)
+        if now == self._seen:
+            return False
+        while (later := await self._look_later()) != now:
+            now = later
+        is_new = now != self._seen
+        self._seen = now
+        return is_new
+
+    async def _look_later(self) -> Seen:
+        await asyncio.sleep(SETTLE_S)
+        return await asyncio.to_thread(self._look)
+
+    def _look(self) -> Seen:
+        """Read all files, those of a faulty settings file as far as it can be read."""
+        self._files = files_of(self._source) or self._files
+        return {file: _digest(file) for file in self._files}
+
+
+def files_of(source: Path) -> frozenset[Path]:
+    """List the settings file and every file that it names, profiles among them; nothing where it is no YAML."""
+    try:
+        data = marked_yaml.load(source.read_bytes().decode(), str(source)).data
+    except (OSError, UnicodeDecodeError, ConfigFaults):
+        return frozenset()
+    folder = source.parent
+    named = {folder / name for name in _named(data, ())}
+    profiles = data.get("profiles")
+    if isinstance(profiles, str):
+        named |= {*(folder / profiles).glob("*.yaml"), *(folder / profiles / "masks").glob("*.yaml")}
+        named |= {folder / profiles, folder / profiles / "masks"}  # which hold nothing, but new files are told of
+    return frozenset({source, *named})
+
+
+def _named(data: Any, path: tuple[str, ...]) -> Iterator[str]:
+    if isinstance(data, list):
+        for one in data:
+            yield from _named(one, path)
+    if not isinstance(data, dict) or path == _WRITTEN:
+        return
+    for key, value in data.items():
+        if isinstance(value, str) and key in _KEYS and value:
+            yield value
+        else:
+            yield from _named(value, (*path, key))
+
+
+def _digest(file: Path) -> bytes | None:
+    try:
+        if not file.is_file():  # a pipe can be read only once, and a device never ends
+            return None
+        with file.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").digest()
+    except OSError:
+        return None
+
+
+def _folders(files: frozenset[Path]) -> frozenset[Path]:
+    """Find the folders that tell of these files: where they are named, and where symbolic links lead."""
+    beside = {place for file in files for place in (file.parent, file.resolve().parent)}
+    return frozenset(folder for folder in beside | files if folder.is_dir())
+
+
+async def _told(folders: frozenset[Path]) -> AsyncIterator[None]:
+    """Yield when something happens in the folders, and once in LOOK_EACH_S in any case."""
+    try:
+        news = awatch(
+            *folders,
+            watch_filter=None,
+            step=_QUIET_MS,
+            rust_timeout=int(LOOK_EACH_S * 1000),
+            yield_on_timeout=True,
+            recursive=False,
+        )
+        async with aclosing(news):
+            async for _ in news:
+                yield
+    except (OSError, RuntimeError, ExceptionGroup) as error:
+        log.debug("files are looked at every %s s: %s", LOOK_EACH_S, type(error).__name__)
+    await asyncio.sleep(LOOK_EACH_S)
+    yield
