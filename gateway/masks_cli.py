@@ -28,14 +28,21 @@ def preview(file: Path, profile: Profile, out: Path | None, number: int) -> bool
         looked = look_at(file, profile, number)
         _tell(console, looked)
         if out is not None:
-            drawn(looked).save(out, "PNG")
-            said = f"{out} holds the original beside what leaves: treat it like the file"
-            console.print(said, style="dim", markup=False)
+            _draw(looked, out, console)
     except GatewayError as fault:
         raise click.ClickException(f"{file}: {fault}") from None
     except OSError as fault:
         raise click.ClickException(f"{out}: {fault.strerror}") from None
     return looked.decision.verdict is not Verdict.REFUSE
+
+
+def _draw(looked: Looked, out: Path, console: Console) -> None:
+    if looked.frame is None:
+        said = "there is no picture in it: nothing is drawn"
+    else:
+        drawn(looked).save(out, "PNG")
+        said = f"{out} holds the original beside what leaves: treat it like the file"
+    console.print(said, style="dim", markup=False)
 
 
 def _tell(console: Console, looked: Looked) -> None:
@@ -47,7 +54,8 @@ def _tell(console: Console, looked: Looked) -> None:
     for one in looked.decision.rectangles:
         console.print(f"  x {one.x}, y {one.y}, {one.width} x {one.height}", markup=False)
     if snippet:
-        console.print("The rule that is missing, for a rule set in the folder masks/ of your profiles:", style="dim")
+        said = "The rule that is missing, for a rule set in masks/ of your profiles, which the profile has to name:"
+        console.print(said, style="dim")
         console.print(f"rules:\n  - {snippet}", markup=False)
 
 

@@ -84,12 +84,12 @@ def look_at(path: Path, profile: Profile, number: int = 1) -> Looked:
     silence_pydicom()
     index = Index()
     if not index.add(path):
-        raise MalformedInput("not a DICOM instance with the UIDs of its study, its series and its own")
+        raise MalformedInput("not a DICOM file, or one without the UIDs of its study, series and instance")
     instance = next(index.instances(next(iter(index.studies))))
     try:
         return _looked(instance, profile, number)
     except NoSuchFrameError:
-        raise MalformedInput("no such frame") from None
+        raise MalformedInput(f"has no frame {number}") from None
     except UNREADABLE:
         raise MalformedInput("cannot be read to its end") from None
 
