@@ -23,7 +23,8 @@ class Fetched:
 class Client:
     """Requests on one connection, opened anew where the server has closed it."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, key: str | None = None) -> None:
+        self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
         self._buffer = memoryview(bytearray(_BUFFER_BYTES))
 
@@ -52,7 +53,7 @@ class Client:
         self._connection.close()
 
     def _open(self, path: str, accept: str) -> http.client.HTTPResponse:
-        self._connection.request("GET", path, headers={"Accept": accept})
+        self._connection.request("GET", path, headers={"Accept": accept, **self._headers})
         answer = self._connection.getresponse()
         if answer.status != 200:
             raise RuntimeError(f"{answer.status} for a benchmark request: {answer.read(300)!r}")

@@ -68,9 +68,14 @@ class Running:
 
 @contextmanager
 def running(
-    program: Sequence[str], port: int, on: set[int], log: Path, environment: Mapping[str, str] | None = None
+    program: Sequence[str],
+    port: int,
+    on: set[int],
+    log: Path,
+    environment: Mapping[str, str] | None = None,
+    folder: Path | None = None,
 ) -> Iterator[Running]:
-    """Start a server, wait until its port answers, end it afterwards; its output goes to ``log``."""
+    """Start a server in a folder, wait until its port answers, end it afterwards; its output goes to ``log``."""
     with log.open("wb") as output:
         process = subprocess.Popen(
             program,
@@ -78,6 +83,7 @@ def running(
             stderr=subprocess.STDOUT,
             env={**os.environ, **(environment or {})},
             start_new_session=True,
+            cwd=folder,
         )
         os.sched_setaffinity(process.pid, on)
         try:

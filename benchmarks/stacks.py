@@ -1,8 +1,9 @@
 """What stands between client and origin: nothing, nginx, a plain proxy, the gateway; all at once, measured in turns."""
 
+import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,7 @@ class Stack:
     port: int
     process: Running | None
     keys: KeyRing | None = None
+    api_key: str | None = None
 
     @property
     def base(self) -> str:
@@ -66,7 +68,7 @@ class Stack:
         return self.base + "".join(f"/{level}/{uid}" for level, uid in uids.items())
 
     def client(self) -> Client:
-        return Client(self.port)
+        return Client(self.port, self.api_key)
 
 
 @contextmanager
@@ -114,8 +116,19 @@ def plain(origin: int, folder: Path) -> Iterator[Stack]:
 
 
 @contextmanager
-def dicomveil(origin: int, folder: Path, budget: int = 20_000) -> Iterator[Stack]:
-    """Start the gateway with a worklist of everything under profile nominal; ``budget`` is that of one search."""
+def dicomveil(
+    origin: int,
+    folder: Path,
+    budget: int = 20_000,
+    more: Mapping[str, object] | None = None,
+    *,
+    tree: Path = REPOSITORY,
+    api_key: str | None = None,
+) -> Iterator[Stack]:
+    """Start the gateway with a worklist of everything under profile nominal; ``budget`` is that of one search.
+
+    ``more`` are settings besides, ``tree`` the checkout that it runs from.
+    """
     measured, _ = cores()
     port = free_port()
     (folder / "secret").write_bytes(SECRET)
@@ -128,10 +141,12 @@ def dicomveil(origin: int, folder: Path, budget: int = 20_000) -> Iterator[Stack
         profiles=REPOSITORY / "profiles",
         budget=budget,
     )
+    # Every JSON document is a YAML document.
+    text += "".join(f"{name}: {json.dumps(value)}\n" for name, value in (more or {}).items())
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
-    with running(program, port, measured, folder / "gateway.log") as process:
-        stack = Stack(GATEWAY, port, process, KeyRing(SECRET, WORKLIST))
+    with running(program, port, measured, folder / "gateway.log", folder=tree) as process:
+        stack = Stack(GATEWAY, port, process, KeyRing(SECRET, WORKLIST), api_key)
         client = stack.client()
         # As every client does before it retrieves: this releases the studies.
         client.json(f"{stack.base}/studies?limit=100")
