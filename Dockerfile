@@ -1,6 +1,8 @@
-# The gateway as an image: no root, no shell needed, and nothing to write to but /var/lib/dicomveil.
+# The gateway as an image: no root, no shell needed, and nothing to write to but /var/lib/dicomveil and /tmp.
 #   docker build --tag dicomveil:0.1.0 .
-#   docker run --read-only --cap-drop ALL --publish 8080:8080 --volume ./settings:/etc/dicomveil:ro dicomveil:0.1.0
+#   docker run --read-only --tmpfs /tmp --cap-drop ALL --security-opt no-new-privileges --publish 127.0.0.1:8080:8080 \
+#     --volume ./settings:/etc/dicomveil:ro --volume dicomveil-state:/var/lib/dicomveil dicomveil:0.1.0
+# To build twice the same, give the base by its digest: --build-arg PYTHON_IMAGE=python@sha256:...
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS build
@@ -17,6 +19,8 @@ RUN pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels . \
  && pip --python /opt/dicomveil install --no-deps --no-index /wheels/*.whl
 
 FROM ${PYTHON_IMAGE}
+# Debian keeps one version of each in a release and mends it there; an older one is what nobody wants.
+# hadolint ignore=DL3008
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ffmpeg libturbojpeg0 \
  && rm -rf /var/lib/apt/lists/*

@@ -48,6 +48,15 @@ wheel: $(VENV)/.dev  ## build a wheel for this machine in dist/, its walker comp
 	cp -r gateway profiles pyproject.toml README.md LICENSE build  # the compiler leaves its modules beside the sources
 	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(PIP) wheel --no-build-isolation --no-deps --quiet --wheel-dir dist ./build
 
+soak: $(VENV)/.dev $(OHIF)/.complete  ## load and faults for as long as it takes; no part of `make test`
+	$(BIN)/python -m pytest -m soak -n 0
+
+audit: $(VENV)/.dev  ## known vulnerabilities of what is locked; ends with 3 when they could not be looked up
+	$(BIN)/python scripts/audit.py
+
+sbom: $(VENV)/.dev  ## write the bill of materials, dist/sbom.cdx.json (CycloneDX)
+	$(BIN)/python scripts/sbom.py dist/sbom.cdx.json
+
 clean:  ## remove what make made
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
@@ -80,4 +89,4 @@ $(JS)/out/.complete: scripts/fetch_js.sh $(wildcard tests/e2e/js/*)
 $(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
 	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
 
-.PHONY: help demo test lint bench fuzz coverage lock wheel clean system
+.PHONY: help demo test lint bench fuzz coverage lock wheel soak audit sbom clean system

@@ -124,12 +124,13 @@ def dicomveil(
     *,
     tree: Path = REPOSITORY,
     api_key: str | None = None,
+    workers: int = 1,
 ) -> Iterator[Stack]:
     """Start the gateway with a worklist of everything under profile nominal; ``budget`` is that of one search.
 
-    ``more`` are settings besides, ``tree`` the checkout that it runs from.
+    ``more`` are settings besides, ``tree`` the checkout that it runs from; several ``workers`` have all cores.
     """
-    measured, _ = cores()
+    measured, others = cores()
     port = free_port()
     (folder / "secret").write_bytes(SECRET)
     settings = folder / "settings.yaml"
@@ -145,6 +146,9 @@ def dicomveil(
     text += "".join(f"{name}: {json.dumps(value)}\n" for name, value in (more or {}).items())
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
+    if workers > 1:
+        program += ["--workers", str(workers)]
+        measured = measured | others
     with running(program, port, measured, folder / "gateway.log", folder=tree) as process:
         stack = Stack(GATEWAY, port, process, KeyRing(SECRET, WORKLIST), api_key)
         client = stack.client()

@@ -19,19 +19,21 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.core.rewrite.query import Key
 from gateway.core.standard import dictionary
+from gateway.instruments import Instruments
 from gateway.lasting import Lasting
 from gateway.limits import Connections, Limiter
 from gateway.masking.pool import Codecs
 from gateway.ports import OriginServer, ReleaseStore, Screener
 from gateway.routes.admin import admin_routes
 from gateway.routes.entrances import Target, entrance_routes
-from gateway.routes.front import Gateway, everyone
+from gateway.routes.front import Around, Gateway, everyone
 from gateway.routes.links import Links
 from gateway.routes.openapi import openapi_routes
 from gateway.routes.service import worklist_routes
 from gateway.routes.shares import share_routes
 from gateway.routes.stored import StoredPixels
 from gateway.routes.uplinks import uplink_routes
+from gateway.telemetry.readiness import Check
 from gateway.uplink.jobs import Jobs
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
@@ -64,36 +66,42 @@ def assemble(
     origins = {name: open_origin(origin) for name, origin in settings.origins.items()}
     store = SqlReleaseStore(settings.state, lambda domain: KeyRings.derive(secrets, domain))
     links = Links(settings.public_url, settings.trusted_proxies)
+    instruments = Instruments(settings, lasting)
+    instruments.count_cache("releases", lambda: store.cached)
+    seen = instruments.watched(origins)
     screenings = {name: lasting.screeners.one() for name in settings.worklists}
-    admin = admin_routes(origins, store, lambda: lasting.is_leaving)
-    routes: list[BaseRoute] = [*admin, *openapi_routes(with_uplinks=bool(settings.uplinks))]
+    routes: list[BaseRoute] = [*openapi_routes(with_uplinks=bool(settings.uplinks))]
     targets: dict[str, Target] = {}
     for name, listed in settings.worklists.items():
-        worklist = _worklist(listed, origins, store, secrets, lasting.codecs, screenings[name])
+        worklist = _worklist(listed, seen, store, secrets, lasting.codecs, screenings[name])
         service = worklist_routes(worklist, links, lasting.renderers, lasting.held)
         targets[name] = Target(listed.path, listed.wado_path, service)
         routes += service
     routes += entrance_routes(settings.entrances.values(), targets, links)
     recorder = open_audit(settings)
     ended = recorder.exported if recorder else None
-    uplinks = Uplinks(settings, origins, store, secrets, lasting.codecs, ended=ended) if settings.uplinks else None
+    uplinks = Uplinks(settings, seen, store, secrets, lasting.codecs, ended=ended) if settings.uplinks else None
     if uplinks is not None:
         routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, lasting.renderers)]
+        instruments.count_jobs(uplinks)
     identifier = open_access(settings.access)
+    others: dict[str, Check] = {"issuer": identifier.are_ready} if identifier else {}
+    readiness = instruments.readiness(seen, store, others)
+    routes += admin_routes(readiness, instruments.exposed, lambda: lasting.is_leaving)
     endings = [*(screening.aclose for screening in screenings.values()), *endings]
     if identifier is not None:
         endings = [identifier.aclose, *endings]
-    lifespan = _lifespan(origins, store, uplinks, endings, recorder)
-    application = Gateway(
-        [*routes, *extra_routes],
-        lifespan,
-        settings.cors_origins,
+    lifespan = _lifespan(origins, store, uplinks, endings, recorder, instruments)
+    around = Around(
         identify=identifier or everyone,
         # The last one limits: what it refuses, the others see.
-        watchers=[*([recorder] if recorder else []), Limiter(settings.limits, lasting.clients)],
+        watchers=(*instruments.watchers, *([recorder] if recorder else []), Limiter(settings.limits, lasting.clients)),
         client_of=links.client_of,
+        trusts=links.trusts,
         answer_timeout_s=settings.limits.answer_timeout_s,
+        allowed_headers=tuple({name for entrance in settings.entrances.values() for name in entrance.headers}),
     )
+    application = Gateway([*routes, *extra_routes], lifespan, settings.cors_origins, around)
     application.state.connections = Connections(settings.limits, settings.trusted_proxies, lasting.crowd)
     return Assembled(application, uplinks.retire if uplinks else _nothing)
 
@@ -132,12 +140,15 @@ def _lifespan(
     uplinks: Uplinks | None = None,
     endings: Sequence[Ending] = (),
     recorder: Recorder | None = None,
+    instruments: Instruments | None = None,
 ) -> Lifespan[Starlette]:
     """Open what there is, and close it in the opposite order, all of it whatever fails."""
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as closing:
+            if instruments is not None:
+                await closing.enter_async_context(instruments.running())
             if recorder is not None:
                 closing.push_async_callback(recorder.aclose)
                 await recorder.open()
@@ -154,6 +165,8 @@ def _lifespan(
                     await origin.open()
             if uplinks is not None:
                 await uplinks.start()
+            if instruments is not None:
+                instruments.in_force()
             yield
 
     return lifespan

@@ -37,7 +37,7 @@ from gateway.uplink.jobs import Jobs
 from gateway.uplink.leading import Leader, Runner
 from gateway.uplink.stages import FIRST, Ended, Stages, Uplink
 
-__all__ = ["Uplinks", "open_access", "open_audit", "open_origin", "secrets_of"]
+__all__ = ["Uplinks", "open_access", "open_audit", "open_issuer", "open_mail", "open_origin", "secrets_of"]
 
 
 def secrets_of(settings: model.Settings, otherwise: bytes | None = None) -> list[bytes]:
@@ -67,15 +67,17 @@ def open_access(settings: model.Access | None) -> Identifier | None:
     """Return what recognizes who asks; None where everybody may do everything. Issuers are asked when tokens come."""
     if settings is None:
         return None
-    issuers = [
-        HttpIssuer(issuer.rules, ssl.create_default_context(cafile=issuer.ca) if issuer.ca else None)
-        for issuer in settings.issuers
-    ]
+    issuers = [open_issuer(issuer) for issuer in settings.issuers]
     return Identifier(settings.policy, ApiKeys(settings.keys), issuers, settings.proxy)
 
 
-def open_audit(settings: model.Settings) -> Recorder | None:
-    """Return what puts calls on record; None where nothing is to be."""
+def open_issuer(settings: model.Issuer) -> HttpIssuer:
+    """Return an issuer of tokens; nothing is sent to it yet."""
+    return HttpIssuer(settings.rules, ssl.create_default_context(cafile=settings.ca) if settings.ca else None)
+
+
+def open_audit(settings: model.Settings, *, serves: bool = True) -> Recorder | None:
+    """Return what puts calls on record, and which profiles a process that ``serves`` has; None where nothing is to."""
     audit = settings.audit
     if audit is None or settings.secret is None:
         return None
@@ -86,7 +88,7 @@ def open_audit(settings: model.Settings) -> Recorder | None:
         for name, one in settings.worklists.items()
     }
     profiles |= {uplink_place(name): one.profile.digest for name, one in settings.uplinks.items()}
-    return Recorder(sinks, profiles, time.time, required=audit.required)
+    return Recorder(sinks, profiles if serves else {}, time.time, required=audit.required)
 
 
 def _sink(settings: model.AuditSink, in_dicom: Encoder, key: bytes) -> Sink:
@@ -178,10 +180,11 @@ def _runner(settings: model.Settings, stages: Stages) -> Runner:
 
 def _notifiers(notify: model.Notify) -> Notifiers:
     webhooks = {name: WebhookNotifier(name, hook.url, hook.secret.reveal()) for name, hook in notify.webhooks.items()}
-    return Notifiers(_mail(notify.smtp) if notify.smtp else None, webhooks)
+    return Notifiers(open_mail(notify.smtp) if notify.smtp else None, webhooks)
 
 
-def _mail(smtp: model.Smtp) -> SmtpNotifier:
+def open_mail(smtp: model.Smtp) -> SmtpNotifier:
+    """Return a mail server; nothing is sent to it yet."""
     password = smtp.password.text() if smtp.password else None
     security = Security(smtp.security)
     return SmtpNotifier(MailServer(smtp.host, smtp.port, smtp.sender, security, smtp.username, password, smtp.subject))

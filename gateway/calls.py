@@ -24,7 +24,7 @@ class Call:
     ``identified`` where none does. ``released`` are the released UIDs of the path, study first. ``count`` counts
     results, instances or jobs, whatever the transaction hands out or takes; ``left_out`` counts by kind what it did
     not, ``actions`` what was done to the values of the rest, ``studies`` what was stored of each study, by what it is
-    called where it now lies. ``fault`` is the class of the error that ended it;
+    called where it now lies; ``subject`` is a job that it is about. ``fault`` is the class of the error that ended it;
     ``sent`` and ``taken`` are bytes of bodies; ``is_whole`` says that the answer was sent to its end,
     ``is_probe`` that it asks how the gateway itself is.
     """
@@ -47,6 +47,7 @@ class Call:
     is_probe: bool = False
     left_out: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
+    subject: str = ""
     studies: Counter[str] = field(default_factory=Counter)
     watchers: "tuple[Watcher, ...]" = ()
 

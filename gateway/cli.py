@@ -132,16 +132,56 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
 
 @_commands.command()
 @_CONFIG
-def check(config: Path) -> None:
+@click.option(
+    "--connect", is_flag=True, help="Also try origins, state store, issuers, mail and syslog servers, webhooks."
+)
+def check(config: Path, connect: bool) -> None:  # noqa: FBT001 as click calls it
     """Check a settings file and its profiles.
 
     Lists every fault at once, each with file and line, and exits with 1 when there is any. Of a profile whose form is
-    wrong, such as a key that there is not, the rest is judged once that is put right.
+    wrong, such as a key that there is not, the rest is judged once that is put right. With --connect, what the settings
+    name is asked for an answer, and what gives none is told with what to look at; nothing changes anything there.
     """
     settings = _settings(config, faults_to_stderr=False)
     _print_warnings(list(settings.profiles.values()), settings.warnings)
     counted = [(settings.worklists, "worklist"), (settings.uplinks, "uplink"), (settings.profiles, "profile")]
     click.echo(f"ok: {', '.join(_count(len(some), what) for some, what in counted if some or what != 'uplink')}")
+    if connect and not _all_answer(settings):
+        sys.exit(1)
+
+
+def _all_answer(settings: "Settings") -> bool:
+    from gateway.connecting import attempts
+
+    tried = attempts(settings)
+    for one in tried:
+        click.echo(f"{one.what}: {one.problem or 'answers'}")
+    return not any(one.problem for one in tried)
+
+
+@_commands.group()
+def state() -> None:
+    """Look after the state store. A gateway brings it up to date by itself when it starts."""
+
+
+@state.command("show")
+@_CONFIG
+def show_state(config: Path) -> None:
+    """Print at which revision it is; exits with 1 when this program would have to change it."""
+    from gateway import state_cli
+
+    if not state_cli.show(_settings(config, faults_to_stderr=True)):
+        sys.exit(1)
+
+
+@state.command("upgrade")
+@_CONFIG
+@click.option("--role", metavar="ROLE", help="On PostgreSQL: who serves; gets what it needs of the jobs' queue.")
+def upgrade_state(config: Path, role: str | None) -> None:
+    """Make or change its tables now, where those who serve have no right to."""
+    from gateway import state_cli
+
+    state_cli.upgrade_all(_settings(config, faults_to_stderr=True), role)
 
 
 @_commands.command()
@@ -343,6 +383,39 @@ def uplink(  # noqa: PLR0913, PLR0917 one for each option
         raise click.UsageError("too many arguments; a contact or a PIN is asked for, or read from standard input")
     wanted = uplinking.Wanted(study, series, share, contact or "", webhook, pin)
     if not uplinking.run(_settings(config, faults_to_stderr=True), name, wanted, wait=not no_wait):
+        sys.exit(1)
+
+
+@_commands.group()
+def audit() -> None:
+    """Look after the log of who did what."""
+
+
+@audit.command("verify")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", type=_FILE)
+@click.option("--config", type=_FILE, help="Settings file, for its secret; that the log was read goes on record, too.")
+@click.option("--secret-file", type=_FILE, help="File with the secret, in the place of --config.")
+@click.option("--live", is_flag=True, help="Gateways still write: a chain may be without an end.")
+def verify_audit(files: tuple[Path, ...], config: Path | None, secret_file: Path | None, live: bool) -> None:  # noqa: FBT001 as click calls it
+    """Check that a log is whole: that no record was changed, removed, added or put elsewhere.
+
+    Give all files of a log that was rotated together, in any order. Whatever is wrong is listed with file and line, and
+    the exit code is 1. A chain without an end is of a process that still runs or was killed, or its last records are
+    gone.
+    """
+    import asyncio
+
+    from gateway import audit_cli
+    from gateway.assembly import secrets_of
+
+    if (config is None) == (secret_file is None):
+        raise click.UsageError("give --config or --secret-file")
+    settings = _settings(config, faults_to_stderr=True) if config else None
+    keys = secrets_of(settings) if settings else [_secret(secret_file)]
+    is_whole = audit_cli.verify(files, keys, live=live)
+    if settings is not None:
+        asyncio.run(audit_cli.note_reading(settings, files))
+    if not is_whole:
         sys.exit(1)
 
 

@@ -4,6 +4,7 @@ import asyncio
 from contextlib import suppress
 from typing import Final
 
+from starlette.datastructures import State
 from starlette.types import Receive, Scope, Send
 
 from gateway.app import Assembled
@@ -28,6 +29,11 @@ class Generation:
         self._is_retired = False
         self._unused = asyncio.Event()
         self._life: asyncio.Task[None] | None = None
+
+    @property
+    def state(self) -> State:
+        """Return what the application holds for its connections."""
+        return self._assembled.application.state
 
     async def open(self) -> None:
         """Open what it needs. Raises what that raises, and then everything is closed again."""

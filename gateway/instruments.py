@@ -4,7 +4,7 @@ What is counted is the process's and goes on counting when a reload replaces the
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
@@ -70,7 +70,11 @@ class Instruments:
         awaited = {listed.origin for listed in self._settings.worklists.values()}
         awaited |= {uplink.destination for uplink in self._settings.uplinks.values() if uplink.share is not None}
         checks: dict[str, Check] = {name: _answers(origins[name]) for name in origins if name in awaited}
-        return Readiness(checks | {"state": _remembers(store)} | others, self._metrics.ready)
+        return Readiness({**checks, "state": _remembers(store), **others}, self._metrics.ready)
+
+    def count_cache(self, name: str, entries: Callable[[], int]) -> None:
+        """Count what a cache holds, too."""
+        self._samples.add(self._metrics.cache_entries.labels(name), entries)
 
     def count_jobs(self, uplinks: Uplinks) -> None:
         """Count jobs, too."""
@@ -85,7 +89,6 @@ class Instruments:
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """See the application from here to its end."""
-        self._metrics.profiles_in_force(_profiles(self._settings))
         taking = asyncio.create_task(self._samples.keep_taking()) if are_shared() else None
         try:
             yield
@@ -94,6 +97,10 @@ class Instruments:
                 taking.cancel()
             if self._tracing is not None:
                 await self._tracing.aclose()
+
+    def in_force(self) -> None:
+        """Note that the application's settings are those of the process now."""
+        self._metrics.profiles_in_force(_profiles(self._settings))
 
     async def _jobs_counted(self) -> None:
         if self._uplinks is None:

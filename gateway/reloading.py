@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
 
+from starlette.datastructures import State
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import app
@@ -32,8 +33,9 @@ __all__ = ["Reloading", "Source", "say", "without_restart"]
 log = logging.getLogger("dicomveil.reload")
 
 FIXED: Final[Sequence[tuple[str, Callable[[Settings], object]]]] = (
-    ("state", lambda settings: settings.state.set(username=None, password=None)),
-    ("tls", lambda settings: settings.tls is None),
+    ("state", lambda settings: settings.state._replace(username=None, password=None)),
+    ("tls", lambda settings: settings.tls is None or settings.tls.client_ca is None),
+    ("logs", lambda settings: settings.logs.form),
 )
 """What a running process can't change: keys of the settings, and what of each stays; passwords may change."""
 
@@ -63,6 +65,11 @@ class Reloading:
             await self._live(receive, send)
         else:
             await self._now(scope, receive, _last(send) if self._lasting.is_leaving else send)
+
+    @property
+    def state(self) -> State:
+        """Return what connections look for: the limits of now."""
+        return self._now.state
 
     async def reload(self) -> bool:
         """Take new settings; False, and nothing has changed, where they have faults."""
@@ -101,7 +108,7 @@ class Reloading:
         tune_gc()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._asked.set)
-        _leave_slowly(self._lasting, self._drain_s, loop)
+        _Leaving(self._lasting, self._drain_s)
         tasks = [asyncio.create_task(one) for one in (self._watch(), self._reload_when_asked())]
         await send({"type": "lifespan.startup.complete"})
         await receive()
@@ -171,22 +178,35 @@ async def _guarded(closing: Awaitable[None]) -> None:
         log.error("closing failed: %s", describe(error))  # noqa: TRY400 its message may hold a value
 
 
-def _leave_slowly(lasting: Lasting, drain_s: float, loop: asyncio.AbstractEventLoop) -> None:
-    """On SIGTERM, say so and answer on for ``drain_s`` before the server is told; of a second it is told at once."""
-    told = signal.getsignal(signal.SIGTERM)
-    if not callable(told):
-        return
+class _Leaving:
+    """In the place of a server's handler of SIGTERM: for ``drain_s`` it only says so, and the server is told then.
 
-    def leave(number: int, frame: FrameType | None) -> None:
-        wait_s = 0.0 if lasting.is_leaving else drain_s
-        lasting.is_leaving = True
+    Of a second one it is told at once. ``should_exit`` is the server's: sse-starlette looks for it here.
+    """
+
+    def __init__(self, lasting: Lasting, drain_s: float) -> None:
+        self._lasting = lasting
+        self._drain_s = drain_s
+        self._loop = asyncio.get_running_loop()
+        self._told = signal.getsignal(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, self.leave)
+
+    @property
+    def should_exit(self) -> bool:
+        return bool(getattr(getattr(self._told, "__self__", None), "should_exit", False))
+
+    def leave(self, number: int, frame: FrameType | None) -> None:
+        wait_s = 0.0 if self._lasting.is_leaving else self._drain_s
+        self._lasting.is_leaving = True
         if wait_s:
             log.info("leaving in %s s", wait_s)
-            loop.call_soon_threadsafe(loop.call_later, wait_s, told, number, None)
+            self._loop.call_soon_threadsafe(self._loop.call_later, wait_s, self._tell, number, None)
         else:
-            told(number, frame)
+            self._tell(number, frame)
 
-    signal.signal(signal.SIGTERM, leave)
+    def _tell(self, number: int, frame: FrameType | None) -> None:
+        if callable(self._told):
+            self._told(number, frame)
 
 
 def _last(send: Send) -> Send:
@@ -194,7 +214,7 @@ def _last(send: Send) -> Send:
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = message | {"headers": [*message.get("headers", []), (b"connection", b"close")]}
+            message = {**message, "headers": [*message.get("headers", []), (b"connection", b"close")]}
         await send(message)
 
     return sending

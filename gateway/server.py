@@ -9,6 +9,7 @@ import signal
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -17,6 +18,7 @@ from uvicorn.supervisors import Multiprocess
 
 from gateway.logs import log_config
 from gateway.memory import WORKERS_VARIABLE
+from gateway.telemetry.workers import shared_metrics
 
 if TYPE_CHECKING:
     from gateway.config import Settings, Tls
@@ -33,7 +35,7 @@ SILENT_S: Final = 30
 def serve(settings: "Settings", host: str, port: int, workers: int, level: str, drain_s: float = 0) -> None:
     """Serve until interrupted. Each worker reads the settings file by itself."""
     os.environ[WORKERS_VARIABLE] = str(workers)
-    start = _Start(settings.source.absolute(), drain_s, settings.tls)
+    start = _Start(settings.source.absolute(), host, drain_s)
     config = uvicorn.Config(
         start,
         factory=True,
@@ -43,12 +45,12 @@ def serve(settings: "Settings", host: str, port: int, workers: int, level: str, 
         loop="uvloop",
         http="gateway.connection:ClientConnection",
         ws="none",
-        ssl_context_factory=start.context if settings.tls else None,
+        ssl_context_factory=partial(start.context, settings.tls) if settings.tls else None,
         lifespan="on",
         access_log=False,  # paths and queries are what it would print
         server_header=False,
         proxy_headers=False,  # the application decides, by trusted_proxies, whose headers count
-        log_config=log_config(level),
+        log_config=log_config(level, settings.logs.form),
         log_level=level,
         timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_S,
         timeout_worker_healthcheck=SILENT_S,
@@ -57,7 +59,8 @@ def serve(settings: "Settings", host: str, port: int, workers: int, level: str, 
         if workers == 1:
             uvicorn.Server(config).run()
         else:
-            _Workers(config, [config.bind_socket()]).run()
+            with shared_metrics():
+                _Workers(config, [config.bind_socket()]).run()
 
 
 @dataclass(slots=True)
@@ -65,26 +68,31 @@ class _Start:
     """Makes the application in the process that serves it, and before that what this shows of itself by TLS."""
 
     source: Path
+    host: str
     drain_s: float
-    tls: "Tls | None"
     shown: ssl.SSLContext | None = None
 
-    def context(self, _config: uvicorn.Config, _default: object) -> ssl.SSLContext:
+    def context(self, settings: "Tls", _config: uvicorn.Config, _default: object) -> ssl.SSLContext:
         """Make the context of TLS; uvicorn's own has no lower bound."""
         from gateway.limits import tls  # noqa: PLC0415 as below
 
-        assert self.tls is not None
-        self.shown = tls.context(self.tls)
+        self.shown = tls.context(settings)
         return self.shown
 
     def __call__(self) -> "Reloading":
         from gateway.worker import application  # noqa: PLC0415 most of the program
 
-        return application(self.source, self.drain_s, self.shown)
+        return application(self.source, self.host, self.drain_s, self.shown)
 
 
 class _Workers(Multiprocess):
     """uvicorn's processes: one that dies is replaced. On SIGHUP each reloads in its place; uvicorn would restart it."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace those that have died, at once also where one dies while it is asked."""
+        for process in self.processes:
+            process.child_conn.close()  # its copy is the last, and ends with it
+        super().keep_subprocess_alive()
 
     def handle_hup(self) -> None:
         """Pass the signal on to those that serve; one that starts reads the settings anyway."""

@@ -8,7 +8,7 @@ where it does not, as on network volumes or beyond its limits, they are looked a
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any, Final
@@ -44,7 +44,7 @@ class Watch:
         self._files = files_of(self._source) or frozenset({self._source})
         self._seen = self._look()
 
-    async def changes(self) -> AsyncIterator[None]:
+    async def changes(self) -> AsyncGenerator[None, None]:
         """Yield whenever the files hold something else."""
         while True:
             folders = await asyncio.to_thread(_folders, self._files)
@@ -119,7 +119,7 @@ def _folders(files: frozenset[Path]) -> frozenset[Path]:
     return frozenset(folder for folder in beside | files if folder.is_dir())
 
 
-async def _told(folders: frozenset[Path]) -> AsyncIterator[None]:
+async def _told(folders: frozenset[Path]) -> AsyncGenerator[None, None]:
     """Yield when something happens in the folders, and once in LOOK_EACH_S in any case."""
     try:
         news = awatch(

@@ -10,7 +10,8 @@ from typing import Final
 
 from gateway import memory
 from gateway.config import Settings, load_settings
-from gateway.core.errors import ConfigFaults
+from gateway.config.access import open_door
+from gateway.core.errors import ConfigFault, ConfigFaults
 from gateway.lasting import Lasting
 from gateway.limits import raise_descriptor_limit, tls
 from gateway.reloading import Reloading, Source, say
@@ -22,16 +23,16 @@ AFTER_FAULTS_S: Final = 2
 """A worker that takes the place of one that died while the settings have faults comes so often."""
 
 
-def application(source: Path, drain_s: float, shown: ssl.SSLContext | None = None) -> Reloading:
+def application(source: Path, host: str, drain_s: float, shown: ssl.SSLContext | None = None) -> Reloading:
     """Build the application of this process. The settings were sound when the command began.
 
-    ``shown`` is what the server shows of itself by TLS.
+    ``host`` is where it listens, ``shown`` what the server shows of itself by TLS.
     """
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     memory.set_malloc_thresholds()
     raise_descriptor_limit()
     watch = Watch(source)
-    load = partial(_load, source, dict(os.environ))
+    load = partial(_load, source, host, dict(os.environ))
     try:
         lasting = Lasting()
         if shown is not None:
@@ -43,9 +44,11 @@ def application(source: Path, drain_s: float, shown: ssl.SSLContext | None = Non
         raise SystemExit(1) from None
 
 
-def _load(source: Path, environment: dict[str, str]) -> Settings:
+def _load(source: Path, host: str, environment: dict[str, str]) -> Settings:
     """Read the settings. What this process starts inherits its environment: secrets stay in the copy that is given."""
     settings = load_settings(source, environment)
+    if problem := open_door(settings, host):
+        raise ConfigFaults([ConfigFault(f"{source}:1", problem)])
     for name in settings.secret_variables:
         os.environ.pop(name, None)
     return settings

@@ -43,6 +43,8 @@ check_test() {
   need_library libatomic1 libatomic.so.1 # the driver that playwright ships links to it
   need_file fonts-dejavu-core /usr/share/fonts/truetype/dejavu/DejaVuSans.ttf
   need nginx nginx
+  need rsyslog rsyslogd
+  compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || missing+=(rsyslog-openssl)
   need curl curl
   need openssl openssl
   need unzip unzip

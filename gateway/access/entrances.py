@@ -52,6 +52,11 @@ class Entrance:
         """Say whether the host that is asked for makes a difference."""
         return any(choice.host for choice in self.choices)
 
+    @property
+    def headers(self) -> frozenset[str]:
+        """Return the names of the headers that make a difference."""
+        return frozenset(name for choice in self.choices for name in choice.headers)
+
     def choose(self, who: Principal, host: str, header: HeaderValues) -> str | None:
         """Return the name of a worklist; None where no choice fits."""
         return next((choice.worklist for choice in self.choices if choice.fits(who, host, header)), None)

@@ -22,7 +22,10 @@ from typing import Any, Final
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID
 from sqlalchemy.engine import URL
 
-__all__ = ["Durable", "jobs_file"]
+from gateway.adapters.postgresql import blocking_url
+from gateway.core.errors import StateFailed
+
+__all__ = ["Durable", "jobs_file", "make_tables"]
 
 VERSION: Final = "1"
 """Of the workflow: one that another version began is begun anew, since its steps may not be these."""
@@ -158,6 +161,14 @@ def _prune(before: datetime) -> None:
         DBOS.delete_workflows([one.workflow_id for one in ended])
 
 
+def make_tables(state: URL, role: str | None) -> None:
+    """Make or change the tables of DBOS, which ``role`` may use from then on. Raises StateFailed."""
+    try:
+        DBOS.migrate(_database(state), application_role=role)
+    except Exception as error:  # noqa: BLE001 - whatever a driver raises; its message may hold the URL
+        raise StateFailed(f"the tables of the jobs' queue cannot be made ({type(error).__name__})") from None
+
+
 def jobs_file(state: URL) -> Path:
     """Return the SQLite file that jobs are kept in, beside the state's."""
     path = Path(state.database or "")
@@ -185,6 +196,4 @@ def _database(state: URL) -> str:
         with suppress(FileExistsError):
             os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return f"sqlite:///{file}"
-    mode = state.query.get("ssl")
-    url = state.set(drivername="postgresql+psycopg").difference_update_query(["ssl"])
-    return (url.update_query_dict({"sslmode": str(mode)}) if mode else url).render_as_string(hide_password=False)
+    return blocking_url(state).render_as_string(hide_password=False)

@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from gateway.adapters.postgresql import connecting
+
 __all__ = ["DatabaseLeadership", "FileLeadership", "leadership"]
 
 LEADER: Final = 0x6469636F6E
@@ -59,8 +61,9 @@ class DatabaseLeadership:
     """An advisory lock of a session of its own."""
 
     def __init__(self, state: URL) -> None:
+        url, arguments = connecting(state)
         self._engine: AsyncEngine = create_async_engine(
-            state, hide_parameters=True, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT"
+            url, hide_parameters=True, pool_size=1, max_overflow=0, isolation_level="AUTOCOMMIT", connect_args=arguments
         )
         self._session: AsyncConnection | None = None
 

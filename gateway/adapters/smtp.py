@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 import ssl
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.headerregistry import Address
@@ -59,10 +60,17 @@ class SmtpNotifier:
 
     async def send(self, contact: Contact, notice: Notice) -> None:
         """Hand one message over. Raises NotifyFailed with the server's status, never with its words."""
+        await self._guarded(self._hand_over(contact.value, self._message(contact.value, notice)))
+
+    async def log_in(self) -> None:
+        """Do all that a message needs, but send none. Raises NotifyFailed."""
+        await self._guarded(self._log_in())
+
+    async def _guarded(self, work: Awaitable[None]) -> None:
         failure: NotifyFailed
         try:
             async with asyncio.timeout(WHOLE_TIMEOUT_S):
-                await self._hand_over(contact.value, self._message(contact.value, notice))
+                await work
             return
         except aiosmtplib.SMTPException as error:
             failure = _failure(error)
@@ -71,11 +79,16 @@ class SmtpNotifier:
         raise failure  # outside of the handler: a server's replies repeat the address, and must not travel along
 
     async def _hand_over(self, recipient: str, message: EmailMessage) -> None:
+        async with self._connection() as connection:
+            await connection.send_message(message, sender=self._sender.addr_spec, recipients=[recipient])
+
+    async def _log_in(self) -> None:
+        async with self._connection():
+            pass
+
+    def _connection(self) -> aiosmtplib.SMTP:
         server = self._server
-        await aiosmtplib.send(
-            message,
-            sender=self._sender.addr_spec,
-            recipients=[recipient],
+        return aiosmtplib.SMTP(
             hostname=server.host,
             port=server.port,
             username=server.username,

@@ -3,42 +3,50 @@
 import asyncio
 import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
 import aiosqlite
-from sqlalchemy import MetaData, event, text
-from sqlalchemy.dialects import sqlite
+from sqlalchemy import Connection, NullPool, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.schema import CreateTable
 
+from gateway import migrations
+from gateway.adapters.postgresql import blocking_url, connecting
 from gateway.core.errors import StateFailed
 
-__all__ = ["WRITE_AHEAD", "begin", "make_tables", "open_engine"]
+__all__ = ["WRITE_AHEAD", "begin", "migrate", "open_engine", "revision", "upgrade"]
 
 WRITE_AHEAD: Final = ("journal_mode=WAL", "synchronous=NORMAL")
 """Fast, and safe but for the last writes before a power cut."""
 
 BUSY_TIMEOUT_MS = 10_000
 POOL_SIZE = 4
+POOL_WAIT_S = 5
 MAX_JOIN_S = 10
 SCHEMA_LOCK = 0x6469636F6D
 """Key of PostgreSQL's advisory lock: replicas that start together would collide in making the tables."""
 
 
-def open_engine(url: URL, tables: MetaData, pragmas: Sequence[str] = WRITE_AHEAD) -> AsyncEngine:
-    """Return an engine; on SQLite each connection makes the tables: the file may be deleted under a running gateway."""
-    options: dict[str, Any] = {"hide_parameters": True, "pool_size": POOL_SIZE, "max_overflow": 0}
+def open_engine(url: URL, chain: str = "state", pragmas: Sequence[str] = WRITE_AHEAD) -> AsyncEngine:
+    """Return an engine; on SQLite a connection makes the tables: the file may be deleted under a running gateway."""
+    options: dict[str, Any] = {
+        "hide_parameters": True,
+        "pool_size": POOL_SIZE,
+        "max_overflow": 0,
+        "pool_timeout": POOL_WAIT_S,
+    }
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True, **options)
+        bare, arguments = connecting(url)
+        return create_async_engine(bare, pool_pre_ping=True, connect_args=arguments, **options)
     threads = _Threads()
     engine = create_async_engine(url, connect_args={"async_creator_fn": threads.connect}, **options)
     event.listen(engine.sync_engine, "do_connect", _make_private_file)
-    event.listen(engine.sync_engine, "connect", _preparing([*_pragmas(pragmas), *_creating(tables)]))
+    event.listen(engine.sync_engine, "connect", _preparing(url, chain, _pragmas(pragmas)))
     return _SqliteEngine(engine, threads)
 
 
@@ -75,20 +83,61 @@ class _SqliteEngine(AsyncEngine):
         await self._threads.join()
 
 
-async def make_tables(engine: AsyncEngine, tables: MetaData) -> None:
-    """Make the tables where there are none. Raises StateFailed."""
-    async with begin(engine) as connection:
-        if connection.dialect.name == "postgresql":
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
-        await connection.run_sync(tables.create_all)
+async def migrate(url: URL, chain: str = "state") -> None:
+    """Make the tables, or bring those of an earlier program up to this one's. Raises StateFailed."""
+    await asyncio.to_thread(upgrade, url, chain)
+
+
+def upgrade(url: URL, chain: str = "state") -> None:
+    """Do so and wait for it; several programs may at once. Raises StateFailed."""
+    with _blocking(url) as connection:
+        if migrations.is_usable(migrations.found(connection, chain), chain):
+            return  # which takes no lock, and no right to change tables
+        connection.rollback()
+        _lock(connection)
+        migrations.upgrade(connection, chain)
+        connection.commit()
+
+
+def revision(url: URL, chain: str) -> tuple[str | None, bool]:
+    """Return the revision of a chain, and whether it can be used as it is. Raises StateFailed."""
+    if url.get_backend_name() == "sqlite" and not Path(str(url.database)).exists():
+        return None, False
+    with _blocking(url) as connection:
+        there = migrations.found(connection, chain)
+        return there, migrations.is_usable(there, chain)
+
+
+@contextmanager
+def _blocking(url: URL) -> Iterator[Connection]:
+    engine = create_engine(blocking_url(url), poolclass=NullPool, hide_parameters=True)
+    if url.get_backend_name() == "sqlite":
+        event.listen(engine, "do_connect", _make_private_file)
+    with _failing(), engine.connect() as connection:
+        yield connection
+
+
+def _lock(connection: Connection) -> None:
+    """Let no other upgrade in until the transaction ends."""
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql("BEGIN EXCLUSIVE")
+    else:
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": SCHEMA_LOCK})
 
 
 @asynccontextmanager
 async def begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
     """Open a transaction. Raises StateFailed."""
-    try:
+    with _failing():
         async with engine.begin() as connection:
             yield connection
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
         # The class says what is wrong (refused, locked, full); the text may repeat the statement's values.
         raise StateFailed(f"the state store failed ({type(error).__name__})") from None
@@ -98,23 +147,24 @@ def _pragmas(pragmas: Sequence[str]) -> list[str]:
     return [f"PRAGMA {pragma}" for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", *pragmas)]
 
 
-def _creating(tables: MetaData) -> list[str]:
-    dialect = sqlite.dialect()
-    return [str(CreateTable(table, if_not_exists=True).compile(dialect=dialect)) for table in tables.sorted_tables]
-
-
 def _make_private_file(_dialect: Any, _record: Any, arguments: list[Any], _options: dict[str, Any]) -> None:
     """Make the file readable by its owner alone; SQLite gives its journal files the same mode."""
     with suppress(FileExistsError):
         os.close(os.open(arguments[0], os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
-def _preparing(statements: Sequence[str]) -> Any:
+def _preparing(url: URL, chain: str, pragmas: Sequence[str]) -> Any:
+    has_tables = f"SELECT 1 FROM sqlite_master WHERE name = '{migrations.version_table(chain)}'"  # noqa: S608 ours
+
     def prepare(connection: Any, _record: Any) -> None:
         cursor = connection.cursor()
-        for statement in statements:
-            cursor.execute(statement)
+        for pragma in pragmas:
+            cursor.execute(pragma)
+        cursor.execute(has_tables)
+        is_new = cursor.fetchone() is None
         cursor.close()
         connection.commit()
+        if is_new:
+            upgrade(url, chain)
 
     return prepare

@@ -14,11 +14,11 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, LargeBinary, MetaData, String, Table, delete, insert, select
 from sqlalchemy.engine import URL
 
-from gateway.adapters.sql import begin, make_tables, open_engine
+from gateway.adapters.sql import begin, migrate, open_engine
 from gateway.core.pseudonym.keys import KeyRing, KeyRings
 from gateway.notify.contact import Contact
 
-__all__ = ["MAX_AGE_S", "SqlContacts"]
+__all__ = ["MAX_AGE_S", "SqlContacts", "beside"]
 
 MAX_AGE_S: Final = 48 * 3600
 """Twice as long as a job waits for its destination."""
@@ -45,11 +45,12 @@ class SqlContacts:
     def __init__(self, state: URL, rings: Callable[[str], KeyRings], clock: Callable[[], float] = time.time) -> None:
         self._rings = rings
         self._clock = clock
-        self._engine = open_engine(_beside(state), _TABLES, _OVERWRITING)
+        self._url = beside(state)
+        self._engine = open_engine(self._url, "contacts", _OVERWRITING)
 
     async def start(self) -> None:
-        """Make the table where there is none, and wipe what an earlier run left behind."""
-        await make_tables(self._engine, _TABLES)
+        """Make the table, or bring it up to this program's, and wipe what an earlier run left behind."""
+        await migrate(self._url, "contacts")
         await self.wipe_expired()
 
     async def put(self, domain: str, job: str, contact: Contact) -> None:
@@ -88,7 +89,7 @@ class SqlContacts:
         return int(self._clock()) - MAX_AGE_S
 
 
-def _beside(state: URL) -> URL:
+def beside(state: URL) -> URL:
     """Name the file of the contacts; a PostgreSQL database has them in a table beside the others."""
     if state.get_backend_name() != "sqlite" or state.database is None:
         return state

@@ -1,9 +1,12 @@
 """Jobs of uplinks in SQLite or PostgreSQL: fills JobStore.
 
 A row holds counts and states; what the job was asked, and the link to what it shared, are sealed for exactly that row
-under the keys of its domain. When a job ends, what it was asked is forgotten, and so are its instances (released UIDs).
+under the keys of its domain; who began it is kept as a keyed digest. When a job ends, what it was asked is forgotten,
+and so are its instances (released UIDs).
 """
 
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -30,9 +33,9 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from gateway.adapters.sql import WRITE_AHEAD, begin, make_tables, open_engine
+from gateway.adapters.sql import WRITE_AHEAD, begin, migrate, open_engine
 from gateway.core.errors import KeyReused
-from gateway.core.pseudonym.keys import KeyRings
+from gateway.core.pseudonym.keys import KeyRing, KeyRings
 from gateway.uplink.model import KEPT_S, Asked, Fate, Job, Notified, State, Told
 
 __all__ = ["SqlJobStore"]
@@ -40,6 +43,7 @@ __all__ = ["SqlJobStore"]
 BATCH_ROWS: Final = 500
 _ASKED: Final = "uplink job"
 _LINK: Final = "uplink link"
+_OWNER: Final = "uplink owner"
 _PRAGMAS: Final = (*WRITE_AHEAD, "secure_delete=ON")
 _TABLES: Final = MetaData()
 _JOBS: Final = Table(
@@ -65,6 +69,7 @@ _JOBS: Final = Table(
     Column("told_key", LargeBinary),
     Column("told_whole", LargeBinary),
     Column("told_rest", LargeBinary),
+    Column("owner", LargeBinary),
     UniqueConstraint("uplink", "told_key"),
 )
 _INSTANCES: Final = Table(
@@ -90,7 +95,8 @@ class SqlJobStore:
     def __init__(self, url: URL, rings: Callable[[str], KeyRings], clock: Callable[[], float] = time.time) -> None:
         self._rings = rings
         self._clock = clock
-        self._engine = open_engine(url, _TABLES, _PRAGMAS)
+        self._url = url
+        self._engine = open_engine(url, pragmas=_PRAGMAS)
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
         self._insert_job = dialect.insert(_JOBS).on_conflict_do_nothing()
         insert = dialect.insert(_INSTANCES)
@@ -99,15 +105,17 @@ class SqlJobStore:
         self._account = insert.on_conflict_do_update(index_elements=keys, set_={"fate": insert.excluded.fate})
 
     async def start(self) -> None:
-        """Make the tables where there are none."""
-        await make_tables(self._engine, _TABLES)
+        """Make the tables, or bring them up to this program's."""
+        await migrate(self._url)
 
-    async def create(self, job: Job, domain: str, asked: Asked, told: Told | None) -> str:
+    async def create(self, job: Job, domain: str, asked: Asked, told: Told | None, owner: str | None = None) -> str:
         """Keep a new job and return its id, or that of the job that had the same request. Raises KeyReused."""
+        ring = self._rings(domain).current
         row = {name: getattr(job, name) for name in (*_PLAIN, "state", "notified")} | {
             "domain": domain,
             "created": self._clock(),
-            "asked": self._rings(domain).current.seal(_ASKED, _written(asked), job.id.encode()),
+            "owner": None if owner is None else _owned(ring, owner, job.id),
+            "asked": ring.seal(_ASKED, _written(asked), job.id.encode()),
             "told_key": told.key if told else None,
             "told_whole": told.whole if told else None,
             "told_rest": told.rest if told else None,
@@ -116,16 +124,25 @@ class SqlJobStore:
             made = (await connection.execute(self._insert_job.values(row))).rowcount
             return job.id if made or told is None else await _same(connection, job.uplink, told)
 
-    async def get(self, uplink: str, job: str) -> Job | None:
-        """Return a job of an uplink."""
-        found = await self.find(job)
-        return found if found and found.uplink == uplink else None
+    async def get(self, uplink: str, job: str, owner: str | None = None) -> Job | None:
+        """Return a job of an uplink, if it is the owner's; None asks for anybody's."""
+        row = await self._row(job)
+        if row is None or row.uplink != uplink or not (owner is None or self._is_owner(row, owner)):
+            return None
+        return self._job(row)
 
     async def find(self, job: str) -> Job | None:
         """Return a job by its id alone."""
-        async with begin(self._engine) as connection:
-            row = (await connection.execute(select(_JOBS).where(_JOBS.c.id == job))).one_or_none()
+        row = await self._row(job)
         return None if row is None else self._job(row)
+
+    async def _row(self, job: str) -> Row[Any] | None:
+        async with begin(self._engine) as connection:
+            return (await connection.execute(select(_JOBS).where(_JOBS.c.id == job))).one_or_none()
+
+    def _is_owner(self, row: Row[Any], owner: str) -> bool:
+        kept = row.owner or b""
+        return any(hmac.compare_digest(kept, _owned(ring, owner, row.id)) for ring in self._rings(row.domain))
 
     async def asked(self, job: str) -> Asked | None:
         """Return what a job is to do; None when it has ended, or when no secret opens it."""
@@ -254,6 +271,11 @@ async def _count(connection: AsyncConnection, job: str) -> None:
     found = {row.fate: row.number for row in await connection.execute(of_job.group_by(_INSTANCES.c.fate))}
     counts = {"total": sum(found.values())} | {fate.value: found.get(fate.value, 0) for fate in Fate}
     await connection.execute(update(_JOBS).where(_JOBS.c.id == job).values(counts))
+
+
+def _owned(ring: KeyRing, owner: str, job: str) -> bytes:
+    """Return what tells a job's owner from others, and nobody's name or what else is theirs."""
+    return hashlib.sha256(ring.seal(_OWNER, owner.encode(), job.encode())).digest()
 
 
 def _written(asked: Asked) -> bytes:

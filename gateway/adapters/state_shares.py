@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Strin
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 
-from gateway.adapters.sql import WRITE_AHEAD, begin, make_tables, open_engine
+from gateway.adapters.sql import WRITE_AHEAD, begin, migrate, open_engine
 from gateway.sharing.model import Standing
 
 __all__ = ["SqlShareStore"]
@@ -37,15 +37,16 @@ class SqlShareStore:
     """Shares in a database. Call ``start`` once before use. Every method raises StateFailed when the database does."""
 
     def __init__(self, url: URL) -> None:
-        self._engine = open_engine(url, _TABLES, _PRAGMAS)
+        self._url = url
+        self._engine = open_engine(url, pragmas=_PRAGMAS)
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
         insert = dialect.insert(_SHARES)
         changed = {column.name: insert.excluded[column.name] for column in _SHARES.columns if column.name != "id"}
         self._put = insert.on_conflict_do_update(index_elements=["id"], set_=changed)
 
     async def start(self) -> None:
-        """Make the table where there is none."""
-        await make_tables(self._engine, _TABLES)
+        """Make the table, or bring it up to this program's."""
+        await migrate(self._url)
 
     async def put(self, share_id: str, standing: Standing, sealed: bytes) -> None:
         """Keep a share in the place of the one that has its id, if any."""

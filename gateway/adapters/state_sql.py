@@ -15,7 +15,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
-from gateway.adapters.sql import begin, make_tables, open_engine
+from gateway.adapters.postgresql import checked
+from gateway.adapters.sql import begin, migrate, open_engine
 from gateway.core.pseudonym.keys import KeyRing, KeyRings
 from gateway.ports import Release
 
@@ -58,9 +59,7 @@ def state_url(state: str, folder: Path) -> URL:
             raise ValueError("should name a database: postgresql://user@host/database")
         if find_spec("asyncpg") is None:
             raise ValueError("postgresql needs the package asyncpg: pip install 'dicomveil[postgres]'")
-        mode = url.query.get("sslmode")  # libpq's name; asyncpg calls it ssl
-        url = url.difference_update_query(["sslmode"]) if mode else url
-        return url.set(drivername="postgresql+asyncpg").update_query_dict({"ssl": mode} if mode else {})
+        return checked(url, folder)
     raise ValueError("should be sqlite:////path/to/file or postgresql://user@host/database")
 
 
@@ -73,7 +72,8 @@ class SqlReleaseStore:
 
     def __init__(self, url: URL, rings: Callable[[str], KeyRings]) -> None:
         self._rings = rings
-        self._engine = open_engine(url, _TABLES)
+        self._url = url
+        self._engine = open_engine(url)
         dialect = sqlite if url.get_backend_name() == "sqlite" else postgresql
         insert = dialect.insert(_RELEASES)
         different = _RELEASES.c.sealed != insert.excluded.sealed
@@ -83,8 +83,8 @@ class SqlReleaseStore:
         self._cache: TTLCache[tuple[str, str, str], str] = TTLCache(CACHED_RELEASES, CACHE_TTL_S)
 
     async def start(self) -> None:
-        """Make the table where there is none."""
-        await make_tables(self._engine, _TABLES)
+        """Make the table, or bring it up to this program's."""
+        await migrate(self._url)
 
     async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
         """Remember pairs; those that the cache knows cost no database access."""
@@ -124,6 +124,11 @@ class SqlReleaseStore:
         if source is not None:
             await self.put(domain, kind, [Release(released, source)])
         return source
+
+    @property
+    def cached(self) -> int:
+        """Return how many identifiers are known without asking the database."""
+        return len(self._cache)
 
     async def aclose(self) -> None:
         """Release connections."""

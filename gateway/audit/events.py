@@ -118,6 +118,7 @@ def of_call(call: Call, kind: Kind, time: float, outcome: Outcome = Outcome.SUCC
         sent=0 if stage else call.sent,
         status=call.status,
         fault=call.fault,
+        subject=call.subject,
     )
 
 

@@ -135,7 +135,8 @@ class Recorder(Watcher):
         kind = kind_of(call.transaction)
         if kind is None or id(call) in self._begun:
             return
-        if kind is Kind.TRANSFER:
+        is_counted = kind is not Kind.QUERY or call.count or call.status == 204
+        if kind is Kind.TRANSFER or not is_counted:
             self._begin(call, kind)
         else:
             self._record(of_call(call, kind, self._clock()))

@@ -32,12 +32,15 @@ class _Record:
 
 @dataclass(slots=True)
 class _State:
-    """How far a chain was followed. ``key`` is None while no record of it could be checked."""
+    """How far a chain was followed. ``key`` is None while no record of it could be checked.
+
+    ``is_linked``: it is of a file that several write; None where its beginning is missing and nothing says so yet.
+    """
 
     key: bytes | None
     mac: bytes
     due: int
-    is_linked: bool
+    is_linked: bool | None
     where: str
     has_ended: bool = False
 
@@ -69,7 +72,7 @@ class Verifier:
                 above, above_chain = mac_at_end(text), ""
                 continue
             self.records += 1
-            neighbours = {above, None} if above_chain == record.chain else {above}
+            neighbours: set[bytes | None] = {above, None} if above_chain == record.chain else {above}
             what = self._follow(record, neighbours, where)
             if what:
                 yield Fault(where, what)
@@ -84,8 +87,10 @@ class Verifier:
     def _follow(self, record: _Record, neighbours: set[bytes | None], where: str) -> str:
         state = self._chains.get(record.chain)
         if state is None:
-            state = self._chains[record.chain] = _State(None, b"", 0, record.after is not None, where)
+            state = self._chains[record.chain] = _State(None, b"", 0, None, where)
         what = self._wrong(record, state, neighbours)
+        if record.after is not None or (record.seq == 0 and state.is_linked is None):
+            state.is_linked = record.after is not None
         if state.has_ended and not what:
             what = f"chain {record.chain} goes on behind its end"
         state.mac, state.due, state.where = record.mac, record.seq + 1, where
@@ -94,7 +99,6 @@ class Verifier:
 
     def _wrong(self, record: _Record, state: _State, neighbours: set[bytes | None]) -> str:
         if record.seq != state.due:
-            self._learn(record, state)
             return f"record {record.seq} of chain {record.chain} where {state.due} is due: missing or reordered records"
         keys = self._keys if state.key is None else [state.key]
         fitting = [key for key in keys if compare_digest(mac_of(key, state.mac, record.signed), record.mac)]
@@ -102,13 +106,11 @@ class Verifier:
             hint = ", or it was made under another secret" if state.key is None else ""
             return f"record {record.seq} of chain {record.chain} was changed, or the one before it{hint}"
         state.key = fitting[0]
-        if record.after not in (neighbours if state.is_linked else {None}):
+        unlinked: set[bytes | None] = {None}
+        may_be = neighbours | unlinked if state.is_linked is None else neighbours if state.is_linked else unlinked
+        if record.after not in may_be:
             return f"the line above record {record.seq} of chain {record.chain} is not the one it was written below"
         return ""
-
-    def _learn(self, record: _Record, state: _State) -> None:
-        """Take over whether a chain is of a file, where its beginning was not seen."""
-        state.is_linked = state.is_linked or record.after is not None
 
 
 def began(line: bytes) -> bytes:

@@ -10,10 +10,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, column, inspect, select, table
 
 from gateway.core.errors import StateFailed
 
@@ -33,9 +30,10 @@ def version_table(chain: str) -> str:
 
 def found(connection: Connection, chain: str) -> str | None:
     """Return the revision of a database; None when it has none: it is empty, or older than revisions are."""
-    if not inspect(connection).has_table(version_table(chain)):
+    name = version_table(chain)
+    if not inspect(connection).has_table(name):
         return None
-    revision: str | None = connection.execute(text(f"SELECT version_num FROM {version_table(chain)}")).scalar()
+    revision: str | None = connection.execute(select(column("version_num")).select_from(table(name))).scalar()
     return revision
 
 
@@ -45,7 +43,7 @@ def is_usable(revision: str | None, chain: str) -> bool:
         return False
     there, here = _numbers(revision, chain), _numbers(HEADS[chain], chain)
     if there[0] > here[0]:
-        raise StateFailed(f"the state store is at {revision}, and this program knows {HEADS[chain]}: it needs a newer one")
+        raise StateFailed(f"the state store is at {revision}: this program, at {HEADS[chain]}, is too old for it")
     return there >= here
 
 
@@ -56,14 +54,16 @@ def upgrade(connection: Connection, chain: str) -> None:
     """
     if is_usable(found(connection, chain), chain):
         return
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
-    config.attributes["connection"] = connection
-    config.attributes["version_table"] = version_table(chain)
+    from alembic import command, config, util  # noqa: PLC0415 - it takes a tenth of a second that only this needs
+
+    settings = config.Config()
+    settings.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    settings.attributes["version_table"] = version_table(chain)
     with _ONE_AT_A_TIME:
         try:
-            command.upgrade(config, f"{chain}@head")
-        except CommandError:
+            command.upgrade(settings, f"{chain}@head")
+        except util.CommandError:
             raise StateFailed("the state store is at a revision that this program does not know") from None
 
 

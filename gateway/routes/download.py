@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp
 
 from gateway import __version__
+from gateway.calls import call_of
 from gateway.core.errors import LimitExceeded
 from gateway.core.rewrite import dicomdir
 from gateway.core.rewrite.dataset import Piece
@@ -51,7 +52,8 @@ class DownloadService:
         outcome = Outcome()
         events = open_parts(self._worklist.origin, path, _attempts(syntax), frozenset({DICOM}), outcome)
         headers = {"content-disposition": f'attachment; filename="{_file_name(engine.uid(study))}"'}
-        return Streamed(released(events, self._worklist.pixels, study, Archive(engine, outcome)), ZIP, headers)
+        packing = Archive(engine, outcome)
+        return Streamed(released(events, self._worklist.pixels, study, packing, call_of(request.scope)), ZIP, headers)
 
 
 class Archive:

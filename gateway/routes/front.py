@@ -5,6 +5,7 @@ In as few layers as can be: each costs every piece of every body.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Final
 
@@ -28,7 +29,7 @@ from gateway.telemetry import requestid
 READING: Final = ["GET", "HEAD", "OPTIONS"]
 NOT_FOR_PAGES: Final = ("/uplinks/", "/shares/", "/metrics")
 """No page of another site has a part in these: one call there sends a study to whoever it names."""
-ALLOWED_HEADERS: Final = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range"]
+ALLOWED_HEADERS: Final = ["Accept", "Authorization", "Cache-Control", "Content-Type", "Range", "X-Api-Key"]
 EXPOSED_HEADERS: Final = [
     "Content-Type", "Content-Location", "Content-Disposition", "ETag", "Retry-After", "Warning", "X-Request-Id",
 ]  # fmt: skip
@@ -62,6 +63,24 @@ def nobody(_address: str) -> bool:
     return False
 
 
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the front asks of others: who asks and from where, who is told, and how long an answer may wait to begin.
+
+    ``allowed_headers`` are more of those that pages of other sites may send.
+    """
+
+    identify: Identify = everyone
+    watchers: tuple[Watcher, ...] = ()
+    client_of: ClientOf = peer
+    trusts: Trusts = nobody
+    answer_timeout_s: float | None = None
+    allowed_headers: tuple[str, ...] = ()
+
+
+NOTHING_AROUND: Final = Around()
+
+
 class Gateway(Starlette):
     """The application: routes behind one layer where Starlette has three."""
 
@@ -70,27 +89,16 @@ class Gateway(Starlette):
         routes: Sequence[BaseRoute],
         lifespan: Lifespan[Starlette],
         cors_origins: tuple[str, ...],
-        identify: Identify = everyone,
-        watchers: Sequence[Watcher] = (),
-        client_of: ClientOf = peer,
-        answer_timeout_s: float | None = None,
-        trusts: Trusts = nobody,
+        around: Around = NOTHING_AROUND,
     ) -> None:
         super().__init__(routes=routes, lifespan=lifespan)
         self.router.redirect_slashes = False
         self._cors_origins = cors_origins
-        self._identify = identify
-        self._watchers = tuple(watchers)
-        self._client_of = client_of
-        self._answer_timeout_s = answer_timeout_s
-        self._trusts = trusts
+        self._around = around
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what is called for each request."""
-        front = Front(WhileClientStays(self.router), self._cors_origins, self._identify, self._watchers)
-        front.client_of, front.answer_timeout_s = self._client_of, self._answer_timeout_s
-        front.trusts = self._trusts
-        return front
+        return Front(WhileClientStays(self.router), self._cors_origins, self._around)
 
 
 class Front:
@@ -99,23 +107,17 @@ class Front:
     An answer that is read must begin within ``answer_timeout_s``; its body may take as long as it flows.
     """
 
-    client_of: ClientOf = staticmethod(peer)
-    trusts: Trusts = staticmethod(nobody)
-    answer_timeout_s: float | None = None
-
-    def __init__(
-        self, app: ASGIApp, cors_origins: tuple[str, ...], identify: Identify, watchers: tuple[Watcher, ...]
-    ) -> None:
+    def __init__(self, app: ASGIApp, cors_origins: tuple[str, ...], around: Around) -> None:
         self._app = app
-        self._identify = identify
-        self._watchers = watchers
+        self._around = around
+        self._watchers = around.watchers
         self._cors = CORSMiddleware(
             app,
             allow_origins=cors_origins,
             allow_methods=READING
             if "*" in cors_origins
             else [*READING, "POST"],  # to store is for pages that are named
-            allow_headers=ALLOWED_HEADERS,
+            allow_headers=[*ALLOWED_HEADERS, *around.allowed_headers],
             expose_headers=EXPOSED_HEADERS,
             max_age=PREFLIGHT_TTL_S,
         )
@@ -131,8 +133,8 @@ class Front:
         if cors is not None and is_preflight and "origin" in headers:
             await cors.preflight_response(headers)(scope, receive, send)
             return
-        address = self.client_of(_connected(scope), headers)
-        trail = requestid.begin(headers, is_trusted=self.trusts(_connected(scope)))
+        address = self._around.client_of(_connected(scope), headers)
+        trail = requestid.begin(headers, is_trusted=self._around.trusts(_connected(scope)))
         call = Call(trail.id, address, scope["method"], monotonic())
         call.watchers = self._watchers
         call.is_probe = scope["path"] in PROBES
@@ -150,7 +152,8 @@ class Front:
         try:
             for watcher in self._watchers:
                 watcher.opened(call, headers)
-            call.principal = await self._identify(headers, _connected(scope))  # forwarded addresses vouch for nobody
+            # Forwarded addresses vouch for nobody.
+            call.principal = await self._around.identify(headers, _connected(scope))
             for watcher in self._watchers:
                 watcher.known(call)
             await self._begun_in_time(scope, receive, send)
@@ -166,12 +169,11 @@ class Front:
             if not isinstance(error, GatewayError | HTTPException):
                 raise  # a bug: the server logs it
 
-
     async def _begun_in_time(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
         if scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        patience = asyncio.timeout(self.answer_timeout_s)
+        patience = asyncio.timeout(self._around.answer_timeout_s)
         try:
             async with patience:
                 send.patience = patience
@@ -179,7 +181,7 @@ class Front:
         except TimeoutError:
             if not patience.expired():
                 raise
-            raise TookTooLong(f"no answer had begun after {self.answer_timeout_s:g} s") from None
+            raise TookTooLong(f"no answer had begun after {self._around.answer_timeout_s:g} s") from None
         finally:
             send.patience = None
 

@@ -7,6 +7,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from gateway.calls import call_of
 from gateway.core.standard.uids import EXPLICIT_VR_LITTLE_ENDIAN
 from gateway.core.wire.accept import Choice, Offer
 from gateway.core.wire.multipart import MultipartWriter, content_type, random_boundary
@@ -49,13 +50,14 @@ class InstanceService:
         path = await source_path(self._worklist, request)
         outcome = Outcome()
         events = open_parts(self._worklist.origin, path, attempts(wanted, several=not one), _TYPES, outcome)
-        pixels, study = self._worklist.pixels, path.split("/")[2]
+        call, pixels, study = call_of(request.scope), self._worklist.pixels, path.split("/")[2]
         if not wanted[0].offer.multipart:
-            return Streamed(released(events, pixels, study, Bare(), single=True), DICOM)
+            return Streamed(released(events, pixels, study, Bare(), call, single=True), DICOM)
         boundary = random_boundary(os.urandom(16))
         locate = self._locate(path, self._links.service(request, self._worklist))
         packing = Multipart(MultipartWriter(boundary), locate, outcome)
-        return Streamed(released(events, pixels, study, packing), content_type(DICOM, boundary), outcome=outcome)
+        body = released(events, pixels, study, packing, call)
+        return Streamed(body, content_type(DICOM, boundary), outcome=outcome)
 
     def _locate(self, path: str, base: str) -> Locate:
         """Make the function that says where an object is; empty where its series is not known."""

@@ -22,6 +22,7 @@ from gateway.routes.problems import MEDIA_TYPE as PROBLEM
 __all__ = ["description", "openapi_routes"]
 
 JSON: Final = "application/json"
+METRICS: Final = ("text/plain", "application/openmetrics-text")
 EVENTS: Final = "text/event-stream"
 ABOUT: Final = (
     "Studies are brought up by one call each: they are read at the uplink's origin, de-identified, stored at its "
@@ -87,6 +88,18 @@ def _process() -> _Object:
                 "isReady",
                 "Whether the origins and the state store answer, too.",
                 {200: _json("They do.", state), 503: _json("One does not; the log says which.", state)},
+            )
+        },
+        "/metrics": {
+            "get": _operation(
+                "getMetrics",
+                "Metrics for Prometheus; needs the role metrics or manage where there is access control.",
+                {
+                    200: {
+                        "description": "Prometheus's text form, or OpenMetrics where that is accepted.",
+                        "content": {form: {"schema": {"type": "string"}} for form in METRICS},
+                    }
+                },
             )
         },
         "/openapi.json": {"get": _operation("describe", "This document.", {200: _json("It.", document)})},

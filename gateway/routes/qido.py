@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from gateway.calls import Call, call_of
 from gateway.core.rewrite.hints import never_matches
 from gateway.core.rewrite.keys import PATIENT_ID, STUDY_UID
 from gateway.core.rewrite.query import Search, parse_search
@@ -79,10 +80,11 @@ class SearchService:
                 self._worklist, search, found, RetrieveUrl(base), within_study=bool(scope.study), known=self._known
             )
             page = await read_page(results, search, form.write, counts=_is_narrow(search, scope))
-        headers = _warnings(search, page, base)
+        headers, call = _warnings(search, page, base), call_of(request.scope)
+        call.count = 0 if page.rest is not None else len(page.held)
         if not page.held:
             return Response(status_code=204, headers=OURS | headers)
-        return Streamed(_body(page, form), form.media_type, headers)
+        return Streamed(_body(page, form, call), form.media_type, headers)
 
     async def _scope(self, request: Request) -> Scope:
         """Resolve what the path names; what is outside or unknown is not found."""
@@ -135,10 +137,11 @@ def _xml() -> Form:
     return Form(content_type(XML, boundary), _in_xml, first, other, writer.end())
 
 
-async def _body(page: Page, form: Form) -> AsyncIterator[bytes]:
-    """Join results in chunks."""
-    pending, size = [form.begin], 0
+async def _body(page: Page, form: Form, call: Call) -> AsyncIterator[bytes]:
+    """Join results in chunks; in the end it is known how many there are."""
+    pending, size, count = [form.begin], 0, 0
     async for one in _all(page):
+        count += 1
         pending += (one, form.between)
         size += len(one)
         if size > CHUNK_BYTES:
@@ -146,6 +149,7 @@ async def _body(page: Page, form: Form) -> AsyncIterator[bytes]:
             yield b"".join(pending)
             pending, size = [last], 0
     pending[-1] = form.end
+    call.count = count
     yield b"".join(pending)
 
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
+from gateway.calls import Call
 from gateway.core.errors import NotReleased, RefusedByMasks, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
@@ -93,9 +94,17 @@ class Bare:
 
 
 async def released(
-    events: AsyncGenerator[Event, None], pixels: Judge, study: str, packing: Packing, *, single: bool = False
+    events: AsyncGenerator[Event, None],
+    pixels: Judge,
+    study: str,
+    packing: Packing,
+    call: Call,
+    *,
+    single: bool = False,
 ) -> AsyncIterator[Piece]:
     """De-identify part by part, each an object of a (source) study; ``single``: the first that passes is all.
+
+    ``call`` is told of how many there are and what was done to them.
 
     What must be screened waits for that, before its first byte leaves; compressed frames are masked as they come.
 
@@ -118,12 +127,15 @@ async def released(
                     raise
                 tell(refusal)
                 packing.refused()
+                call.left_out["refused"] += 1
                 rewriter = None
                 continue
             if pieces:
                 pieces, begun = packing.feed(pieces, rewriter), True
             if isinstance(event, PartEnd):
                 pieces = pieces + packing.end(rewriter)
+                call.actions.update(rewriter.report)
+                call.count += 1
                 rewriter = None
                 count += 1
             for piece in joined(pieces):

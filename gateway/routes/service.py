@@ -83,6 +83,8 @@ class _Guards:
         """Return the guard of a resource."""
         if resource.takes:
             return self.of(resource.transaction, Role.STORE)
+        if resource.transaction == "RetrieveInstance":
+            return self.of(resource.transaction, Role.VIEW, Role.DOWNLOAD)  # a series holds it, too
         return self.of(resource.transaction, Role.DOWNLOAD if resource.transaction in WHOLE else Role.VIEW)
 
 

@@ -10,6 +10,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from gateway.calls import Call, call_of
 from gateway.core.errors import (
     BadRequest,
     ClientLeft,
@@ -60,6 +61,7 @@ class StoreService:
 
     async def store(self, request: Request) -> Response:
         """Store what a request brings, in any study or in the one that its path names."""
+        call_of(request.scope).released = ()  # the path names what the sender calls the study
         media_type = choose(request, OFFERS).offer.media_type
         objects = self._objects(request)
         path_study = request.path_params.get("study", "")
@@ -85,6 +87,7 @@ class StoreService:
                 outcomes.append(failure(Names(), fault))
         finally:
             _tell(outcomes)
+            _count(outcomes, call_of(request.scope))
         return self._answer(request, outcomes, media_type)
 
     def _objects(self, request: Request) -> AsyncIterator[Incoming]:
@@ -221,6 +224,13 @@ def _named(one: Outcome) -> bool:
 
 def _reason(one: Outcome) -> int:
     return one.reason if one.reason is not None else CANNOT_UNDERSTAND
+
+
+def _count(outcomes: list[Outcome], call: Call) -> None:
+    """Say what became of them, by kind; of the UIDs only those that what was stored has at the origin."""
+    call.left_out.update(one.kind.value for one in outcomes if one.kind is not Kind.STORED)
+    call.studies.update(one.released.study for one in outcomes if one.kind is Kind.STORED)
+    call.count = call.studies.total()
 
 
 def _tell(outcomes: list[Outcome]) -> None:

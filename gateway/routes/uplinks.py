@@ -1,7 +1,9 @@
 """The uplink call: one request sends a study up and may share it; its job is polled, followed, cancelled, revoked."""
 
+import asyncio
 import json
 import re
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import Final
@@ -10,8 +12,9 @@ from sse_starlette import EventSourceResponse
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from gateway.access.model import Role, uplink_place
-from gateway.core.errors import BadRequest, GatewayError
+from gateway.access.model import Principal, Role, uplink_place
+from gateway.calls import call_of
+from gateway.core.errors import BadRequest, Forbidden, GatewayError
 from gateway.notify.contact import read_contact
 from gateway.routes.bodies import read_json
 from gateway.routes.documents import JobDocument, NewShare, NewUplink, ShareDocument
@@ -47,12 +50,13 @@ def _routes(service: "UplinkService", name: str) -> list[Door]:
 
 
 class UplinkService:
-    """Answers for one uplink of the settings; a job that there is not is 404 like everything else."""
+    """Answers for one uplink of the settings; a job that there is not, or not theirs, is 404 like everything else."""
 
     def __init__(self, jobs: Jobs, links: Links, name: str) -> None:
         self._jobs = jobs
         self._links = links
         self._name = name
+        self._place = uplink_place(name)
 
     async def begin(self, request: Request) -> Response:
         """Begin a job and answer at once."""
@@ -60,41 +64,63 @@ class UplinkService:
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise BadRequest("Idempotency-Key: should have 1 to 255 printable ASCII characters")
-        share = body.share
+        share, who = body.share, call_of(request.scope).principal
+        if share is not None and Role.SHARE not in who.roles(self._place):
+            raise Forbidden("not to share")
         asked = Asked(body.study, tuple(body.series or ()), tuple(body.instances or ()), share.pin if share else None)
         sharer = self._sharer(request, share) if share else None
-        job = await self._jobs.begin(self._name, asked, sharer, key)
+        job = await self._jobs.begin(self._name, asked, sharer, key, _owner(who))
+        call_of(request.scope).subject = job.id
         return _answer(job, 202, {"location": f"/uplinks/{job.uplink}/jobs/{job.id}"})
 
     async def show(self, request: Request) -> Response:
         """Tell how far a job is."""
-        return _answer(await self._jobs.get(self._name, request.path_params["job"]))
+        return _answer(await self._jobs.get(*self._job(request)))
 
     async def follow(self, request: Request) -> Response:
-        """Tell of each change, and end with the job."""
-        states = self._jobs.follow(self._name, request.path_params["job"])
+        """Tell of each change, and end with the job or with the right to know."""
+        states = self._jobs.follow(*self._job(request))
         first = await anext(states)  # what is wrong with the request is said before the answer begins
-        return EventSourceResponse(_events(first, states), headers=OURS, ping=PING_S)
+        expires = call_of(request.scope).principal.expires
+        return EventSourceResponse(_events(first, states, expires), headers=OURS, ping=PING_S)
 
     async def cancel(self, request: Request) -> Response:
         """Ask for the end of a job."""
-        return _answer(await self._jobs.cancel(self._name, request.path_params["job"]), 202)
+        job = await self._jobs.cancel(*self._job(request))
+        call_of(request.scope).subject = job.id
+        return _answer(job, 202)
 
     async def revoke(self, request: Request) -> Response:
         """Close what a job has shared."""
-        await self._jobs.revoke(self._name, request.path_params["job"])
+        await self._jobs.revoke(*self._job(request))
+        call_of(request.scope).subject = request.path_params["job"]
         return Response(status_code=204, headers=OURS)
+
+    def _job(self, request: Request) -> tuple[str, str, str | None]:
+        """Return which job is meant, and whose it must be."""
+        who = call_of(request.scope).principal
+        owner = None if Role.MANAGE in who.roles(self._place) else _owner(who)
+        return self._name, request.path_params["job"], owner
 
     def _sharer(self, request: Request, share: NewShare) -> Sharer:
         contact = read_contact(email=share.email, phone=share.phone, webhook=share.webhook, reference=share.reference)
         return Sharer(self._links.root(request), contact)
 
 
-async def _events(first: Job, later: AsyncGenerator[Job, None]) -> AsyncGenerator[dict[str, str], None]:
+def _owner(who: Principal) -> str:
+    """Return what tells principals apart: a key and a user may have one name."""
+    return f"{who.method}:{who.name}"
+
+
+async def _events(
+    first: Job, later: AsyncGenerator[Job, None], expires: float | None
+) -> AsyncGenerator[dict[str, str], None]:
     async with aclosing(later):
         yield _event(first)
-        with suppress(GatewayError):  # the state store does not work: whoever follows asks again
-            async for job in later:
+        with suppress(GatewayError, StopAsyncIteration, TimeoutError):  # whoever follows asks again
+            while True:
+                async with asyncio.timeout(None if expires is None else expires - time.time()):
+                    job = await anext(later)
                 yield _event(job)
 
 

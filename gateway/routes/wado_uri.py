@@ -11,6 +11,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
+from gateway.calls import Call, call_of
 from gateway.core.errors import BadRequest
 from gateway.core.wire.accept import Choice, Offer, ranked
 from gateway.rendering.look import Look, frame_number, uri_look
@@ -43,25 +44,28 @@ class UriService:
 
     async def retrieve(self, request: Request) -> ASGIApp:
         """Retrieve one instance, as DICOM or rendered."""
-        given = parameters(request)
+        given, call = parameters(request), call_of(request.scope)
         _check(given)
         choice = _choice(request, given, [*IMAGES, *moving()[1:], ALONE])
         if choice.offer == ALONE:
             syntax = _syntax(given)
-            return self._object(await self._instance(given), syntax)
+            return self._object(await self._instance(given, call), syntax, call)
         look, number = uri_look(given), frame_number(given)
-        picture = await self._pictures.of(await self._instance(given))
+        picture = await self._pictures.of(await self._instance(given, call))
         return self._rendered(picture, look, number, choice.offer)
 
-    async def _instance(self, given: Given) -> Instance:
+    async def _instance(self, given: Given, call: Call) -> Instance:
+        """Resolve what the query names; once that was found, it is known to be released."""
         study = await self._worklist.study(given["studyUID"][0])
         series = await self._worklist.series(study, given["seriesUID"][0])
-        return await self._worklist.instance(study, series, given["objectUID"][0])
+        instance = await self._worklist.instance(study, series, given["objectUID"][0])
+        call.released = tuple(given[name][0] for name in _UIDS)
+        return instance
 
-    def _object(self, instance: Instance, syntax: str | None) -> ASGIApp:
+    def _object(self, instance: Instance, syntax: str | None, call: Call) -> ASGIApp:
         asked = attempts([Choice(ALONE, syntax)])
         events = open_parts(self._worklist.origin, instance.path, asked, frozenset({DICOM}))
-        return Streamed(released(events, self._worklist.pixels, instance.study, Bare(), single=True), DICOM)
+        return Streamed(released(events, self._worklist.pixels, instance.study, Bare(), call, single=True), DICOM)
 
     def _rendered(self, picture: Picture, look: Look, number: int | None, offer: Offer) -> ASGIApp:
         frames = picture.description.frames

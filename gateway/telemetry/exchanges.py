@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from time import monotonic
 from typing import Final
 
+from prometheus_client import Histogram
+
+from gateway.access.model import Method
 from gateway.calls import Call, Watcher
 from gateway.telemetry.metrics import CLASSES, Metrics, reason_of, status_class
 
@@ -22,23 +25,29 @@ class ExchangeMetrics(Watcher):
     def __init__(self, metrics: Metrics) -> None:
         self._metrics = metrics
         self._ends: dict[tuple[str, str], _End] = {}
+        self._logins = {method: metrics.logins.labels(method.value) for method in Method}
+        self._answers: dict[str, Histogram] = {}
 
     def opened(self, call: Call, headers: Mapping[str, str]) -> None:  # noqa: ARG002 nothing of a client's
         """Count it as under way."""
-        self._metrics.in_flight.inc()
+        self._metrics.open_exchanges += 1
 
     def known(self, call: Call) -> None:
         """Count how its sender was recognized."""
-        self._metrics.logins.labels(call.principal.method.value).inc()
+        self._logins[call.principal.method].inc()
 
     def answering(self, call: Call) -> None:
         """Note how long that took."""
-        self._metrics.answer_seconds.labels(call.transaction or _NONE).observe(monotonic() - call.began)
+        answers = self._answers.get(call.transaction)
+        if answers is None:
+            answers = self._metrics.answer_seconds.labels(call.transaction or _NONE)
+            self._answers[call.transaction] = answers
+        answers.observe(monotonic() - call.began)
 
     def ended(self, call: Call) -> None:
         """Count what it was."""
         metrics = self._metrics
-        metrics.in_flight.dec()
+        metrics.open_exchanges -= 1
         key = (call.transaction or _NONE, call.place or _NONE)
         end = self._ends.get(key)
         if end is None:

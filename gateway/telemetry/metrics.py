@@ -50,7 +50,8 @@ class Metrics:
         self.exchange_seconds = histogram(
             "exchange_seconds", "Until the last byte has left.", ("transaction",), EXCHANGE_BUCKETS
         )
-        self.in_flight = gauge("exchanges_in_flight", "Requests that are being answered.")
+        self._in_flight = gauge("exchanges_in_flight", "Requests that are being answered.")
+        self.open_exchanges = 0
         self.refusals = counter("refusals", "Exchanges that an error ended, by its kind.", ("reason",))
         self.logins = counter("authentications", "Requests by how their sender was recognized.", ("outcome",))
         self.origin_requests = counter("origin_requests", "Requests to origins.", ("origin", "status"))
@@ -58,13 +59,14 @@ class Metrics:
         self.origin_seconds = histogram(
             "origin_answer_seconds", "Until the head of an origin's answer is there.", ("origin",), ANSWER_BUCKETS
         )
-        self.origin_open = gauge("origin_requests_open", "Requests to origins that have not ended.", ("origin",))
+        self._origin_open = gauge("origin_requests_open", "Requests to origins that have not ended.", ("origin",))
+        self.open_requests: dict[str, int] = {}
         self.origin_waiting = gauge("origin_requests_waiting", "Requests that wait for a connection.", ("origin",))
         self.pool_used = gauge("pool_used", "Processes that work on pixels.", ("pool",))
         self.pool_size = gauge("pool_size", "Processes that may work on pixels at once.", ("pool",))
         self.pool_waiting = gauge("pool_waiting", "Tasks that wait for one.", ("pool",))
         self.cache_entries = gauge("cache_entries", "What is kept in memory, by cache.", ("cache",))
-        self.ready = gauge("ready", "1: what the gateway depends on answered last.", ("part",), "livemostrecent")
+        self.ready = gauge("ready", "1: it answered when /readyz last asked.", ("part",), "livemostrecent")
         self.jobs = gauge("uplink_jobs", "Jobs in the state store.", ("uplink", "state"), "livemostrecent")
         self.audit_failures = counter("audit_failures", "Records of the audit that could not be written.")
         self.reloads = counter("reloads", "Reloads of the settings.", ("outcome",))
@@ -73,16 +75,25 @@ class Metrics:
         self.certificate_expires = gauge(
             "certificate_expiry_timestamp_seconds", "When the server's certificate expires.", mode="livemostrecent"
         )
-        self.process = ProcessMetrics(registry)
+        self._process = ProcessMetrics(registry)
         self._profiles = gauge(
             "profile_info", "1: the profile in force.", ("place", "profile", "digest"), "livemostrecent"
         )
         self._in_force: set[tuple[str, str, str]] = set()
         build = gauge("build_info", "The version that runs.", ("version", "python"), "max")
         build.labels(__version__, platform.python_version()).set(1)
+        self.reload_ok.set(True)
+        self.reload_succeeded.set(time())
+
+    def take(self) -> None:
+        """Write down what changes too often to be written each time."""
+        self._process.take()
+        self._in_flight.set(self.open_exchanges)
+        for origin, requests in self.open_requests.items():
+            self._origin_open.labels(origin).set(requests)
 
     def reloaded(self, *, ok: bool) -> None:
-        """Note that new settings were taken, at the start as well, or refused."""
+        """Note that new settings were taken, or refused."""
         self.reloads.labels("succeeded" if ok else "refused").inc()
         self.reload_ok.set(ok)
         if ok:

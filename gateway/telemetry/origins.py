@@ -1,35 +1,41 @@
 """An origin whose requests are counted, timed and traced: by its name in the settings, never by what is asked."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from time import perf_counter
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Final
 
 from gateway.core.errors import OriginBusy, OriginFailed, OriginTimedOut
 from gateway.ports import OriginAnswer, OriginServer
-from gateway.telemetry.metrics import Metrics, status_class
+from gateway.telemetry.metrics import CLASSES, Metrics, status_class
 from gateway.telemetry.requestid import following
 
 if TYPE_CHECKING:
-    from gateway.telemetry.tracing import Asked, Tracing
+    from gateway.telemetry.tracing import Tracing
 
 __all__ = ["WatchedOrigin"]
+
+_UNANSWERED: Final = ("busy", "timeout", "failed", "left")
+"""Why there is no status: it turned us away, was silent, did not do its part, or nobody waited any more."""
 
 
 class WatchedOrigin:
     """Passes everything on to an origin, and back."""
 
     def __init__(self, origin: OriginServer, name: str, metrics: Metrics, tracing: "Tracing | None" = None) -> None:
+        self.name = name
+        self.tracing = tracing
+        self.seconds = metrics.origin_seconds.labels(name)
+        self.requests = {kind: metrics.origin_requests.labels(name, kind) for kind in (*CLASSES, *_UNANSWERED)}
+        self.broken = metrics.origin_broken.labels(name)
         self._origin = origin
-        self._name = name
-        self._metrics = metrics
-        self._tracing = tracing
-        self._open = metrics.origin_open.labels(name)
-        self._seconds = metrics.origin_seconds.labels(name)
+        self._all_open = metrics.open_requests
+        self._all_open.setdefault(name, 0)
 
     def get(self, path: str, query: str = "", accept: str = "*/*") -> AbstractAsyncContextManager[OriginAnswer]:
         """Ask."""
-        return self._watched(self._origin.get(path, query, accept))
+        return _Watched(self, self._origin.get(path, query, accept))
 
     def post(
         self,
@@ -41,50 +47,63 @@ class WatchedOrigin:
         is_long: bool = False,
     ) -> AbstractAsyncContextManager[OriginAnswer]:
         """Store."""
-        return self._watched(self._origin.post(path, content_type, body, accept, is_long=is_long))
+        return _Watched(self, self._origin.post(path, content_type, body, accept, is_long=is_long))
 
     async def aclose(self) -> None:
         """Release connections."""
         await self._origin.aclose()
 
-    @asynccontextmanager
-    async def _watched(self, opening: AbstractAsyncContextManager[OriginAnswer]) -> AsyncGenerator[OriginAnswer, None]:
-        asked = self._tracing.asks(self._name) if self._tracing is not None else None
-        self._open.inc()
-        try:
-            async with AsyncExitStack() as stack:
-                answer = await self._answered(stack, opening, asked)
-                try:
-                    yield answer
-                except OriginFailed:
-                    self._metrics.origin_broken.labels(self._name).inc()
-                    raise
-        finally:
-            self._open.dec()
+    def open(self, by: int) -> None:
+        """Count requests that have not ended."""
+        self._all_open[self.name] += by
 
-    async def _answered(
-        self, stack: AsyncExitStack, opening: AbstractAsyncContextManager[OriginAnswer], asked: "Asked | None"
-    ) -> OriginAnswer:
-        """Wait for the head of an answer; the span is that of the wait."""
+
+class _Watched(AbstractAsyncContextManager[OriginAnswer]):
+    """One request: counted as open while it is, timed and traced until the head of its answer is there."""
+
+    __slots__ = ("_opening", "_origin")
+
+    def __init__(self, origin: WatchedOrigin, opening: AbstractAsyncContextManager[OriginAnswer]) -> None:
+        self._origin = origin
+        self._opening = opening
+
+    async def __aenter__(self) -> OriginAnswer:
+        origin = self._origin
+        origin.open(1)
         began = perf_counter()
-        status, outcome = 0, "left"
         try:
-            with following(asked.trail) if asked is not None else nullcontext():
-                answer = await stack.enter_async_context(opening)
-            self._seconds.observe(perf_counter() - began)
-            status = answer.status
-            outcome = status_class(status)
-        except OriginFailed as fault:
-            outcome = _outcome(fault)
+            answer = await (self._opening.__aenter__() if origin.tracing is None else self._traced(origin.tracing))
+        except BaseException as error:
+            origin.open(-1)
+            origin.requests[_outcome(error)].inc()
             raise
+        origin.seconds.observe(perf_counter() - began)
+        origin.requests[status_class(answer.status)].inc()
+        return answer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        self._origin.open(-1)
+        if isinstance(error, OriginFailed):
+            self._origin.broken.inc()
+        return await self._opening.__aexit__(kind, error, trace)
+
+    async def _traced(self, tracing: "Tracing") -> OriginAnswer:
+        asked = tracing.asks(self._origin.name)
+        status = 0
+        try:
+            with following(asked.trail):
+                answer = await self._opening.__aenter__()
+            status = answer.status
         finally:
-            self._metrics.origin_requests.labels(self._name, outcome).inc()
-            if asked is not None:
-                asked.end(status)
+            asked.end(status)
         return answer
 
 
-def _outcome(fault: OriginFailed) -> str:
-    if isinstance(fault, OriginBusy):
+def _outcome(error: BaseException) -> str:
+    if isinstance(error, OriginBusy):
         return "busy"
-    return "timeout" if isinstance(fault, OriginTimedOut) else "failed"
+    if isinstance(error, OriginTimedOut):
+        return "timeout"
+    return "failed" if isinstance(error, OriginFailed) else "left"

@@ -3,20 +3,21 @@
 A client's own is never taken over: what goes into logs and on to an archive is ours or a trusted proxy's.
 """
 
+import os
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Final
-from uuid import uuid4
 
 __all__ = ["HEADER", "TRACEPARENT", "Trail", "begin", "current", "follow", "following", "sent_on"]
 
 HEADER: Final = "x-request-id"
 TRACEPARENT: Final = "traceparent"
 _ID: Final = re.compile(r"[A-Za-z0-9._-]{8,64}")
-_LETTERS: Final = str.maketrans("0123456789", "ghijklmnop")
+_LETTERS: Final = b"abcdefghijklmnopqrstuvwxyzABCDEF" * 8
+_RANDOM_BYTES: Final = 24
 _PARENT: Final = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 """W3C Trace Context, Section 3.2; its ``tracestate`` may hold anything and is dropped."""
 
@@ -34,15 +35,18 @@ _CURRENT: Final[ContextVar[Trail]] = ContextVar("dicomveil.trail", default=Trail
 
 def begin(headers: Mapping[str, str], *, is_trusted: bool) -> Trail:
     """Name the request that this task serves; what it is called already counts if a trusted proxy says so."""
-    given, parent = (headers.get(HEADER, ""), headers.get(TRACEPARENT, "")) if is_trusted else ("", "")
-    trail = Trail(given if _ID.fullmatch(given) else _made(), parent if _PARENT.fullmatch(parent) else "")
+    trail = _given(headers.get(HEADER, ""), headers.get(TRACEPARENT, "")) if is_trusted else Trail(_made())
     _CURRENT.set(trail)
     return trail
 
 
+def _given(name: str, parent: str) -> Trail:
+    return Trail(name if _ID.fullmatch(name) else _made(), parent if _PARENT.fullmatch(parent) else "")
+
+
 def _made() -> str:
     """Return letters only, so that nothing that looks for numbers takes them for one: a date, an MRN, a UID."""
-    return uuid4().hex.translate(_LETTERS)
+    return os.urandom(_RANDOM_BYTES).translate(_LETTERS).decode()
 
 
 def current() -> Trail:

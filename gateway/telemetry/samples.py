@@ -34,7 +34,7 @@ class Samples:
 
     def take(self) -> None:
         """Look at everything now."""
-        self._metrics.process.take()
+        self._metrics.take()
         for gauge, look in self._looks:
             gauge.set(look())
 

@@ -91,9 +91,10 @@ class Tracing(Watcher):
 
     async def aclose(self) -> None:
         """Send what is left, if the collector takes it in time."""
-        with move_on_after(CLOSE_S):
+        with move_on_after(CLOSE_S) as waiting:
             await run_sync(self._provider.shutdown, abandon_on_cancel=True)
-        self._exporter.shutdown()  # type: ignore[no-untyped-call]
+        if waiting.cancelled_caught:
+            self._exporter.shutdown()  # type: ignore[no-untyped-call]
 
     def _begun(self, name: str, kind: SpanKind) -> tuple[Span, Trail]:
         trail = requestid.current()

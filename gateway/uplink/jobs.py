@@ -39,7 +39,10 @@ class Sharer:
 
 @dataclass(slots=True)
 class Jobs:
-    """The jobs of all uplinks; ``wake`` tells whoever runs them that there is something new."""
+    """The jobs of all uplinks; ``wake`` tells whoever runs them that there is something new.
+
+    Who names an ``owner`` finds that owner's jobs only: those of others are not there.
+    """
 
     uplinks: Mapping[str, Uplink]
     store: JobStore
@@ -57,8 +60,15 @@ class Jobs:
             raise NotReleased
         return uplink
 
-    async def begin(self, name: str, asked: Asked, sharer: Sharer | None = None, key: str | None = None) -> Job:
-        """Keep a new job, or return the one that the key and the same request had made.
+    async def begin(
+        self,
+        name: str,
+        asked: Asked,
+        sharer: Sharer | None = None,
+        key: str | None = None,
+        owner: str | None = None,
+    ) -> Job:
+        """Keep a new job, or return the one that the same owner's key and request had made.
 
         Raises NotReleased when there is no such uplink; BadRequest for what the settings do not provide; KeyReused.
         """
@@ -77,27 +87,27 @@ class Jobs:
             await self.contacts.put(uplink.domain, job.id, contact)
         kept = ""
         try:
-            told = _told(uplink.engine.keys, name, key, asked, sharer) if key is not None else None
-            kept = await self.store.create(job, uplink.domain, asked, told)
+            told = None if key is None else _told(uplink.engine.keys, name, [owner or "", key], asked, sharer)
+            kept = await self.store.create(job, uplink.domain, asked, told, owner)
         finally:
             if contact is not None and kept != job.id:
                 await self.contacts.wipe(job.id)
         self.wake()
         return await self.get(name, kept)
 
-    async def get(self, name: str, job_id: str) -> Job:
+    async def get(self, name: str, job_id: str, owner: str | None = None) -> Job:
         """Return a job. Raises NotReleased."""
-        job = await self.store.get(self.uplink(name).name, job_id) if _ID.fullmatch(job_id) else None
+        job = await self.store.get(self.uplink(name).name, job_id, owner) if _ID.fullmatch(job_id) else None
         if job is None:
             raise NotReleased
         return job
 
-    async def follow(self, name: str, job_id: str) -> AsyncGenerator[Job, None]:
+    async def follow(self, name: str, job_id: str, owner: str | None = None) -> AsyncGenerator[Job, None]:
         """Yield a job now, whenever it has changed, and last when it has ended.
 
         Raises NotReleased, and TooManyFollowers.
         """
-        job = await self.get(name, job_id)
+        job = await self.get(name, job_id, owner)
         if self._followers >= MOST_FOLLOWERS:
             raise TooManyFollowers(f"{MOST_FOLLOWERS} follow jobs already", FOLLOW_AGAIN_S)
         self._followers += 1
@@ -124,15 +134,15 @@ class Jobs:
         finally:
             del self._looks[job.id]
 
-    async def cancel(self, name: str, job_id: str) -> Job:
+    async def cancel(self, name: str, job_id: str, owner: str | None = None) -> Job:
         """Ask for the end of a job; one that has ended stays as it is. Raises NotReleased."""
-        await self.store.cancel((await self.get(name, job_id)).id)
+        await self.store.cancel((await self.get(name, job_id, owner)).id)
         self.wake()
         return await self.get(name, job_id)
 
-    async def revoke(self, name: str, job_id: str) -> None:
+    async def revoke(self, name: str, job_id: str, owner: str | None = None) -> None:
         """Close what a job has shared. Raises NotReleased, also when it has shared nothing."""
-        job = await self.get(name, job_id)
+        job = await self.get(name, job_id, owner)
         if job.expires is None:
             raise NotReleased
         await self.sharing.revoke(job.id)
@@ -147,7 +157,7 @@ class Jobs:
             self.notifiers.check(contact)
 
 
-def _told(ring: KeyRing, name: str, key: str, asked: Asked, sharer: Sharer | None) -> Told:
+def _told(ring: KeyRing, name: str, key: list[str], asked: Asked, sharer: Sharer | None) -> Told:
     """Return keyed digests: of a plain one, phone numbers and PINs are found by trying."""
     rest = json.dumps([asked.study, asked.series, asked.instances, sharer is not None])
     contact = sharer.contact.to_bytes().hex() if sharer and sharer.contact else ""
@@ -156,4 +166,4 @@ def _told(ring: KeyRing, name: str, key: str, asked: Asked, sharer: Sharer | Non
     def digest(kind: str, text: str) -> bytes:
         return hashlib.sha256(ring.seal(_PURPOSE, text.encode(), f"{name}\0{kind}".encode())).digest()
 
-    return Told(digest("key", key), digest("whole", whole), digest("rest", rest))
+    return Told(digest("key", json.dumps(key)), digest("whole", whole), digest("rest", rest))

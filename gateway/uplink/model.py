@@ -101,11 +101,11 @@ class Job:
 class JobStore(Protocol):
     """Where jobs are kept. Every method raises StateFailed when the store does."""
 
-    async def create(self, job: Job, domain: str, asked: Asked, told: Told | None) -> str:
+    async def create(self, job: Job, domain: str, asked: Asked, told: Told | None, owner: str | None = None) -> str:
         """Keep a new job and return its id, or that of the job that had the same request. Raises KeyReused."""
 
-    async def get(self, uplink: str, job: str) -> Job | None:
-        """Return a job of an uplink."""
+    async def get(self, uplink: str, job: str, owner: str | None = None) -> Job | None:
+        """Return a job of an uplink, if it is the owner's; None asks for anybody's."""
 
     async def find(self, job: str) -> Job | None:
         """Return a job by its id alone."""

@@ -73,7 +73,7 @@ class Check:
     """What to open and what to look for; ``forbid`` is matched without regard to case, also in bodies as bytes.
 
     ``search`` is typed into the list, ``query`` stands in its address. ``activate`` names a series without pictures of
-    its own, by its modality, that is opened on top.
+    its own, by its modality, that is opened on top. ``user`` logs in at the issuer that the viewer leads to.
     """
 
     base: str
@@ -90,6 +90,7 @@ class Check:
     timeout_s: float = 60
     settle_s: float = 2
     chromium: str = CHROMIUM
+    user: str = ""
 
 
 @dataclass(slots=True)
@@ -182,6 +183,9 @@ class _Visit:
 
     def _list(self) -> None:
         self._page.goto(f"{self._base}/{self._check.query}", wait_until="domcontentloaded", timeout=self._timeout_ms)
+        if self._check.user:
+            self._page.locator("input[name=user]").fill(self._check.user, timeout=self._timeout_ms)
+            self._page.get_by_role("button").click()
         if self._check.search:
             self._page.locator(_FILTER).first.fill(self._check.search, timeout=self._timeout_ms)
             self._page.wait_for_timeout(1500)  # OHIF waits for the end of typing before it asks

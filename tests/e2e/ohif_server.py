@@ -21,8 +21,8 @@ _HOP_HEADERS: Final = frozenset({"connection", "keep-alive", "transfer-encoding"
 class Service:
     """A DICOMweb service as OHIF shall see it.
 
-    ``source`` is merged into the configuration of OHIF's data source. ``cross_origin`` lets the browser call the
-    service itself, which must then answer with CORS headers.
+    ``source`` is merged into the configuration of OHIF's data source, ``config`` into that of OHIF itself.
+    ``cross_origin`` lets the browser call the service itself, which must then answer with CORS headers.
     """
 
     dicomweb: str
@@ -30,6 +30,7 @@ class Service:
     source: Mapping[str, object] = field(default_factory=dict)
     cross_origin: bool = False
     isolate: bool = False
+    config: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def wado(self) -> str:
@@ -55,7 +56,7 @@ class Service:
             "omitQuotationForMultipartRequest": True,
             "bulkDataURI": {"enabled": True},
         } | dict(self.source)
-        return f"window.config = {json.dumps(_app_config(source))};".encode()
+        return f"window.config = {json.dumps({**_app_config(source), **self.config})};".encode()
 
 
 def _app_config(source: Mapping[str, object]) -> Mapping[str, object]:

@@ -6,9 +6,11 @@ import os
 import shutil
 import signal
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import aiohttp
 import pytest
 
 from tests.kit.inprocess import SECRET
@@ -34,8 +36,7 @@ async def test_each_answer_is_wholly_of_one_profile_while_profiles_change(tmp_pa
             if number % 2:
                 stage.tell()
             await stage.shows(number)
-        while seen.total() < EXCHANGES:
-            await asyncio.sleep(0.1)
+        await until(lambda: seen.total() >= EXCHANGES)
         for client in clients:
             client.cancel()
         await asyncio.gather(*clients, return_exceptions=True)
@@ -194,18 +195,10 @@ class Mounted:
 
 
 async def test_jobs_go_over_to_the_new_settings_and_end_once(tmp_path: Path) -> None:
-    cloud = tmp_path / "cloud"
-    cloud.mkdir()
+    cloud = empty(tmp_path / "cloud")
     async with staged(tmp_path) as stage:
         gate = gated(stage)
-        settings = json.loads(stage.gateway.config.read_text())
-        settings["origins"]["cloud"] = {"folder": str(cloud), "writable": True}
-        settings["uplinks"] = {"clinic": {"origin": "archive", "destination": "cloud"}}
-        stage.gateway.config.write_text(json.dumps(settings, indent=1))
-        await stage.logs(RELOADED)
-        async with stage.session.post(f"{stage.gateway.base}/uplinks/clinic", json={"study": STUDY[9:]}) as answer:
-            assert answer.status == 202, await answer.text()
-            job = stage.gateway.base + answer.headers["location"]
+        job = await begun(stage, cloud)
         for number in (2, 3):
             await until(lambda: gate.held == number - 1)  # noqa: B023 at once
             stage.write(number)
@@ -213,10 +206,44 @@ async def test_jobs_go_over_to_the_new_settings_and_end_once(tmp_path: Path) -> 
         await until(lambda: gate.held == 3)
         gate.opened.set()
         async with asyncio.timeout(60):
-            while (found := await looked(stage, job))["state"] not in ("done", "failed"):
+            while (found := await looked(stage, job))["state"] not in ("done", "failed"):  # noqa: ASYNC110 it is asked
                 await asyncio.sleep(0.1)
         assert (found["state"], found["stored"], found["failed"]) == ("done", 4, 0)
         assert len(list(cloud.rglob("*.dcm"))) == 4
+
+
+def empty(folder: Path) -> Path:
+    folder.mkdir()
+    return folder
+
+
+async def begun(stage: Stage, cloud: Path) -> str:
+    """Add an uplink to the settings and begin a job; its URL."""
+    settings = json.loads(stage.gateway.config.read_text())
+    settings["origins"]["cloud"] = {"folder": str(cloud), "writable": True}
+    settings["uplinks"] = {"clinic": {"origin": "archive", "destination": "cloud"}}
+    stage.gateway.config.write_text(json.dumps(settings, indent=1))
+    await stage.logs(RELOADED)
+    async with stage.session.post(f"{stage.gateway.base}/uplinks/clinic", json={"study": STUDY[9:]}) as answer:
+        assert answer.status == 202, await answer.text()
+        return stage.gateway.base + answer.headers["location"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_who_follows_a_job_does_not_keep_the_gateway_from_its_end(tmp_path: Path, number: int) -> None:
+    async with staged(tmp_path) as stage:
+        gate = gated(stage)
+        job = await begun(stage, empty(tmp_path / "cloud"))
+        await until(lambda: gate.held == 1)
+        async with stage.session.get(f"{job}/events") as answer:
+            await answer.content.readany()
+            os.kill(stage.pid, number)
+            with suppress(aiohttp.ClientPayloadError):  # whoever follows connects again
+                await answer.content.read()
+        process = stage.gateway.process
+        assert process is not None
+        await asyncio.to_thread(process.wait, 30)
+        assert "timeout graceful shutdown exceeded" not in stage.gateway.log
 
 
 async def looked(stage: Stage, job: str) -> dict[str, object]:

@@ -74,6 +74,7 @@ class Asked:
     query: list[tuple[str, str]]
     accept: str
     raw_query: str
+    headers: dict[str, str]
 
     def values(self, name: str) -> list[str]:
         """Give the values of one parameter."""
@@ -202,5 +203,6 @@ def ended_by_close(*pieces: bytes, headers: str) -> Reply:
 def _asked(head: bytes) -> Asked:
     lines = head.decode("latin-1").split("\r\n")
     path, _, query = lines[0].split(" ")[1].partition("?")
-    accept = next((line.partition(": ")[2] for line in lines if line.lower().startswith("accept:")), "")
-    return Asked(path.removeprefix("/dicom-web"), parse_qsl(query, keep_blank_values=True), accept, query)
+    headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines[1:])}
+    values = parse_qsl(query, keep_blank_values=True)
+    return Asked(path.removeprefix("/dicom-web"), values, headers.get("accept", ""), query, headers)

@@ -198,6 +198,7 @@ async def on_a_port(
         http=ClientConnection,
         lifespan="on",
         log_config=None,
+        proxy_headers=False,
         timeout_graceful_shutdown=5,  # a test that fails may leave its client waiting
     )
     server = uvicorn.Server(config)

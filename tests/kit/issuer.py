@@ -1,4 +1,4 @@
-"""A real OpenID Connect issuer on loopback: discovery, keys, a login with PKCE, tokens; and tokens that must not hold."""
+"""A real OpenID Connect issuer on loopback: discovery, keys, a login with PKCE, tokens, and hostile tokens."""
 
 import asyncio
 import base64
@@ -70,8 +70,8 @@ class Signer:
 class Issuer:
     """A running issuer. It answers with ``status`` once that is not 200, and waits for ``pause`` before it does.
 
-    ``asked`` are the paths it was asked for; ``says`` is merged into its discovery document, and ``jwks``, if set, is
-    what it gives out instead of its keys.
+    ``asked`` are the paths it was asked for, and ``came`` says that there is one. ``says`` is merged into its discovery
+    document, and ``jwks``, if set, is what it gives out instead of its keys.
     """
 
     base: str = ""
@@ -83,6 +83,7 @@ class Issuer:
     status: int = 200
     pause: asyncio.Event | None = None
     groups: dict[str, list[str]] = field(default_factory=dict)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
     _codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -168,6 +169,7 @@ class Issuer:
     async def answer(self, request: web.Request) -> web.StreamResponse:
         """Answer one request."""
         self.asked.append(request.path)
+        self.came.set()
         if self.pause is not None:
             await self.pause.wait()
         if self.status != 200:

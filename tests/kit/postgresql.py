@@ -2,52 +2,143 @@
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
+from typing import LiteralString
+
+import psycopg
 
 PASSWORD = "made-up"
+START_S = 30
+
+
+@dataclass(slots=True)
+class Server:
+    """A server in a folder of its own; the user ``app`` may do everything."""
+
+    folder: Path
+    port: int
+    options: str = ""
+    _programs: Path = Path()
+    _as_user: Sequence[str] = ()
+    _numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def url(self) -> str:
+        """Give the URL of the database that is there from the beginning."""
+        return self.address("postgres")
+
+    def address(self, database: str, user: str = "app") -> str:
+        """Give the URL of a database."""
+        return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
+
+    def database(self) -> str:
+        """Make an empty database and return its URL."""
+        name = f"test_{next(self._numbers)}"
+        self.run("CREATE DATABASE " + name)  # type: ignore[arg-type] # made from a number
+        return self.address(name)
+
+    def run(self, statement: LiteralString, database: str = "postgres") -> list[tuple[object, ...]]:
+        """Run a statement as the owner of everything."""
+        with psycopg.connect(self.address(database), autocommit=True) as connection:
+            found = connection.execute(statement)
+            return found.fetchall() if found.description else []
+
+    def start(self) -> None:
+        """Start and wait until it takes connections, also after a kill."""
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
+        self._control("-o", f"{options} {self.options}", "start")
+
+    def stop(self) -> None:
+        """End what clients do, and stop."""
+        self._control("-m", "fast", "stop")
+
+    def kill(self) -> None:
+        """End every process of it at once, as when the machine goes down."""
+        self.signal(signal.SIGKILL)
+        deadline = time.monotonic() + START_S
+        while self._is_there():
+            assert time.monotonic() < deadline, "PostgreSQL does not end"
+            time.sleep(0.02)
+        # It may be there as a zombie, and a server that starts would take these for those of one that runs.
+        for lock in (self.folder / "data" / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")):
+            lock.unlink()
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to every process of it; SIGSTOP makes it hang."""
+        first = self._process
+        for process in (first, *self._children(first)):
+            with suppress(ProcessLookupError):  # one that served a connection which has just ended
+                os.kill(process, number)
+
+    def initialise(self) -> None:
+        """Make its files."""
+        (self.folder / "password").write_text(PASSWORD + "\n")
+        self._programs = max(Path("/usr/lib/postgresql").glob("*/bin"))
+        self._as_user = _ordinary_user(self.folder)
+        files = f"-D {self.folder}/data --pwfile={self.folder}/password"
+        how = "-U app --auth=scram-sha-256 -E UTF8 --locale=C.UTF-8 --no-sync"
+        self._run(f"{self._programs}/initdb", *files.split(), *how.split())
+
+    @property
+    def _process(self) -> int:
+        return int((self.folder / "data" / "postmaster.pid").read_text().split()[0])
+
+    def _children(self, process: int) -> list[int]:
+        listed = Path(f"/proc/{process}/task/{process}/children").read_text(encoding="utf-8")
+        return [int(each) for each in listed.split()]
+
+    def _is_there(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def _control(self, *arguments: str) -> None:
+        self._run(f"{self._programs}/pg_ctl", "-D", f"{self.folder}/data", "-w", "-l", f"{self.folder}/log", *arguments)
+
+    def _run(self, *command: str) -> None:
+        with (self.folder / "output").open("ab") as output:
+            subprocess.run([*self._as_user, *command], check=True, stdout=output, stderr=output, cwd=self.folder)
+
+
+@contextmanager
+def cluster(options: str = "") -> Iterator[Server]:
+    """Start a server; ends it and removes everything afterwards."""
+    assert list(Path("/usr/lib/postgresql").glob("*/bin")), "PostgreSQL is needed: apt-get install -y postgresql"
+    folder = Path(tempfile.mkdtemp(prefix="dicomveil-pg-"))
+    server = Server(folder, _free_port(), options)
+    try:
+        server.initialise()
+        server.start()
+        try:
+            yield server
+        finally:
+            server.stop()
+    finally:
+        shutil.rmtree(folder)
 
 
 @contextmanager
 def postgresql() -> Iterator[str]:
     """Start a server with an empty database; yields its URL, and removes everything afterwards."""
-    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
-    assert programs, "PostgreSQL is needed: apt-get install -y postgresql"
-    folder = Path(tempfile.mkdtemp(prefix="dicomveil-pg-"))
-    (folder / "password").write_text(PASSWORD + "\n")
-    as_user = _ordinary_user(folder)
-    port = _free_port()
-    try:
-        data = folder / "data"
-        options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={folder} -c fsync=off"
-        initdb = f"initdb -D {data} -U app --auth=scram-sha-256 --pwfile={folder}/password -E UTF8 --locale=C.UTF-8"
-        _run([*as_user, *f"{programs[-1]}/{initdb} --no-sync".split()], folder)
-        control = [*as_user, *f"{programs[-1]}/pg_ctl -D {data} -w -l {folder}/log".split()]
-        _run([*control, "-o", options, "start"], folder)
-        try:
-            yield f"postgresql://app:{PASSWORD}@127.0.0.1:{port}/postgres"
-        finally:
-            _run([*control, "-m", "fast", "stop"], folder)
-    finally:
-        shutil.rmtree(folder)
+    with cluster() as server:
+        yield server.url
 
 
 def _ordinary_user(folder: Path) -> list[str]:
     """PostgreSQL refuses to run as root: give the folder to nobody and run as nobody."""
     if os.geteuid() != 0:
         return []
-    for path in (folder, folder / "password"):
+    for path in (folder, *folder.iterdir()):
         shutil.chown(path, "nobody", "nogroup")
     return ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-
-
-def _run(command: list[str], folder: Path) -> None:
-    with (folder / "output").open("ab") as output:
-        subprocess.run(command, check=True, stdout=output, stderr=output, cwd=folder)
 
 
 def _free_port() -> int:

@@ -19,7 +19,12 @@ from tests.kit.servers import Gateway, gateway
 DICOM: Final = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 STUDY: Final = "/studies/1.2.826.0.1.90"
 ROWS: Final = [
-    Row("1.2.826.0.1.90", f"1.2.826.0.1.90.{1 + number % 2}", f"1.2.826.0.1.90.{1 + number % 2}.{number}", pixels=b"P" * 20_000)
+    Row(
+        "1.2.826.0.1.90",
+        f"1.2.826.0.1.90.{1 + number % 2}",
+        f"1.2.826.0.1.90.{1 + number % 2}.{number}",
+        pixels=b"P" * 20_000,
+    )
     for number in range(4)
 ]
 _MARK: Final = re.compile(rb"MARK-[0-9]{4}")
@@ -89,7 +94,7 @@ class Stage:
     async def shows(self, number: int) -> None:
         """Wait until a version of the profile is at work."""
         async with asyncio.timeout(60):
-            while marks(await self.ask()) != {number}:
+            while marks(await self.ask()) != {number}:  # noqa: ASYNC110 it is asked by HTTP
                 await asyncio.sleep(0.05)
 
     async def logs(self, text: str, count: int = 1) -> None:
@@ -103,11 +108,17 @@ def marks(body: bytes) -> set[int]:
 
 
 @asynccontextmanager
-async def staged(folder: Path, settings: dict[str, Any] | None = None, **more: Any) -> AsyncIterator[Stage]:
-    """Run an archive and a gateway; ``settings`` are added, ``more`` is for ``servers.gateway``."""
+async def staged(
+    folder: Path, settings: dict[str, Any] | None = None, token: str | None = None, **more: Any
+) -> AsyncIterator[Stage]:
+    """Run an archive and a gateway; ``settings`` are added, ``more`` is for ``servers.gateway``.
+
+    ``token`` is the environment variable of what the gateway shows to the archive.
+    """
     async with serving(Archive(list(ROWS))) as archive:
+        auth = {"auth": {"bearer": {"env": token}}} if token else {}
         whole: dict[str, object] = {
-            "origins": {"archive": {"dicomweb": archive.base}},
+            "origins": {"archive": {"dicomweb": archive.base} | auth},
             "worklists": {"research": {"origin": "archive", "profile": "marked"}},
         } | (settings or {})
         running = gateway(folder / "gateway", whole, {"marked": profile(1)}, **more)

@@ -93,7 +93,14 @@ async def serving(
     """Serve an application; give the server and one client's connection to it."""
     app = Application(application, limits)
     config = uvicorn.Config(
-        app, port=0, ws="none", http=ClientConnection, lifespan="off", log_config=None, proxy_headers=False
+        app,
+        port=0,
+        ws="none",
+        http=ClientConnection,
+        lifespan="off",
+        log_config=None,
+        proxy_headers=False,
+        timeout_keep_alive=3600,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

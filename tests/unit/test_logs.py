@@ -1,15 +1,24 @@
 """Logs that cannot repeat a value."""
 
 import io
+import json
 import logging
 import logging.config
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import pytest
 
-from gateway.logs import LEVELS, ValueFreeFormatter, describe, log_config
+from gateway.calls import Call
+from gateway.logs import FORMS, LEVELS, JsonFormatter, ValueFreeFormatter, describe, log_config
+from gateway.telemetry.exchanges import ExchangeLog
+from gateway.telemetry.requestid import Trail, following
+from tests.kit.archive import Archive, Row
+from tests.kit.inprocess import over
 
 CANARY = "Beispiel^Erika"
 
@@ -24,11 +33,11 @@ def failed() -> ValueError:
         return error
 
 
-@pytest.fixture
-def lines() -> Iterator[io.StringIO]:
+@pytest.fixture(params=FORMS)
+def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
-    handler.setFormatter(ValueFreeFormatter("%(message)s"))
+    handler.setFormatter(ValueFreeFormatter("%(message)s") if request.param == "text" else JsonFormatter())
     loggers = [logging.getLogger(name) for name in ("gateway.test", "asyncio")]
     for logger in loggers:
         logger.addHandler(handler)
@@ -43,12 +52,15 @@ def test_an_exception_is_logged_with_its_place_and_class_alone(lines: io.StringI
     assert CANARY not in logged
     assert "it broke" in logged
     assert "test_logs.py" in logged
-    assert logged.rstrip().endswith("ValueError")
+    assert logged.rstrip().rstrip('"}').endswith("ValueError")
 
 
 def test_a_forgotten_task_is_logged_without_its_exception(lines: io.StringIO) -> None:
     logging.getLogger("asyncio").error("Task exception was never retrieved\nfuture: <Task %r>", failed())
-    assert lines.getvalue() == "Task exception was never retrieved\n"
+    logged = lines.getvalue()
+    assert CANARY not in logged
+    assert "Task exception was never retrieved" in logged
+    assert "future" not in logged
 
 
 def test_a_described_exception_says_where_it_arose() -> None:
@@ -99,3 +111,74 @@ cli.main()
     assert "it broke" in done.stderr
     assert "ValueError" in done.stderr
     assert CANARY not in done.stderr + done.stdout
+
+
+def record(**more: Any) -> logging.LogRecord:
+    made = logging.LogRecord("dicomveil.test", logging.WARNING, __file__, 1, "not ready: %s", ("archive",), None)
+    vars(made).update(more)
+    return made
+
+
+def test_a_line_of_json_has_the_fields_that_are_listed_and_no_others() -> None:
+    attached = {"headers": CANARY, "color_message": CANARY, "request_line": CANARY}
+    with following(Trail("request-1")):
+        fields = json.loads(JsonFormatter().format(record(**attached)))
+    time = fields.pop("time")
+    assert time.endswith("+00:00")
+    assert fields == {
+        "level": "warning",
+        "logger": "dicomveil.test",
+        "message": "not ready: archive",
+        "request": "request-1",
+    }
+
+
+def test_a_message_of_several_lines_is_one_line_of_json() -> None:
+    (line,) = JsonFormatter().format(record(msg="a\nb", args=None)).splitlines()
+    assert json.loads(line)["message"] == "a\nb"
+
+
+def test_a_line_of_text_names_the_request_where_there_is_one() -> None:
+    formatter = ValueFreeFormatter("%(name)s%(request)s: %(message)s")
+    with following(Trail("request-1")):
+        assert formatter.format(record()) == "dicomveil.test [request-1]: not ready: archive"
+    assert formatter.format(record()) == "dicomveil.test: not ready: archive"
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_server_writes_in_the_form_of_the_settings(form: str) -> None:
+    program = "import logging, logging.config, sys; from gateway.logs import log_config\n"
+    program += "logging.config.dictConfig(log_config('info', sys.argv[1]))\n"
+    program += "logging.getLogger('uvicorn.error').info('started')"
+    done = subprocess.run([sys.executable, "-c", program, form], capture_output=True, text=True, check=True)
+    if form == "json":
+        assert json.loads(done.stderr)["message"] == "started"
+    else:
+        assert done.stderr.endswith(" INFO uvicorn.error: started\n")
+
+
+def test_an_exchange_is_logged_by_what_it_was_and_never_by_its_path(caplog: pytest.LogCaptureFixture) -> None:
+    call = Call("id", "192.0.2.1", "GET", monotonic(), released=("2.25.1",))
+    call.transaction, call.place, call.status, call.sent = "RetrieveFrames", "worklist:research", 200, 524_330
+    with caplog.at_level("INFO", "dicomveil.exchanges"):
+        ExchangeLog().ended(call)
+        ExchangeLog().ended(Call("id", "192.0.2.1", "GET", monotonic()))
+    fields = json.loads(JsonFormatter().format(caplog.records[0]))
+    assert (fields["transaction"], fields["place"], fields["status"]) == ("RetrieveFrames", "worklist:research", 200)
+    assert (fields["bytes"], fields["taken"], fields["whole"]) == (524_330, 0, False)
+    assert caplog.messages[1].startswith("none none 0, 0 bytes")
+    assert not any("2.25.1" in text or "192.0.2.1" in text for text in [*caplog.messages, json.dumps(fields)])
+
+
+@pytest.mark.parametrize("exchanges", [True, False])
+async def test_exchanges_are_logged_where_the_settings_say_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, exchanges: bool
+) -> None:
+    caplog.set_level("DEBUG")
+    archive = Archive([Row("1.2.3", "1.2.3.4", "1.2.3.4.5")])
+    async with over(archive, tmp_path, logs={"exchanges": exchanges}) as gateway:
+        await gateway.ask("/worklists/research/dicom-web/studies?PatientName=CANARY")
+        await gateway.ask("/CANARY")
+    lines = [one.getMessage() for one in caplog.records if one.name == "dicomveil.exchanges"]
+    assert len(lines) == (2 if exchanges else 0)
+    assert not any("CANARY" in line for line in lines)

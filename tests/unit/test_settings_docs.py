@@ -23,7 +23,10 @@ MODELS = [model for model in vars(schema).values() if isinstance(model, type) an
 FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
 SECTIONS = {
     "File": "Top level", "SecretSource": "Secrets", "Worklist": "Worklists", "Cors": "CORS",
+    "Limits": "Limits", "Tls": "TLS", "Logs": "Logs", "Tracing": "Tracing",
     "Uplink": "Uplinks", "SharePolicy": "Uplinks", "Notify": "Notify", "Smtp": "Notify", "Webhook": "Notify",
+    "Access": "Access", "Oidc": "Access", "ApiKey": "Access", "ProxyHeaders": "Access", "AccessRule": "Rules of access",
+    "Audit": "Audit", "AuditSink": "Audit", "AuditTls": "Audit",
 }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
-"""Who asked for a job; nobody is known of those that were there before."""
+"""A keyed digest of who asked for a job; NULL: from a shell, or from before this column."""
 
 from alembic import op
-from sqlalchemy import Column, Text
+from sqlalchemy import Column, LargeBinary
 
 revision = "state_1_2"
 down_revision = "state_1_1"
@@ -9,4 +9,4 @@ down_revision = "state_1_1"
 
 def upgrade() -> None:
     """Add the column."""
-    op.add_column("uplink_jobs", Column("owner", Text))
+    op.add_column("uplink_jobs", Column("owner", LargeBinary))

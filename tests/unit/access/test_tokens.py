@@ -15,7 +15,7 @@ from tests.kit.issuer import AUDIENCE, Issuer, Signer
 
 BASE = "https://id.example.org/realms/hospital"
 SIGNERS = {algorithm: Signer.new(algorithm) for algorithm in ALGORITHMS}
-HOSTILE = Issuer(BASE, SIGNERS["ES256"]).hostile()
+HOSTILE = {name: Issuer(BASE, SIGNERS[name]).hostile() for name in ("ES256", "RS256", "EdDSA")}
 
 
 def rules(**more: object) -> TokenRules:
@@ -37,7 +37,7 @@ def verified(token: str, issuer: Issuer, own: TokenRules | None = None) -> Princ
 def test_a_token_of_every_algorithm_that_can_be_allowed_holds(algorithm: str) -> None:
     issuer = Issuer(BASE, SIGNERS[algorithm])
     who = verified(issuer.token("alice", groups=["radiology", "staff"]), issuer)
-    assert (who.user, who.method, who.groups) == ("alice", Method.TOKEN, {"radiology", "staff"})
+    assert (who.user, who.method, who.groups) == ("alice", Method.TOKEN, frozenset({"radiology", "staff"}))
     assert who.name == "alice@id.example.org/realms/hospital"
     assert who.expires is not None
     assert who.expires > time.time()
@@ -45,12 +45,12 @@ def test_a_token_of_every_algorithm_that_can_be_allowed_holds(algorithm: str) ->
     assert not who.everywhere
 
 
-@pytest.mark.parametrize("fault", HOSTILE)
-@pytest.mark.parametrize("algorithm", ["ES256", "RS256", "EdDSA"])
+@pytest.mark.parametrize("fault", HOSTILE["ES256"])
+@pytest.mark.parametrize("algorithm", HOSTILE)
 def test_a_hostile_token_does_not(algorithm: str, fault: str) -> None:
     issuer = Issuer(BASE, SIGNERS[algorithm])
     with pytest.raises(Unauthenticated) as refused:
-        verified(issuer.hostile()[fault], issuer)
+        verified(HOSTILE[algorithm][fault], issuer)
     for value in ("alice", "mallory", AUDIENCE, "example", "everything"):
         assert value not in str(refused.value)
 
@@ -100,7 +100,7 @@ def test_claims_of_other_names_tell_user_and_groups() -> None:
     own = rules(name_claim="preferred_username", groups_claim="realm_access.roles")
     token = issuer.token("4711", preferred_username="bob", realm_access={"roles": ["readers"]}, groups=["no"])
     who = verified(token, issuer, own)
-    assert (who.user, who.groups) == ("bob", {"readers"})
+    assert (who.user, who.groups) == ("bob", frozenset({"readers"}))
     assert "4711" not in repr(who)  # claims are printed nowhere
 
 
@@ -164,7 +164,9 @@ def test_a_token_changed_anywhere_does_not_hold(at: int, other: str) -> None:
     token = jwt.encode(issuer.claims(exp=4_000_000_000, iat=1), issuer.signer.key, "EdDSA", {"kid": issuer.signer.kid})
     at %= len(token)
     changed = token[:at] + other + token[at + 1 :]
-    if changed == token or (at == len(token) - 1 and other.isalnum()):  # the last character carries bits that count nothing
+    if changed == token or (
+        at == len(token) - 1 and other.isalnum()
+    ):  # the last character carries bits that count nothing
         return
     with pytest.raises(Unauthenticated):
         verified(changed, issuer)

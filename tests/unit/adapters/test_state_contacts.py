@@ -1,4 +1,4 @@
-"""Contacts on real SQLite files: sealed while they are there, and nothing left when they are wiped."""
+"""Contacts on real SQLite files and PostgreSQL: sealed while there, and nothing is left when they are wiped."""
 
 import random
 import sqlite3
@@ -44,7 +44,15 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def contacts(tmp_path: Path, clock: Clock) -> AsyncIterator[SqlContacts]:
+async def contacts(state: URL, clock: Clock) -> AsyncIterator[SqlContacts]:
+    opened = SqlContacts(state, rings, clock)
+    await opened.start()
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def file_contacts(tmp_path: Path, clock: Clock) -> AsyncIterator[SqlContacts]:
     opened = SqlContacts(url(tmp_path), rings, clock)
     await opened.start()
     yield opened
@@ -77,64 +85,64 @@ async def test_a_contact_is_there_until_it_is_wiped(contacts: SqlContacts, conta
     await contacts.wipe(JOB)
 
 
-async def test_a_contact_outlives_the_process(contacts: SqlContacts, tmp_path: Path, clock: Clock) -> None:
+async def test_a_contact_outlives_the_process(contacts: SqlContacts, state: URL, clock: Clock) -> None:
     await contacts.put("clinic", JOB, MAIL)
-    again = SqlContacts(url(tmp_path), rings, clock)
+    again = SqlContacts(state, rings, clock)
     await again.start()
     assert await again.get("clinic", JOB) == MAIL
     await again.aclose()
 
 
-async def test_a_contact_belongs_to_its_job_and_domain(contacts: SqlContacts, tmp_path: Path) -> None:
-    await contacts.put("clinic", JOB, MAIL)
-    assert await contacts.get("clinic", "another") is None
-    assert await contacts.get("ward", JOB) is None
+async def test_a_contact_belongs_to_its_job_and_domain(file_contacts: SqlContacts, tmp_path: Path) -> None:
+    await file_contacts.put("clinic", JOB, MAIL)
+    assert await file_contacts.get("clinic", "another") is None
+    assert await file_contacts.get("ward", JOB) is None
     with sqlite3.connect(tmp_path / "state-contacts.db") as connection:
         connection.execute("UPDATE contacts SET job = 'another'")
     connection.close()
-    assert await contacts.get("clinic", "another") is None
+    assert await file_contacts.get("clinic", "another") is None
 
 
-async def test_a_second_contact_takes_the_place_of_the_first(contacts: SqlContacts, tmp_path: Path) -> None:
-    await contacts.put("clinic", JOB, Contact(Kind.PHONE, PHONE))
+async def test_a_second_contact_takes_the_place_of_the_first(file_contacts: SqlContacts, tmp_path: Path) -> None:
+    await file_contacts.put("clinic", JOB, Contact(Kind.PHONE, PHONE))
     before = stored(tmp_path)
-    await contacts.put("clinic", JOB, MAIL)
-    assert await contacts.get("clinic", JOB) == MAIL
+    await file_contacts.put("clinic", JOB, MAIL)
+    assert await file_contacts.get("clinic", JOB) == MAIL
     assert not any(before[0] in content for content in contents(tmp_path).values())
 
 
 async def test_a_contact_under_an_earlier_secret_opens_and_one_under_another_does_not(
-    contacts: SqlContacts, tmp_path: Path, clock: Clock
+    contacts: SqlContacts, state: URL, clock: Clock
 ) -> None:
     await contacts.put("clinic", JOB, MAIL)
-    turned = SqlContacts(url(tmp_path), lambda domain: rings(domain, bytes(32), SECRET), clock)
-    stranger = SqlContacts(url(tmp_path), lambda domain: rings(domain, bytes(32)), clock)
+    turned = SqlContacts(state, lambda domain: rings(domain, bytes(32), SECRET), clock)
+    stranger = SqlContacts(state, lambda domain: rings(domain, bytes(32)), clock)
     assert await turned.get("clinic", JOB) == MAIL
     assert await stranger.get("clinic", JOB) is None
     await turned.aclose()
     await stranger.aclose()
 
 
-async def test_no_contact_is_readable_in_any_file(contacts: SqlContacts, tmp_path: Path) -> None:
-    await contacts.put("clinic", JOB, MAIL)
-    await contacts.put("clinic", "another", Contact(Kind.PHONE, PHONE))
-    await contacts.put("clinic", "third", Contact(Kind.REFERENCE, REFERENCE, "sms"))
+async def test_no_contact_is_readable_in_any_file(file_contacts: SqlContacts, tmp_path: Path) -> None:
+    await file_contacts.put("clinic", JOB, MAIL)
+    await file_contacts.put("clinic", "another", Contact(Kind.PHONE, PHONE))
+    await file_contacts.put("clinic", "third", Contact(Kind.REFERENCE, REFERENCE, "sms"))
     everything = b"".join(contents(tmp_path).values())
     assert JOB.encode() in everything  # the test reads what was written
     assert not traces(everything, EMAIL, PHONE, REFERENCE)
 
 
-async def test_what_is_wiped_is_in_no_file_not_even_sealed(contacts: SqlContacts, tmp_path: Path) -> None:
+async def test_what_is_wiped_is_in_no_file_not_even_sealed(file_contacts: SqlContacts, tmp_path: Path) -> None:
     """Rows of many sizes come and go in any order, so that pages split, join and become free."""
     order = random.Random(7)
     jobs = [f"job-{number:03}" for number in range(120)]
     for job in jobs:
         reference = "".join(order.choices("abcdefghijklmnop", k=order.randint(1, 250)))
-        await contacts.put("clinic", job, Contact(Kind.REFERENCE, reference, "sms"))
+        await file_contacts.put("clinic", job, Contact(Kind.REFERENCE, reference, "sms"))
     sealed = dict(zip(sorted(jobs), stored(tmp_path), strict=True))
     order.shuffle(jobs)
     for wiped, job in enumerate(jobs, 1):
-        await contacts.wipe(job)
+        await file_contacts.wipe(job)
         if wiped % 30 == 0:
             files = contents(tmp_path)
             assert set(files) == {"state-contacts.db"}
@@ -144,29 +152,31 @@ async def test_what_is_wiped_is_in_no_file_not_even_sealed(contacts: SqlContacts
             assert all(sealed[one] in files["state-contacts.db"] for one in jobs[wiped:])
 
 
-async def test_what_is_too_old_counts_as_gone_and_is_wiped(contacts: SqlContacts, tmp_path: Path, clock: Clock) -> None:
-    await contacts.put("clinic", JOB, MAIL)
+async def test_what_is_too_old_counts_as_gone_and_is_wiped(
+    file_contacts: SqlContacts, tmp_path: Path, clock: Clock
+) -> None:
+    await file_contacts.put("clinic", JOB, MAIL)
     (sealed,) = stored(tmp_path)
     clock.now += MAX_AGE_S
-    assert await contacts.get("clinic", JOB) == MAIL
-    await contacts.wipe_expired()
+    assert await file_contacts.get("clinic", JOB) == MAIL
+    await file_contacts.wipe_expired()
     clock.now += 1
-    assert await contacts.get("clinic", JOB) is None
-    await contacts.put("clinic", "new", MAIL)
-    await contacts.wipe_expired()
+    assert await file_contacts.get("clinic", JOB) is None
+    await file_contacts.put("clinic", "new", MAIL)
+    await file_contacts.wipe_expired()
     assert not any(sealed in content for content in contents(tmp_path).values())
-    assert await contacts.get("clinic", "new") == MAIL
+    assert await file_contacts.get("clinic", "new") == MAIL
 
 
-async def test_a_start_wipes_what_is_too_old(contacts: SqlContacts, tmp_path: Path, clock: Clock) -> None:
-    await contacts.put("clinic", JOB, MAIL)
+async def test_a_start_wipes_what_is_too_old(file_contacts: SqlContacts, tmp_path: Path, clock: Clock) -> None:
+    await file_contacts.put("clinic", JOB, MAIL)
     clock.now += MAX_AGE_S + 1
-    await contacts.start()
+    await file_contacts.start()
     assert stored(tmp_path) == []
 
 
-async def test_the_file_is_readable_by_its_owner_alone(contacts: SqlContacts, tmp_path: Path) -> None:
-    await contacts.put("clinic", JOB, MAIL)
+async def test_the_file_is_readable_by_its_owner_alone(file_contacts: SqlContacts, tmp_path: Path) -> None:
+    await file_contacts.put("clinic", JOB, MAIL)
     assert modes(tmp_path) == {"state-contacts.db": 0o600}
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_sql import state_url
@@ -20,9 +21,8 @@ JOB = Job("job", "clinic", shares=True, notified=Notified.PENDING, base="https:/
 TOLD = Told(b"key", b"whole", b"rest")
 
 
-def store_in(folder: Path, secrets: list[bytes] = SECRETS, clock: Callable[[], float] | None = None) -> SqlJobStore:
-    url = state_url("sqlite:///state.db", folder)
-    return SqlJobStore(url, lambda domain: KeyRings.derive(secrets, domain), clock or iter(range(100)).__next__)
+def store_in(state: URL, secrets: list[bytes] = SECRETS, clock: Callable[[], float] | None = None) -> SqlJobStore:
+    return SqlJobStore(state, lambda domain: KeyRings.derive(secrets, domain), clock or iter(range(100)).__next__)
 
 
 def everything_in(folder: Path) -> bytes:
@@ -30,8 +30,8 @@ def everything_in(folder: Path) -> bytes:
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqlJobStore]:
-    found = store_in(tmp_path)
+async def store(state: URL) -> AsyncIterator[SqlJobStore]:
+    found = store_in(state)
     await found.start()
     yield found
     await found.aclose()
@@ -116,9 +116,9 @@ async def test_a_link_is_known_until_it_is_revoked(store: SqlJobStore) -> None:
     assert (found.link, found.expires, found.is_revoked) == ("", EXPIRES, True)
 
 
-async def test_jobs_that_ended_long_ago_are_forgotten_unless_their_share_is_open(tmp_path: Path) -> None:
+async def test_jobs_that_ended_long_ago_are_forgotten_unless_their_share_is_open(state: URL) -> None:
     now = [EXPIRES.timestamp() - 2 * KEPT_S]
-    store = store_in(tmp_path, clock=lambda: now[0])
+    store = store_in(state, clock=lambda: now[0])
     await store.start()
     for name in ("ended", "shared", "revoked", "running"):
         await store.create(replace(JOB, id=name), "clinic", ASKED, None)
@@ -135,8 +135,8 @@ async def test_jobs_that_ended_long_ago_are_forgotten_unless_their_share_is_open
     await store.aclose()
 
 
-async def test_an_earlier_secret_still_opens_and_another_does_not(tmp_path: Path) -> None:
-    old, both, other = (store_in(tmp_path, secrets) for secrets in (SECRETS[1:], SECRETS, [bytes(32)]))
+async def test_an_earlier_secret_still_opens_and_another_does_not(state: URL) -> None:
+    old, both, other = (store_in(state, secrets) for secrets in (SECRETS[1:], SECRETS, [bytes(32)]))
     await old.start()
     await old.create(JOB, "clinic", ASKED, None)
     assert await both.asked("job") == ASKED
@@ -145,10 +145,13 @@ async def test_an_earlier_secret_still_opens_and_another_does_not(tmp_path: Path
         await store.aclose()
 
 
-async def test_no_file_holds_what_was_asked_or_the_link(store: SqlJobStore, tmp_path: Path) -> None:
+async def test_no_file_holds_what_was_asked_or_the_link(tmp_path: Path) -> None:
+    store = store_in(state_url("sqlite:///state.db", tmp_path))
+    await store.start()
     await store.create(JOB, "clinic", ASKED, TOLD)
     await store.shared("job", "t0ken", EXPIRES)
     written = everything_in(tmp_path)
+    await store.aclose()
     assert b"clinic" in written
     for word in ("1.2.826.99", "4711x", "t0ken"):
         assert word.encode() not in written

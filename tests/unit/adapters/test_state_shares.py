@@ -1,4 +1,4 @@
-"""The store of shares on a real SQLite file; on PostgreSQL: tests/e2e/test_shares_postgresql.py."""
+"""The store of shares on a real SQLite file and a real PostgreSQL."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from gateway.adapters.state_shares import SqlShareStore
 from gateway.adapters.state_sql import state_url
@@ -17,8 +18,8 @@ ONE = Standing(digest_of("one"), "clinic", NOW + 60, 2, b"sealed check")
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqlShareStore]:
-    store = SqlShareStore(state_url("sqlite:///state.db", tmp_path))
+async def store(state: URL) -> AsyncIterator[SqlShareStore]:
+    store = SqlShareStore(state)
     await store.start()
     yield store
     await store.aclose()
@@ -68,7 +69,9 @@ async def test_a_failure_counts_for_who_saw_the_last_one(store: SqlShareStore) -
     assert await store.find(ONE.digest, NOW) == ONE
 
 
-async def test_a_deleted_share_leaves_no_byte_behind(store: SqlShareStore, tmp_path: Path) -> None:
+async def test_a_deleted_share_leaves_no_byte_behind(tmp_path: Path) -> None:
+    store = SqlShareStore(state_url("sqlite:///state.db", tmp_path))
+    await store.start()
     await store.put("job-1", ONE, b"CONTENTS" * 1000)
     await store.put("job-2", replace(ONE, digest=digest_of("two"), expires=NOW + 999), b"others")
     await store.delete("job-1")
@@ -87,7 +90,7 @@ async def test_expired_shares_are_deleted(store: SqlShareStore) -> None:
     assert await store.sealed(digest_of("two")) == b""
 
 
-async def test_a_database_that_fails_is_named_and_nothing_of_the_share(store: SqlShareStore, tmp_path: Path) -> None:
+async def test_a_database_that_fails_is_named_and_nothing_of_the_share(tmp_path: Path) -> None:
     (tmp_path / "other.db").write_bytes(b"not a database" * 1000)
     broken = SqlShareStore(state_url("sqlite:///other.db", tmp_path))
     with pytest.raises(StateFailed, match=r"^the state store failed \(\w+\)$"):

@@ -1,7 +1,7 @@
-"""The release store on real SQLite files."""
+"""The release store on real SQLite files and a real PostgreSQL."""
 
 import asyncio
-import sqlite3
+import resource
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from gateway.adapters.state_sql import SqlReleaseStore, state_url
 from gateway.core.errors import StateFailed
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.ports import Release
+from tests.kit.states import ask
 
 SECRET = bytes(range(32))
 SOURCE_UID = "1.2.276.0.7230010.3.1.2.8323329.99117"
@@ -23,19 +24,22 @@ def rings(domain: str) -> KeyRings:
     return KeyRings.derive([SECRET], domain)
 
 
-def url(folder: Path) -> URL:
-    return state_url("sqlite:///state.db", folder)
-
-
-async def opened(folder: Path) -> SqlReleaseStore:
-    store = SqlReleaseStore(url(folder), rings)
+async def opened(state: URL) -> SqlReleaseStore:
+    store = SqlReleaseStore(state, rings)
     await store.start()
     return store
 
 
 @pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[SqlReleaseStore]:
-    store = await opened(tmp_path)
+async def store(state: URL) -> AsyncIterator[SqlReleaseStore]:
+    store = await opened(state)
+    yield store
+    await store.aclose()
+
+
+@pytest.fixture
+async def file_store(tmp_path: Path) -> AsyncIterator[SqlReleaseStore]:
+    store = await opened(state_url("sqlite:///state.db", tmp_path))
     yield store
     await store.aclose()
 
@@ -50,9 +54,9 @@ def statements(store: SqlReleaseStore) -> list[str]:
     return seen
 
 
-async def test_a_released_pair_is_found_again_after_a_restart(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_released_pair_is_found_again_after_a_restart(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    again = await opened(tmp_path)
+    again = await opened(state)
     assert await again.get("research", "study", "2.25.1") == SOURCE_UID
     await again.aclose()
 
@@ -67,25 +71,25 @@ async def test_a_pair_belongs_to_its_domain_and_kind(store: SqlReleaseStore, dom
     assert await store.get(domain, kind, "2.25.1") is None
 
 
-async def test_more_pairs_than_one_batch_are_all_kept(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_more_pairs_than_one_batch_are_all_kept(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", (Release(f"2.25.{n}", f"1.2.{n}") for n in range(1, 1202)))
-    again = await opened(tmp_path)
+    again = await opened(state)
     found = [await again.get("research", "study", f"2.25.{n}") for n in (1, 500, 501, 1000, 1001, 1201)]
     await again.aclose()
     assert found == [f"1.2.{n}" for n in (1, 500, 501, 1000, 1001, 1201)]
 
 
-async def test_the_same_pair_twice_in_one_put_is_one_row(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_the_same_pair_twice_in_one_put_is_one_row(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)] * 3)
-    assert rows(tmp_path) == 1
+    assert rows(state) == 1
 
 
-async def test_two_stores_may_put_the_same_pair(store: SqlReleaseStore, tmp_path: Path) -> None:
-    other = await opened(tmp_path)
+async def test_two_stores_may_put_the_same_pair(store: SqlReleaseStore, state: URL) -> None:
+    other = await opened(state)
     pairs = [Release(f"2.25.{n}", f"1.2.{n}") for n in range(300)]
     await asyncio.gather(*(each.put("research", "study", pairs) for each in (store, other, store, other)))
     await other.aclose()
-    assert rows(tmp_path) == 300
+    assert rows(state) == 300
 
 
 async def test_putting_known_pairs_asks_the_database_nothing(store: SqlReleaseStore) -> None:
@@ -97,9 +101,9 @@ async def test_putting_known_pairs_asks_the_database_nothing(store: SqlReleaseSt
     assert len(seen) == 1
 
 
-async def test_getting_a_warm_pair_asks_the_database_nothing(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_getting_a_warm_pair_asks_the_database_nothing(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    cold = await opened(tmp_path)
+    cold = await opened(state)
     seen = statements(cold)
     assert [await cold.get("research", "study", "2.25.1") for _ in range(3)] == [SOURCE_UID] * 3
     assert len(seen) == 1
@@ -107,18 +111,18 @@ async def test_getting_a_warm_pair_asks_the_database_nothing(store: SqlReleaseSt
 
 
 async def test_an_absent_pair_is_asked_for_again_since_another_process_may_release_it(
-    store: SqlReleaseStore, tmp_path: Path
+    store: SqlReleaseStore, state: URL
 ) -> None:
     assert await store.get("research", "study", "2.25.1") is None
-    other = await opened(tmp_path)
+    other = await opened(state)
     await other.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     await other.aclose()
     assert await store.get("research", "study", "2.25.1") == SOURCE_UID
 
 
-async def test_no_source_identifier_is_readable_in_any_file(store: SqlReleaseStore, tmp_path: Path) -> None:
-    await store.put("research", "study", [Release("2.25.77", SOURCE_UID)])
-    await store.put("research", "patient", [Release("DVABCDEFGH", PATIENT)])
+async def test_no_source_identifier_is_readable_in_any_file(file_store: SqlReleaseStore, tmp_path: Path) -> None:
+    await file_store.put("research", "study", [Release("2.25.77", SOURCE_UID)])
+    await file_store.put("research", "patient", [Release("DVABCDEFGH", PATIENT)])
     files = contents(tmp_path)
     assert "state.db-wal" in files
     stored = b"".join(files.values())
@@ -128,88 +132,89 @@ async def test_no_source_identifier_is_readable_in_any_file(store: SqlReleaseSto
             assert hidden.encode(encoding) not in stored
 
 
-async def test_the_files_are_readable_by_their_owner_alone(store: SqlReleaseStore, tmp_path: Path) -> None:
-    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+async def test_the_files_are_readable_by_their_owner_alone(file_store: SqlReleaseStore, tmp_path: Path) -> None:
+    await file_store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     assert modes(tmp_path) == {"state.db": 0o600, "state.db-shm": 0o600, "state.db-wal": 0o600}
 
 
-async def test_a_row_under_another_secret_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_row_under_another_secret_counts_as_absent(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32)], domain))
+    stranger = SqlReleaseStore(state, lambda domain: KeyRings.derive([bytes(32)], domain))
     assert await stranger.get("research", "study", "2.25.1") is None
     await stranger.aclose()
 
 
-async def test_a_row_under_an_earlier_secret_opens_and_is_sealed_anew(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_row_under_an_earlier_secret_opens_and_is_sealed_anew(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    before = sealed(tmp_path)
-    turned = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), b"o" * 32, SECRET], domain))
+    before = sealed(state)
+    turned = SqlReleaseStore(state, lambda domain: KeyRings.derive([bytes(32), b"o" * 32, SECRET], domain))
     assert await turned.get("research", "study", "2.25.1") == SOURCE_UID
     await turned.aclose()
-    assert rows(tmp_path) == 1
-    assert sealed(tmp_path) != before
-    today = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32)], domain))
+    assert rows(state) == 1
+    assert sealed(state) != before
+    today = SqlReleaseStore(state, lambda domain: KeyRings.derive([bytes(32)], domain))
     assert await today.get("research", "study", "2.25.1") == SOURCE_UID
     await today.aclose()
 
 
-async def test_a_row_that_no_secret_opens_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_row_that_no_secret_opens_counts_as_absent(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    before = sealed(tmp_path)
-    stranger = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), b"o" * 32], domain))
+    before = sealed(state)
+    stranger = SqlReleaseStore(state, lambda domain: KeyRings.derive([bytes(32), b"o" * 32], domain))
     assert await stranger.get("research", "study", "2.25.1") is None
     await stranger.aclose()
-    assert sealed(tmp_path) == before
+    assert sealed(state) == before
 
 
-async def test_new_rows_are_sealed_under_the_current_secret_alone(tmp_path: Path) -> None:
-    turned = SqlReleaseStore(url(tmp_path), lambda domain: KeyRings.derive([bytes(32), SECRET], domain))
+async def test_new_rows_are_sealed_under_the_current_secret_alone(state: URL) -> None:
+    turned = SqlReleaseStore(state, lambda domain: KeyRings.derive([bytes(32), SECRET], domain))
+    await turned.start()
     await turned.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     await turned.aclose()
-    old = await opened(tmp_path)
+    old = await opened(state)
     assert await old.get("research", "study", "2.25.1") is None
     await old.aclose()
 
 
-async def test_a_row_moved_to_another_key_counts_as_absent(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_row_moved_to_another_key_counts_as_absent(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    change(tmp_path, "UPDATE releases SET released = '2.25.2'")
+    ask(state, "UPDATE releases SET released = '2.25.2'")
     assert await store.get("research", "study", "2.25.2") is None
 
 
-async def test_a_damaged_row_is_mended_by_the_next_release(store: SqlReleaseStore, tmp_path: Path) -> None:
+async def test_a_damaged_row_is_mended_by_the_next_release(store: SqlReleaseStore, state: URL) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    change(tmp_path, "UPDATE releases SET sealed = x'00'")
-    other = await opened(tmp_path)
+    ask(state, "UPDATE releases SET sealed = :nothing", nothing=b"\0")
+    other = await opened(state)
     assert await other.get("research", "study", "2.25.1") is None
     await other.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     await other.aclose()
-    third = await opened(tmp_path)
+    third = await opened(state)
     assert await third.get("research", "study", "2.25.1") == SOURCE_UID
     await third.aclose()
 
 
-async def test_a_file_deleted_under_a_running_store_is_made_anew(store: SqlReleaseStore, tmp_path: Path) -> None:
-    await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
-    await store._engine.dispose()  # as when idle connections are replaced
+async def test_a_file_deleted_under_a_running_store_is_made_anew(file_store: SqlReleaseStore, tmp_path: Path) -> None:
+    await file_store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    await file_store._engine.dispose()  # as when idle connections are replaced
     delete(tmp_path)
-    assert await store.get("research", "study", "2.25.2") is None
-    await store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
-    assert rows(tmp_path) == 1
+    assert await file_store.get("research", "study", "2.25.2") is None
+    await file_store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
+    assert rows(state_url("sqlite:///state.db", tmp_path)) == 1
     assert modes(tmp_path)["state.db"] == 0o600
 
 
 async def test_a_database_that_cannot_be_opened_is_a_plain_failure(tmp_path: Path) -> None:
     (tmp_path / "state.db").write_bytes(b"not a database, but long enough to look like one" * 100)
-    store = SqlReleaseStore(url(tmp_path), rings)
+    store = SqlReleaseStore(state_url("sqlite:///state.db", tmp_path), rings)
     with pytest.raises(StateFailed, match="the state store failed") as failure:
         await store.start()
     assert failure.value.__cause__ is None
     await store.aclose()
 
 
-async def test_a_failure_names_no_value(store: SqlReleaseStore, tmp_path: Path) -> None:
-    change(tmp_path, "DROP TABLE releases")
+async def test_a_failure_names_no_value(store: SqlReleaseStore, state: URL) -> None:
+    ask(state, "DROP TABLE releases")
     with pytest.raises(StateFailed) as failure:
         await store.put("research", "study", [Release("2.25.4711", SOURCE_UID)])
     assert "4711" not in str(failure.value)
@@ -223,7 +228,7 @@ async def test_a_failure_names_no_value(store: SqlReleaseStore, tmp_path: Path) 
         ("sqlite:///state.db", "sqlite+aiosqlite:////etc/dicomveil/state.db"),
         ("postgresql://u:p@db:5432/gateway", "postgresql+asyncpg://u:p@db:5432/gateway"),
         ("postgres://u@db/gateway", "postgresql+asyncpg://u@db/gateway"),
-        ("postgresql://u@db/gateway?sslmode=require", "postgresql+asyncpg://u@db/gateway?ssl=require"),
+        ("postgresql://u@db/gateway?sslmode=require", "postgresql+asyncpg://u@db/gateway?sslmode=require"),
     ],
 )
 def test_a_url_as_users_write_it_gets_its_async_driver(state: str, expected: str) -> None:
@@ -265,21 +270,27 @@ def delete(folder: Path) -> None:
         file.unlink()
 
 
-def rows(folder: Path) -> int:
-    with sqlite3.connect(folder / "state.db") as connection:
-        count: int = connection.execute("SELECT count(*) FROM releases").fetchone()[0]
-    connection.close()
-    return count
+def rows(state: URL) -> int:
+    return int(ask(state, "SELECT count(*) FROM releases")[0][0])
 
 
-def sealed(folder: Path) -> list[bytes]:
-    with sqlite3.connect(folder / "state.db") as connection:
-        found = [row[0] for row in connection.execute("SELECT sealed FROM releases")]
-    connection.close()
-    return found
+def sealed(state: URL) -> list[bytes]:
+    return [bytes(row[0]) for row in ask(state, "SELECT sealed FROM releases")]
 
 
-def change(folder: Path, statement: str) -> None:
-    with sqlite3.connect(folder / "state.db") as connection:
-        connection.execute(statement)
-    connection.close()
+async def test_a_full_disk_is_a_plain_failure_and_forgotten_when_there_is_room(
+    file_store: SqlReleaseStore, tmp_path: Path
+) -> None:
+    await file_store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(map(len, contents(tmp_path).values()))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (largest + 20_000, limits[1]))
+    try:
+        with pytest.raises(StateFailed, match=r"^the state store failed \(OperationalError\)$"):
+            await file_store.put("research", "study", (Release(f"2.25.{n}", SOURCE_UID) for n in range(2, 502)))
+        assert await file_store.get("research", "study", "2.25.2") is None
+        assert await file_store.get("research", "study", "2.25.1") == SOURCE_UID
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    await file_store.put("research", "study", [Release("2.25.2", SOURCE_UID)])
+    assert rows(state_url("sqlite:///state.db", tmp_path)) == 2

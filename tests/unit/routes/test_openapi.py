@@ -18,7 +18,7 @@ UPLINKS = {
     "/uplinks/{name}/jobs/{job}/cancel": {"post"},
     "/uplinks/{name}/jobs/{job}/share": {"delete"},
 }
-PROCESS = {"/healthz": {"get"}, "/readyz": {"get"}, "/openapi.json": {"get"}}
+PROCESS = {"/healthz": {"get"}, "/readyz": {"get"}, "/metrics": {"get"}, "/openapi.json": {"get"}}
 
 
 async def test_it_is_served_and_names_no_worklist(tmp_path: Path) -> None:

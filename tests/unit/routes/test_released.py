@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Iterable
 
 import pytest
 
+from gateway.calls import Call
 from gateway.core.errors import NotReleased, RefusedByProfile
 from gateway.core.rewrite.engine import Engine
 from gateway.core.wire.multipart import Event, MultipartReader, MultipartWriter, PartChunk, PartEnd, PartStart
@@ -38,7 +39,8 @@ def multipart(outcome: Outcome | None = None) -> Multipart:
 
 
 async def packed(objects: Iterable[bytes], under: Engine, packing: Packing, *, single: bool = False) -> bytes:
-    pieces = released(events(objects), judging(under), STUDY, packing, single=single)
+    call = Call("1", "", "GET", 0)
+    pieces = released(events(objects), judging(under), STUDY, packing, call, single=single)
     return b"".join([bytes(piece) async for piece in pieces])
 
 

@@ -114,7 +114,7 @@ async def test_a_path_with_a_comma_list_of_uids_is_missing(gateway: InProcess) -
     [
         "/", "/worklists", "/worklists/none/dicom-web/studies", "/worklists/research/studies",
         "/worklists/search-only/wado",
-        "/studies", "/docs", "/metrics", "//worklists/research/dicom-web/studies",
+        "/studies", "/docs", "//worklists/research/dicom-web/studies",
         "/worklists/research/dicom-web/patients", "/worklists/none/dicom-web", "/worklists/none/dicom-web/",
         "/worklists/RESEARCH/dicom-web/studies",
     ],

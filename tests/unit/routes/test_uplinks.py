@@ -175,13 +175,13 @@ async def test_a_job_is_followed_to_its_end(stage: Stage) -> None:
 
 async def test_all_who_follow_a_job_share_its_look_ups(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     looks = []
-    find = SqlJobStore.find
+    get = SqlJobStore.get
 
-    async def counting(store: SqlJobStore, job_id: str) -> Job | None:
+    async def counting(store: SqlJobStore, uplink: str, job_id: str, owner: str | None = None) -> Job | None:
         looks.append(job_id)
-        return await find(store, job_id)
+        return await get(store, uplink, job_id, owner)
 
-    monkeypatch.setattr(SqlJobStore, "find", counting)
+    monkeypatch.setattr(SqlJobStore, "get", counting)
     job = await stage.begun()
     path = f"/uplinks/clinic/jobs/{job['id']}/events"
     followers = [asyncio.create_task(stage.client.get(path)) for _ in range(20)]

@@ -10,7 +10,7 @@ import pytest
 from gateway.core.errors import BadRequest, GatewayError, LimitExceeded, MalformedInput
 from gateway.core.wire.multipart import Event
 from gateway.storing.bulkparts import HeldBytes
-from gateway.storing.described import described
+from gateway.storing.described import MAX_OBJECTS, described
 from gateway.storing.metadata import JSON, XML
 from tests.kit.described import OCTETS, Part, events, files, in_pieces, metadata, payload
 from tests.kit.encode import JPEG
@@ -375,3 +375,9 @@ async def test_sequences_deeper_than_any_object_has_are_refused() -> None:
         except LimitExceeded:
             continue
         assert isinstance(found, MalformedInput | LimitExceeded)
+
+
+async def test_only_so_many_objects_come_in_one_request() -> None:
+    with pytest.raises(LimitExceeded):
+        await files([Part(b"[" + b"{}," * MAX_OBJECTS + b"{}]", JSON)])
+    assert len(await files([Part(b"[{},{}]", JSON)])) == 2

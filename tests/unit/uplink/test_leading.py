@@ -1,4 +1,4 @@
-"""Who runs jobs, and which: with the real engine and the real lock, over SQLite."""
+"""Who runs jobs, and which: with the real engine and the real lock, over SQLite and PostgreSQL."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 from dbos import DBOS
+from sqlalchemy.engine import URL
 
 from gateway.adapters.durable import Durable, jobs_file
-from gateway.adapters.leadership import FileLeadership
+from gateway.adapters.leadership import leadership
 from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_sql import state_url
 from gateway.core.errors import StateFailed
@@ -21,6 +22,7 @@ from gateway.uplink.model import Asked, Job, State
 from gateway.uplink.stages import FIRST
 from tests.kit.engine import KEYS
 from tests.kit.scripted_server import until
+from tests.kit.states import ask
 
 
 @dataclass
@@ -70,7 +72,6 @@ class Stage:
     work: Work
     leader: Leader
     runner: Durable
-    folder: Path
 
     async def add(self, *jobs: str) -> None:
         for job in jobs:
@@ -87,17 +88,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def led(folder: Path) -> AsyncIterator[Stage]:
-    state = state_url("sqlite:///state.db", folder)
+async def led(state: URL) -> AsyncIterator[Stage]:
     store = SqlJobStore(state, lambda _domain: KeyRings(KEYS))
     await store.start()
     work = Work(store)
-    lock = FileLeadership(folder / "lock")
+    lock = leadership(state)
     runner = Durable(state, work.run, "one")
     leader = Leader(store, work, lock, lambda: runner)
     leader.open()
     try:
-        yield Stage(store, work, leader, runner, folder)
+        yield Stage(store, work, leader, runner)
     finally:
         await leader.close()
         await store.aclose()
@@ -118,56 +118,59 @@ async def reached(claim: Callable[[], bool]) -> None:
         await until(claim)
 
 
-async def test_a_job_goes_through_its_stages_once(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+async def test_a_job_goes_through_its_stages_once(state: URL) -> None:
+    async with led(state) as it:
         await it.add("a")
         await it.done("a")
         assert it.work.seen == [("a", "one"), ("a", "two")]
         assert it.work.tidied == 1
 
 
-async def test_what_was_begun_goes_on_at_its_stage_after_a_restart(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+async def test_what_was_begun_goes_on_at_its_stage_after_a_restart(state: URL) -> None:
+    async with led(state) as it:
         await it.add("a")
         await reached(lambda: it.work.begun() == ["a"])
-    async with led(tmp_path) as it:
+    async with led(state) as it:
         await it.done("a")
         assert it.work.seen == [("a", "two")]
 
 
-async def test_a_lost_engine_file_begins_a_job_anew(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+async def test_lost_tables_of_the_engine_begin_a_job_anew(state: URL) -> None:
+    async with led(state) as it:
         await it.add("a")
         await reached(lambda: it.work.begun() == ["a"])
-    jobs_file(state_url("sqlite:///state.db", tmp_path)).unlink()
-    async with led(tmp_path) as it:
+    if state.get_backend_name() == "sqlite":
+        jobs_file(state).unlink()
+    else:
+        ask(state, "DROP SCHEMA dbos CASCADE")
+    async with led(state) as it:
         await it.done("a")
         assert it.work.seen == [("a", "one"), ("a", "two")]
 
 
-async def test_a_workflow_that_ended_before_its_job_is_begun_anew(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+async def test_a_workflow_that_ended_before_its_job_is_begun_anew(state: URL) -> None:
+    async with led(state) as it:
         await it.add("a")
         await it.done("a")
-    async with led(tmp_path) as it:
+    async with led(state) as it:
         await it.store.create(Job("b", "clinic"), "clinic", Asked("1.2.3"), None)
         await it.done("b")
 
 
 async def test_a_job_whose_workflow_ended_in_a_fault_is_begun_anew(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    state: URL, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(leading, "CHECK_EACH_S", 0.2)
-    async with led(tmp_path) as it:
+    async with led(state) as it:
         it.work.faults = [StateFailed("no disk")]
         await it.add("a", "b")
         await it.done("a", "b")
         assert sorted(it.work.begun()) in (["a", "a", "b"], ["a", "b", "b"])  # the other is not begun twice
 
 
-async def test_no_more_than_some_are_begun_but_those_that_wait_do_not_count(tmp_path: Path) -> None:
+async def test_no_more_than_some_are_begun_but_those_that_wait_do_not_count(state: URL) -> None:
     names = [f"{number:02}" for number in range(JOBS_AT_ONCE + 3)]
-    async with led(tmp_path) as it:
+    async with led(state) as it:
         await it.add(*names)
         await reached(lambda: it.work.begun() == names[:JOBS_AT_ONCE] or len(it.work.begun()) >= JOBS_AT_ONCE)
         assert sorted(it.work.begun()) == names[:JOBS_AT_ONCE]
@@ -176,9 +179,9 @@ async def test_no_more_than_some_are_begun_but_those_that_wait_do_not_count(tmp_
         await it.done(*names)
 
 
-async def test_cancelling_reaches_a_job_that_runs_and_one_that_has_not_begun(tmp_path: Path) -> None:
+async def test_cancelling_reaches_a_job_that_runs_and_one_that_has_not_begun(state: URL) -> None:
     names = [f"{number:02}" for number in range(JOBS_AT_ONCE + 1)]
-    async with led(tmp_path) as it:
+    async with led(state) as it:
         await it.add(*names)
         await reached(lambda: len(it.work.begun()) == JOBS_AT_ONCE)
         for job in (names[0], names[-1]):
@@ -187,8 +190,8 @@ async def test_cancelling_reaches_a_job_that_runs_and_one_that_has_not_begun(tmp
         await it.done(*names[:-1])
 
 
-async def test_the_engine_forgets_jobs_that_ended_long_ago(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+async def test_the_engine_forgets_jobs_that_ended_long_ago(state: URL) -> None:
+    async with led(state) as it:
         await it.add("ended")
         await it.done("ended")
         it.work.gate.clear()
@@ -201,11 +204,11 @@ async def test_the_engine_forgets_jobs_that_ended_long_ago(tmp_path: Path) -> No
         await it.done("running")
 
 
-async def test_one_leads_and_the_next_takes_over(tmp_path: Path) -> None:
-    async with led(tmp_path) as first:
+async def test_one_leads_and_the_next_takes_over(state: URL) -> None:
+    async with led(state) as first:
         await first.add("a")
         await reached(lambda: first.work.begun() == ["a"])
-        other = FileLeadership(tmp_path / "lock")
+        other = leadership(state)
         assert not await other.take()
     assert await other.take()
     assert await other.take()
@@ -213,10 +216,11 @@ async def test_one_leads_and_the_next_takes_over(tmp_path: Path) -> None:
 
 
 async def test_the_engine_keeps_ids_and_names_of_stages_in_a_private_file_and_nothing_else(tmp_path: Path) -> None:
-    async with led(tmp_path) as it:
+    state = state_url("sqlite:///state.db", tmp_path)
+    async with led(state) as it:
         await it.add("a-job")
         await it.done("a-job")
-    file = jobs_file(state_url("sqlite:///state.db", tmp_path))
+    file = jobs_file(state)
     assert file.stat().st_mode & 0o777 == 0o600
     written = file.read_bytes()
     assert b"a-job" in written

@@ -5,14 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import URL
 
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_contacts import SqlContacts
 from gateway.adapters.state_jobs import SqlJobStore
-from gateway.adapters.state_sql import state_url
 from gateway.config import SharePolicy
 from gateway.core.errors import NotAcceptable, NotifyFailed, OriginFailed, OriginTimedOut
 from gateway.core.pseudonym.keys import KeyRings
@@ -99,14 +98,12 @@ def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @asynccontextmanager
-async def begun(folder: Path, *, shares: bool = True, tells: bool = True) -> AsyncIterator[Stage]:
-    url = state_url("sqlite:///state.db", folder)
-
+async def begun(state: URL, *, shares: bool = True, tells: bool = True) -> AsyncIterator[Stage]:
     def rings(_domain: str) -> KeyRings:
         return KeyRings(KEYS)
 
     now = [1000.0]
-    store, contacts = SqlJobStore(url, rings), SqlContacts(url, rings)
+    store, contacts = SqlJobStore(state, rings), SqlContacts(state, rings)
     await store.start()
     await contacts.start()
     job = Job("job", "clinic", shares=shares, notified=Notified.PENDING if tells else Notified.NOBODY, base="https://g")
@@ -146,8 +143,8 @@ def transfers(monkeypatch: pytest.MonkeyPatch) -> list[Exception | dict[str, Fat
 Outcomes = list[Exception | dict[str, Fate] | None]
 
 
-async def test_stored_then_shared_then_told_then_forgotten(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_stored_then_shared_then_told_then_forgotten(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         assert await it.run() == [FIRST, SHARE, NOTIFY]
         job = await it.job()
         assert (job.state, job.notified, job.link, job.expires) == (State.DONE, Notified.HANDED_OVER, "t0ken", EXPIRES)
@@ -158,16 +155,16 @@ async def test_stored_then_shared_then_told_then_forgotten(tmp_path: Path, trans
 
 @pytest.mark.parametrize(("shares", "stages"), [(False, [FIRST]), (True, [FIRST, SHARE])])
 async def test_nobody_is_told_unless_somebody_is_to_be(
-    tmp_path: Path, transfers: Outcomes, shares: bool, stages: list[str]
+    state: URL, transfers: Outcomes, shares: bool, stages: list[str]
 ) -> None:
-    async with begun(tmp_path, shares=shares, tells=False) as it:
+    async with begun(state, shares=shares, tells=False) as it:
         assert await it.run() == stages
         assert (await it.job()).notified is Notified.NOBODY
         assert it.mail.taken == []
 
 
 async def test_a_fault_of_an_archive_is_a_pause_whose_reason_names_no_host(
-    tmp_path: Path, transfers: Outcomes, monkeypatch: pytest.MonkeyPatch
+    state: URL, transfers: Outcomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reasons = []
     paused = Stages._paused
@@ -178,7 +175,7 @@ async def test_a_fault_of_an_archive_is_a_pause_whose_reason_names_no_host(
 
     monkeypatch.setattr(Stages, "_paused", noting)
     transfers[:] = [OriginFailed("no connection to 10.1.2.3:8042"), OriginTimedOut("10.1.2.3"), None, DONE]
-    async with begun(tmp_path, shares=False, tells=False) as it:
+    async with begun(state, shares=False, tells=False) as it:
         assert await it.run() == [FIRST] * 4
         assert reasons == [
             "the origin or the destination does not answer as it should",
@@ -196,10 +193,10 @@ async def test_a_fault_of_an_archive_is_a_pause_whose_reason_names_no_host(
     ],
 )
 async def test_a_job_fails_when_not_all_is_stored_and_shares_nothing(
-    tmp_path: Path, transfers: Outcomes, fates: dict[str, Fate], reason: str
+    state: URL, transfers: Outcomes, fates: dict[str, Fate], reason: str
 ) -> None:
     transfers[:] = [fates]
-    async with begun(tmp_path) as it:
+    async with begun(state) as it:
         assert await it.run() == [FIRST]
         job = await it.job()
         assert (job.state, job.reason, job.notified) == (State.FAILED, reason, Notified.FAILED)
@@ -207,25 +204,25 @@ async def test_a_job_fails_when_not_all_is_stored_and_shares_nothing(
         assert not await it.keeps_contact()
 
 
-async def test_what_is_refused_or_discarded_keeps_no_job_from_being_done(tmp_path: Path, transfers: Outcomes) -> None:
+async def test_what_is_refused_or_discarded_keeps_no_job_from_being_done(state: URL, transfers: Outcomes) -> None:
     transfers[:] = [DONE | {"2.25.1": Fate.REFUSED, "2.25.2": Fate.DISCARDED}]
-    async with begun(tmp_path) as it:
+    async with begun(state) as it:
         await it.run()
         job = await it.job()
         assert (job.state, job.stored, job.refused, job.discarded) == (State.DONE, 1, 1, 1)
 
 
-async def test_a_bug_ends_the_job_without_its_text(tmp_path: Path, transfers: Outcomes) -> None:
+async def test_a_bug_ends_the_job_without_its_text(state: URL, transfers: Outcomes) -> None:
     transfers[:] = [ValueError("SMITH^ANN")]
-    async with begun(tmp_path) as it:
+    async with begun(state) as it:
         assert await it.run() == [FIRST]
         job = await it.job()
         assert (job.state, job.reason) == (State.FAILED, "a fault of the gateway; see its log")
         assert not await it.keeps_contact()
 
 
-async def test_a_share_that_cannot_be_made_ends_the_job_or_waits(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_share_that_cannot_be_made_ends_the_job_or_waits(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         it.pages.fault = OriginFailed("down")
         assert await it.stages.run("job", FIRST) == SHARE
         assert await it.stages.run("job", SHARE) == SHARE
@@ -235,8 +232,8 @@ async def test_a_share_that_cannot_be_made_ends_the_job_or_waits(tmp_path: Path,
         assert not await it.keeps_contact()
 
 
-async def test_a_share_that_was_revoked_is_not_made_again(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_share_that_was_revoked_is_not_made_again(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         assert await it.stages.run("job", FIRST) == SHARE
         assert await it.stages.run("job", SHARE) == NOTIFY
         await it.store.revoked("job")
@@ -247,15 +244,15 @@ async def test_a_share_that_was_revoked_is_not_made_again(tmp_path: Path, transf
         assert not await it.keeps_contact()
 
 
-async def test_a_message_is_tried_again_and_no_share_is_made_for_it(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_message_is_tried_again_and_no_share_is_made_for_it(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         it.mail.faults = [NotifyFailed("later"), NotifyFailed("later")]
         assert await it.run() == [FIRST, SHARE, NOTIFY, NOTIFY, NOTIFY]
         assert (len(it.pages.made), len(it.mail.taken)) == (1, 1)
 
 
-async def test_a_message_that_nobody_takes_leaves_the_job_done(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_message_that_nobody_takes_leaves_the_job_done(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         it.mail.faults = [NotifyFailed("no such mailbox", is_final=True)]
         await it.run()
         job = await it.job()
@@ -263,10 +260,8 @@ async def test_a_message_that_nobody_takes_leaves_the_job_done(tmp_path: Path, t
         assert not await it.keeps_contact()
 
 
-async def test_a_message_that_was_handed_over_before_a_crash_is_not_sent_again(
-    tmp_path: Path, transfers: Outcomes
-) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_message_that_was_handed_over_before_a_crash_is_not_sent_again(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         assert await it.stages.run("job", FIRST) == SHARE
         assert await it.stages.run("job", SHARE) == NOTIFY
         await it.store.update("job", notified=Notified.HANDED_OVER.value)
@@ -275,9 +270,9 @@ async def test_a_message_that_was_handed_over_before_a_crash_is_not_sent_again(
         assert (await it.job()).notified is Notified.HANDED_OVER
 
 
-async def test_patience_ends(tmp_path: Path, transfers: Outcomes) -> None:
+async def test_patience_ends(state: URL, transfers: Outcomes) -> None:
     transfers[:] = [OriginFailed("down"), DONE]
-    async with begun(tmp_path) as it:
+    async with begun(state) as it:
         assert await it.stages.run("job", FIRST) == FIRST
         it.now[0] += PATIENCE_S + 1
         assert await it.stages.run("job", FIRST) == END
@@ -287,10 +282,8 @@ async def test_patience_ends(tmp_path: Path, transfers: Outcomes) -> None:
         assert not await it.keeps_contact()
 
 
-async def test_patience_with_a_message_lasts_longer_and_leaves_the_job_done(
-    tmp_path: Path, transfers: Outcomes
-) -> None:
-    async with begun(tmp_path) as it:
+async def test_patience_with_a_message_lasts_longer_and_leaves_the_job_done(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         it.mail.faults = [NotifyFailed("later")] * 9
         assert await it.stages.run("job", FIRST) == SHARE
         assert await it.stages.run("job", SHARE) == NOTIFY
@@ -303,10 +296,10 @@ async def test_patience_with_a_message_lasts_longer_and_leaves_the_job_done(
 
 
 async def test_a_job_is_cancelled_in_the_middle_of_a_pause_and_its_share_closed(
-    tmp_path: Path, transfers: Outcomes, monkeypatch: pytest.MonkeyPatch
+    state: URL, transfers: Outcomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "FIRST_PAUSE_S", 3600.0)
-    async with begun(tmp_path) as it:
+    async with begun(state) as it:
         it.mail.faults = [NotifyFailed("later")] * 9
         assert await it.stages.run("job", FIRST) == SHARE
         assert await it.stages.run("job", SHARE) == NOTIFY
@@ -320,16 +313,16 @@ async def test_a_job_is_cancelled_in_the_middle_of_a_pause_and_its_share_closed(
         assert not await it.keeps_contact()
 
 
-async def test_a_job_that_is_to_be_cancelled_does_not_begin(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_job_that_is_to_be_cancelled_does_not_begin(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         await it.store.cancel("job")
         assert await it.run() == [FIRST]
         assert (await it.job()).state is State.CANCELLED
         assert transfers == [DONE]
 
 
-async def test_a_job_of_an_uplink_that_is_gone_fails(tmp_path: Path, transfers: Outcomes) -> None:
-    async with begun(tmp_path) as it:
+async def test_a_job_of_an_uplink_that_is_gone_fails(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
         it.stages.uplinks = {}
         assert await it.run() == [FIRST]
         assert (await it.job()).reason == "the settings or the secret have changed since it was begun"

@@ -3,16 +3,16 @@
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from pydicom.uid import UID
+from sqlalchemy.engine import URL
 
 from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_jobs import SqlJobStore
-from gateway.adapters.state_sql import state_url
 from gateway.core.errors import NotReleased, OriginBusy, OriginFailed
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
@@ -67,9 +67,10 @@ class Stage:
 
 @asynccontextmanager
 async def stage(
-    folder: Path, there: Destination | None = None, series: tuple[str, ...] = (), instances: tuple[str, ...] = ()
+    state: URL, there: Destination | None = None, series: tuple[str, ...] = (), instances: tuple[str, ...] = ()
 ) -> AsyncIterator[Stage]:
-    store = SqlJobStore(state_url("sqlite:///state.db", folder), lambda _domain: KeyRings(KEYS))
+    store = SqlJobStore(state, lambda _domain: KeyRings(KEYS))
+    await store.start()
     wanted = Asked(STUDY, series, instances)
     await store.create(Job("job", "clinic"), "clinic", wanted, None)
     async with serving(Archive(list(ROWS))) as archive, destination(there) as far:
@@ -93,8 +94,8 @@ def released(rows: Iterable[Row]) -> set[str]:
     return {KEYS.uid(one.instance) for one in rows}
 
 
-async def test_a_whole_study_comes_by_one_request_and_goes_by_one(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_a_whole_study_comes_by_one_request_and_goes_by_one(state: URL) -> None:
+    async with stage(state) as it:
         assert await it.transfer.attempt()
         assert await it.fates() == {Fate.STORED: 6}
         assert it.arrived == released(ROWS)
@@ -102,8 +103,8 @@ async def test_a_whole_study_comes_by_one_request_and_goes_by_one(tmp_path: Path
         assert len(it.there.requests) == 1
 
 
-async def test_only_what_is_missing_is_pulled_series_by_series(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_only_what_is_missing_is_pulled_series_by_series(state: URL) -> None:
+    async with stage(state) as it:
         await it.store.account("job", dict.fromkeys(released(ROWS[:1]), Fate.STORED))
         assert await it.transfer.attempt()
         assert it.arrived == released(ROWS[1:])
@@ -113,8 +114,8 @@ async def test_only_what_is_missing_is_pulled_series_by_series(tmp_path: Path) -
         ]  # fmt: skip
 
 
-async def test_what_the_destination_has_is_not_sent_again(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_what_the_destination_has_is_not_sent_again(state: URL) -> None:
+    async with stage(state) as it:
         there = [{"00080018": {"vr": "UI", "Value": [uid]}} for uid in sorted(released(ROWS[:4]))]
         async with serving(Archive([])) as other:
             path = f"/studies/{KEYS.uid(STUDY)}/instances"
@@ -124,8 +125,8 @@ async def test_what_the_destination_has_is_not_sent_again(tmp_path: Path) -> Non
             await it.transfer.destination.aclose()
 
 
-async def test_named_series_and_instances_bring_nothing_else(tmp_path: Path) -> None:
-    async with stage(tmp_path, series=(f"{STUDY}.2",), instances=(ROWS[0].instance,)) as it:
+async def test_named_series_and_instances_bring_nothing_else(state: URL) -> None:
+    async with stage(state, series=(f"{STUDY}.2",), instances=(ROWS[0].instance,)) as it:
         assert await it.transfer.attempt()
         assert it.arrived == released([ROWS[0], *ROWS[3:]])
         assert await it.fates() == {Fate.STORED: 4}
@@ -133,16 +134,16 @@ async def test_named_series_and_instances_bring_nothing_else(tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("series", "instances"), [(("1.2.3",), ()), ((), (ROWS[0].instance, "1.2.3"))])
 async def test_what_is_named_and_not_there_is_said(
-    tmp_path: Path, series: tuple[str, ...], instances: tuple[str, ...]
+    state: URL, series: tuple[str, ...], instances: tuple[str, ...]
 ) -> None:
-    async with stage(tmp_path, series=series, instances=instances) as it:
+    async with stage(state, series=series, instances=instances) as it:
         with pytest.raises(NotReleased):
             await it.transfer.attempt()
 
 
-async def test_every_object_is_accounted_for_whatever_it_is(tmp_path: Path) -> None:
+async def test_every_object_is_accounted_for_whatever_it_is(state: URL) -> None:
     broken = WHOLE[2][: len(WHOLE[2]) - 100]
-    async with stage(tmp_path) as it:
+    async with stage(state) as it:
         odd = [*WHOLE[:2], broken, PDF, *WHOLE[4:]]
         it.archive.replies[f"/studies/{STUDY}"] = multipart_reply(odd)
         for one, whole in zip(ROWS, odd, strict=True):
@@ -154,16 +155,16 @@ async def test_every_object_is_accounted_for_whatever_it_is(tmp_path: Path) -> N
         assert it.arrived == released([*ROWS[:2], *ROWS[4:]])
 
 
-async def test_what_the_profile_refuses_is_refused(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_what_the_profile_refuses_is_refused(state: URL) -> None:
+    async with stage(state) as it:
         text = part(ROWS[0], "1.2.840.10008.5.1.4.1.1.88.11")
         it.archive.replies[f"/studies/{STUDY}"] = multipart_reply([text, *WHOLE[1:]])
         assert await it.transfer.attempt()
         assert await it.fates() == {Fate.REFUSED: 1, Fate.STORED: 5}
 
 
-async def test_an_answer_that_breaks_off_keeps_what_came_whole(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_an_answer_that_breaks_off_keeps_what_came_whole(state: URL) -> None:
+    async with stage(state) as it:
         header = 'Content-Type: multipart/related; type="application/dicom"; boundary=origin-boundary\r\n'
         begun = b"".join(
             b"--origin-boundary\r\nContent-Type: application/dicom\r\n\r\n%b\r\n" % one for one in WHOLE[:2]
@@ -177,8 +178,8 @@ async def test_an_answer_that_breaks_off_keeps_what_came_whole(tmp_path: Path) -
         assert it.arrived == released(ROWS)
 
 
-async def test_what_the_origin_does_not_give_is_given_up_after_some_tries(tmp_path: Path) -> None:
-    async with stage(tmp_path) as it:
+async def test_what_the_origin_does_not_give_is_given_up_after_some_tries(state: URL) -> None:
+    async with stage(state) as it:
         it.archive.replies[f"/studies/{STUDY}"] = multipart_reply(WHOLE[1:])
         it.archive.replies[ROWS[0].path] = reply(b"", "500 Internal Server Error")
         for _ in range(MAX_TRIES - 1):
@@ -188,14 +189,14 @@ async def test_what_the_origin_does_not_give_is_given_up_after_some_tries(tmp_pa
         assert await it.fates() == {Fate.STORED: 5, Fate.FAILED: 1}
 
 
-async def test_what_the_destination_does_not_take_is_given_up_after_some_tries(tmp_path: Path) -> None:
+async def test_what_the_destination_does_not_take_is_given_up_after_some_tries(state: URL) -> None:
     refused = KEYS.uid(ROWS[0].instance)
 
     def all_but_one(parts: list[bytes]) -> tuple[str, bytes, str]:
         uids = [uid_of(part) for part in parts]
         return "202 Accepted", response([uid for uid in uids if uid != refused], [(refused, 0xC000)]), JSON
 
-    async with stage(tmp_path, there=Destination(all_but_one)) as it:
+    async with stage(state, there=Destination(all_but_one)) as it:
         while not await it.transfer.attempt():
             pass
         assert await it.fates() == {Fate.STORED: 5, Fate.FAILED: 1}
@@ -210,9 +211,10 @@ async def test_what_the_destination_does_not_take_is_given_up_after_some_tries(t
     ],
 )
 async def test_a_destination_that_takes_nothing_now_ends_the_attempt(
-    tmp_path: Path, there: Destination, fault: type[OriginFailed]
+    state: URL, there: Destination, fault: type[OriginFailed]
 ) -> None:
-    async with stage(tmp_path, there=there) as it:
+    there = deepcopy(there)
+    async with stage(state, there=there) as it:
         for _ in range(2 * MAX_TRIES):
             with pytest.raises(fault):
                 await it.transfer.attempt()
@@ -224,10 +226,10 @@ async def test_a_destination_that_takes_nothing_now_ends_the_attempt(
 
 @pytest.mark.parametrize("poisoned", [ROWS[0], ROWS[-1]])
 async def test_an_object_at_which_the_destination_breaks_off_keeps_no_other_from_being_stored(
-    tmp_path: Path, poisoned: Row
+    state: URL, poisoned: Row
 ) -> None:
     there = Destination(poison=KEYS.uid(poisoned.instance).encode())
-    async with stage(tmp_path, there=there) as it:
+    async with stage(state, there=there) as it:
         with pytest.raises(OriginFailed):  # nobody knows yet which it was
             await it.transfer.attempt()
         for _ in range(MAX_TRIES - 1):
@@ -238,9 +240,9 @@ async def test_an_object_at_which_the_destination_breaks_off_keeps_no_other_from
         assert await it.fate(poisoned) is Fate.FAILED
 
 
-async def test_what_was_in_a_broken_request_goes_last_and_alone(tmp_path: Path) -> None:
+async def test_what_was_in_a_broken_request_goes_last_and_alone(state: URL) -> None:
     there = Destination(poison=KEYS.uid(ROWS[0].instance).encode())
-    async with stage(tmp_path, there=there) as it:
+    async with stage(state, there=there) as it:
         it.transfer._broke.update(released(ROWS[:2]))
         assert not await it.transfer.attempt()
         assert [{uid_of(part) for part in request} for request in there.requests] == [
@@ -248,9 +250,9 @@ async def test_what_was_in_a_broken_request_goes_last_and_alone(tmp_path: Path) 
         ]  # fmt: skip
 
 
-async def test_no_try_counts_while_the_destination_is_down(tmp_path: Path) -> None:
+async def test_no_try_counts_while_the_destination_is_down(state: URL) -> None:
     there = Destination(poison=KEYS.uid(ROWS[0].instance).encode(), dies=True)
-    async with stage(tmp_path, there=there) as it:
+    async with stage(state, there=there) as it:
         for _ in range(2 * MAX_TRIES):
             there.is_dead = False
             with pytest.raises(OriginFailed):
@@ -261,9 +263,9 @@ async def test_no_try_counts_while_the_destination_is_down(tmp_path: Path) -> No
         assert await it.fates() == {Fate.STORED: 6}
 
 
-async def test_what_was_not_asked_for_is_passed_over(tmp_path: Path) -> None:
+async def test_what_was_not_asked_for_is_passed_over(state: URL) -> None:
     foreign = part(row(9))
-    async with stage(tmp_path) as it:
+    async with stage(state) as it:
         it.archive.replies[f"/studies/{STUDY}"] = multipart_reply([*WHOLE[:3], foreign, *WHOLE[3:]])
         assert await it.transfer.attempt()
         assert it.arrived == released(ROWS)

@@ -1,0 +1,1 @@
+"""The manifests in k8s/, built as a cluster gets them, and the image that they run."""
