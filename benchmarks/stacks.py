@@ -36,7 +36,6 @@ http {{
 
 _SETTINGS = """
 secret: {{file: {folder}/secret}}
-state: sqlite:///{folder}/state.db
 profiles: {profiles}
 origins:
   archive: {{dicomweb: "http://127.0.0.1:{origin}/dicom-web"}}
@@ -143,7 +142,10 @@ def dicomveil(
         budget=budget,
     )
     # Every JSON document is a YAML document.
-    text += "".join(f"{name}: {json.dumps(value)}\n" for name, value in (more or {}).items())
+    text += "".join(
+        f"{name}: {json.dumps(value)}\n"
+        for name, value in ({"state": f"sqlite:///{folder}/state.db"} | dict(more or {})).items()
+    )
     settings.write_text(text, encoding="utf-8")
     program = python_module("gateway", "serve", "--config", str(settings), "--host", "127.0.0.1", "--port", str(port))
     if workers > 1:

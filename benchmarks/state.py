@@ -6,6 +6,7 @@ ask no database at all, which is counted besides. Run: ``python -m benchmarks.st
 
 import argparse
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -23,6 +24,7 @@ from tests.kit.postgresql import Server, cluster
 JSON = "application/dicom+json"
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 TARGET = 1.1
+STATEMENT = re.compile(r"LOG:  (?:statement|execute)")
 _CT = f"{samples.ROOT}.1"
 
 
@@ -36,15 +38,15 @@ class Load:
     accept: str = JSON
 
 
+def _slice(stack: Stack) -> str:
+    return stack.path(_CT, f"{_CT}.1", f"{_CT}.1.7")
+
+
 LOADS = (
     Load("search for studies", lambda to: f"{to.base}/studies?limit=50", 200),
     Load("metadata of an instance", lambda to: f"{_slice(to)}/metadata", 200),
-    Load("0.5 MB instance", lambda to: _slice(to), 200, ACCEPT),
+    Load("0.5 MB instance", _slice, 200, ACCEPT),
 )
-
-
-def _slice(stack: Stack) -> str:
-    return stack.path(_CT, f"{_CT}.1", f"{_CT}.1.7")
 
 
 def main() -> None:
@@ -55,11 +57,11 @@ def main() -> None:
     with TemporaryDirectory(prefix="dicomveil-bench-") as name, ExitStack() as started:
         folder = Path(name)
         origin = started.enter_context(static_origin(folder, "1"))
-        database = started.enter_context(cluster())
+        database = started.enter_context(cluster("-c log_statement=all"))
         stacks = {}
-        for kind, state in ((SQLITE, None), (POSTGRESQL, database.url)):
+        for kind, more in ((SQLITE, None), (POSTGRESQL, {"state": database.url})):
             (folder / kind).mkdir()
-            stacks[kind] = started.enter_context(dicomveil(origin, folder / kind, state=state))
+            stacks[kind] = started.enter_context(dicomveil(origin, folder / kind, more=more))
         for load in LOADS:
             _measure(load, stacks, options.rounds, database)
 
@@ -70,7 +72,7 @@ def _measure(load: Load, stacks: dict[str, Stack], rounds: int, database: Server
     asked = 0
     for turn in range(rounds + 1):
         for kind, stack in stacks.items():
-            client, before = stack.client(), _transactions(database)
+            client, before = stack.client(), len(STATEMENT.findall(database.log))
             assert stack.process is not None
             used = stack.process.cpu_s()
             seconds = [client.fetch(load.path(stack), accept=load.accept).seconds for _ in range(load.repeat)]
@@ -79,21 +81,16 @@ def _measure(load: Load, stacks: dict[str, Stack], rounds: int, database: Server
             if turn:  # the first one warms
                 cpu_ms[kind].append(used / load.repeat * 1e3)
                 elapsed_ms[kind].append(Samples(tuple(seconds)).middle * 1e3)
-                asked += _transactions(database) - before - 1 if kind == POSTGRESQL else 0
+                asked += len(STATEMENT.findall(database.log)) - before
     rows = [
-        [kind, Samples(tuple(cpu_ms[kind])).text(), Samples(tuple(elapsed_ms[kind])).text()] for kind in (SQLITE, POSTGRESQL)
+        [kind, Samples(tuple(cpu_ms[kind])).text(), Samples(tuple(elapsed_ms[kind])).text()]
+        for kind in (SQLITE, POSTGRESQL)
     ]
     print(table(f"{load.name}, per request", ["state", "CPU ms", "elapsed ms"], rows))
     for what, found in (("CPU", cpu_ms), ("elapsed", elapsed_ms)):
         ratio = ratios(*(Samples(tuple(found[kind])) for kind in (POSTGRESQL, SQLITE)))
         print(verdict(f"{what} of PostgreSQL over SQLite, {load.name}", ratio.middle, TARGET))
     print(f"statements that PostgreSQL saw in {rounds * load.repeat} requests: {asked}\n")
-
-
-def _transactions(database: Server) -> int:
-    database.run("SELECT pg_stat_force_next_flush()")
-    [[count]] = database.run("SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = 'postgres'")
-    return int(str(count))
 
 
 if __name__ == "__main__":

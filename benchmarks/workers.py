@@ -1,9 +1,10 @@
 """Two server processes against one, on a mix of metadata and instances.
 
 Nothing here has the cores that two busy processes, an origin and clients want, so no time is measured but CPU: what a
-process can do at most is bounded by what the busiest one spends. Both gateways answer the same requests; the gain is the
-CPU of the one process over that of the busier of the two. It is 2 where the work is shared out evenly and sharing costs
-nothing. What it leaves out is the memory bandwidth that two busy cores share. Run: ``python -m benchmarks.workers``.
+process can do at most is bounded by what the busiest one spends. Both gateways answer the same requests; the gain is
+the CPU of the one process over that of the busier of the two. It is 2 where the work is shared out evenly and sharing
+costs nothing. What it leaves out is the memory bandwidth that two busy cores share.
+Run: ``python -m benchmarks.workers``.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from benchmarks.stacks import Stack, dicomveil, static_origin
 
 WORKERS: Final = 2
 GAIN: Final = 1.8
+SLICES: Final = 4
 _CT: Final = f"{samples.ROOT}.1"
 _JSON: Final = "application/dicom+json"
 
@@ -27,8 +29,8 @@ _JSON: Final = "application/dicom+json"
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--clients", type=int, default=24)
-    parser.add_argument("--repeat", type=int, default=8, help="mixes that each client asks for in each round")
+    parser.add_argument("--clients", type=int, default=6)
+    parser.add_argument("--repeat", type=int, default=20, help="connections that each client makes in each round")
     options = parser.parse_args()
     with TemporaryDirectory(prefix="dicomveil-bench-") as name, static_origin(Path(name), "1") as origin:
         one, several = Path(name) / "one", Path(name) / "several"
@@ -52,8 +54,8 @@ def _compare(single: Stack, shared: Stack, options: argparse.Namespace) -> None:
         ["the busier of two", busiest.text()],
         ["both together", both.text()],
     ]
-    asked = options.clients * options.repeat
-    print(table(f"CPU seconds for {asked} metadata of a study and {4 * asked} instances", ["", "s"], rows))
+    asked = options.clients * options.repeat * SLICES
+    print(table(f"CPU seconds for the metadata and the files of {asked} instances", ["", "s"], rows))
     gain = Samples(tuple(before / after for before, after in zip(alone, busiest.values, strict=True)))
     print(f"{'met   ' if gain.middle >= GAIN else 'MISSED'} two workers: {gain.text()}x, target at least {GAIN:g}x")
 
@@ -76,13 +78,15 @@ def _spent(stack: Stack, processes: list[Running], options: argparse.Namespace) 
 
 
 def _ask(stack: Stack, number: int, repeat: int) -> None:
-    client = stack.client()
+    """Ask as a viewer does: a connection for a few things, then another."""
     for at in range(repeat):
-        client.fetch(f"{stack.path(_CT)}/metadata", accept=_JSON)
-        for slice_ in range(4):
-            uid = f"{_CT}.1.{1 + (number * repeat + 4 * at + slice_) % samples.SLICES}"
-            client.fetch(stack.path(_CT, f"{_CT}.1", uid), accept=ACCEPT)
-    client.close()
+        client = stack.client()
+        for more in range(SLICES):
+            slice_ = 1 + ((number * repeat + at) * SLICES + more) % samples.SLICES
+            path = stack.path(_CT, f"{_CT}.1", f"{_CT}.1.{slice_}")
+            client.fetch(f"{path}/metadata", accept=_JSON)
+            client.fetch(path, accept=ACCEPT)
+        client.close()
 
 
 if __name__ == "__main__":

@@ -33,7 +33,6 @@ from gateway.routes.service import worklist_routes
 from gateway.routes.shares import share_routes
 from gateway.routes.stored import StoredPixels
 from gateway.routes.uplinks import uplink_routes
-from gateway.telemetry.readiness import Check
 from gateway.uplink.jobs import Jobs
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import Worklist
@@ -78,15 +77,14 @@ def assemble(
         targets[name] = Target(listed.path, listed.wado_path, service)
         routes += service
     routes += entrance_routes(settings.entrances.values(), targets, links)
-    recorder = open_audit(settings)
+    recorder = open_audit(settings, on_failure=lasting.metrics.audit_failed)
     ended = recorder.exported if recorder else None
     uplinks = Uplinks(settings, seen, store, secrets, lasting.codecs, ended=ended) if settings.uplinks else None
     if uplinks is not None:
         routes += [*uplink_routes(uplinks.jobs, links), *share_routes(uplinks.sharing, links, lasting.renderers)]
         instruments.count_jobs(uplinks)
     identifier = open_access(settings.access)
-    others: dict[str, Check] = {"issuer": identifier.are_ready} if identifier else {}
-    readiness = instruments.readiness(seen, store, others)
+    readiness = instruments.readiness(seen, store, identifier, recorder)
     routes += admin_routes(readiness, instruments.exposed, lambda: lasting.is_leaving)
     endings = [*(screening.aclose for screening in screenings.values()), *endings]
     if identifier is not None:

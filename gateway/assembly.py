@@ -76,7 +76,9 @@ def open_issuer(settings: model.Issuer) -> HttpIssuer:
     return HttpIssuer(settings.rules, ssl.create_default_context(cafile=settings.ca) if settings.ca else None)
 
 
-def open_audit(settings: model.Settings, *, serves: bool = True) -> Recorder | None:
+def open_audit(
+    settings: model.Settings, *, serves: bool = True, on_failure: Callable[[], None] = lambda: None
+) -> Recorder | None:
     """Return what puts calls on record, and which profiles a process that ``serves`` has; None where nothing is to."""
     audit = settings.audit
     if audit is None or settings.secret is None:
@@ -88,7 +90,7 @@ def open_audit(settings: model.Settings, *, serves: bool = True) -> Recorder | N
         for name, one in settings.worklists.items()
     }
     profiles |= {uplink_place(name): one.profile.digest for name, one in settings.uplinks.items()}
-    return Recorder(sinks, profiles if serves else {}, time.time, required=audit.required)
+    return Recorder(sinks, profiles if serves else {}, time.time, required=audit.required, on_failure=on_failure)
 
 
 def _sink(settings: model.AuditSink, in_dicom: Encoder, key: bytes) -> Sink:

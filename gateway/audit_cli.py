@@ -25,7 +25,7 @@ def verify(files: Sequence[Path], secrets: Sequence[bytes], *, live: bool) -> bo
         is_whole = False
         click.echo(str(fault))
     if is_whole:
-        click.echo(f"whole: {verifier.records} records in {verifier.chains} chains")
+        click.echo(f"whole: {_count(verifier.records, 'record')} in {_count(verifier.chains, 'chain')}")
     return is_whole
 
 
@@ -50,6 +50,10 @@ def _faults(verifier: Verifier, files: Sequence[Path], *, live: bool) -> Iterato
             raise click.ClickException(f"{file}: {error.strerror}") from None
     if not live:
         yield from verifier.open_chains()
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number != 1 else ''}"
 
 
 def _began(file: Path) -> bytes:

@@ -46,6 +46,7 @@ _PORT = click.option(
 def main() -> None:
     """Run the command. An error that is a bug says where it arose, and no value; nor does anything that is logged."""
     logging.config.dictConfig(log_config("warning"))  # else Python prints what an exception says; servers set their own
+    logging.captureWarnings(True)  # noqa: FBT003 the library's signature; pydicom's repeat values
     try:
         _commands(prog_name="dicomveil")
     except Exception as error:  # noqa: BLE001 the last stop: the message of an unforeseen error may hold a DICOM value

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from anyio.to_thread import run_sync
 
+from gateway.access.identify import Identifier
 from gateway.access.model import uplink_place, worklist_place
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.assembly import Uplinks
+from gateway.audit.recorder import Recorder
 from gateway.calls import Watcher
 from gateway.config import model
 from gateway.core.errors import GatewayError
@@ -64,13 +66,27 @@ class Instruments:
         return {name: WatchedOrigin(one, name, self._metrics, self._tracing) for name, one in origins.items()}
 
     def readiness(
-        self, origins: Mapping[str, OriginServer], store: ReleaseStore, others: Mapping[str, Check]
+        self,
+        origins: Mapping[str, OriginServer],
+        store: ReleaseStore,
+        identifier: Identifier | None,
+        recorder: Recorder | None,
     ) -> Readiness:
-        """Return what /readyz asks: the origins that somebody waits for, the state store, and ``others``."""
+        """Return what /readyz asks: the origins that somebody waits for, and the state store.
+
+        The issuers count where nobody gets in without. The audit is only shown: the next exchange finds out whether it
+        works again, and there would be none.
+        """
         awaited = {listed.origin for listed in self._settings.worklists.values()}
         awaited |= {uplink.destination for uplink in self._settings.uplinks.values() if uplink.share is not None}
         checks: dict[str, Check] = {name: _answers(origins[name]) for name in origins if name in awaited}
-        return Readiness({**checks, "state": _remembers(store), **others}, self._metrics.ready)
+        checks["state"] = _remembers(store)
+        beside: dict[str, Check] = {"audit": recorder.is_working} if recorder is not None else {}
+        access = self._settings.access
+        if identifier is not None and access is not None and access.issuers:
+            others = access.keys or access.proxy or any(rule.anyone for rule in access.policy.rules)
+            (beside if others else checks)["issuer"] = identifier.are_ready
+        return Readiness(checks, self._metrics.ready, beside)
 
     def count_cache(self, name: str, entries: Callable[[], int]) -> None:
         """Count what a cache holds, too."""

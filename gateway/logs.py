@@ -6,6 +6,7 @@ listed here and no others: what libraries attach to a record may be anything.
 
 import json
 import logging
+import re
 import traceback
 from datetime import UTC, datetime
 from typing import Any, Final
@@ -19,6 +20,9 @@ LEVELS = ("critical", "error", "warning", "info", "debug")
 FORMS: Final = ("text", "json")
 TEXT: Final = "%(asctime)s %(levelname)s %(name)s%(request)s: %(message)s"
 
+_WARNING: Final = re.compile(r"[^\n]+?:\d+: \w+")
+"""How ``warnings`` begins what it prints: file, line, class."""
+
 # All others may log URLs, statements or what they send below WARNING, and each new version differently.
 _VERBOSE = ("dicomveil", "uvicorn")
 
@@ -27,9 +31,15 @@ class ValueFreeFormatter(logging.Formatter):
     """Prints a record; of an exception only where it came from and its class."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one record; of asyncio's only the first line, for the next ones print a task with its exception."""
+        """Return one record; of asyncio's only the first line, for the next ones print a task with its exception.
+
+        Of a library's warning only its place and class: pydicom's repeat the value that they warn of.
+        """
         if record.name == "asyncio":
             record.msg, record.args = record.getMessage().partition("\n")[0], None
+        elif record.name == "py.warnings":
+            found = _WARNING.match(record.getMessage())
+            record.msg, record.args = found[0] if found else "a warning", None
         name = requestid.current().id
         record.request = f" [{name}]" if name else ""
         return super().format(record)

@@ -1,5 +1,6 @@
 """One server process: its memory, its environment, its settings."""
 
+import logging
 import os
 import signal
 import ssl
@@ -28,6 +29,7 @@ def application(source: Path, host: str, drain_s: float, shown: ssl.SSLContext |
 
     ``host`` is where it listens, ``shown`` what the server shows of itself by TLS.
     """
+    logging.captureWarnings(True)  # noqa: FBT003 else Python prints them, and with them what a library warns of
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # until there is something to reload
     memory.set_malloc_thresholds()
     raise_descriptor_limit()

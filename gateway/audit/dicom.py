@@ -7,6 +7,7 @@ attempt that was refused, the keys of a search. The rest of an event stands in d
 from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from ipaddress import ip_address
 from typing import Final
 from xml.sax.saxutils import quoteattr
@@ -20,6 +21,7 @@ WITHHELD: Final = "withheld"
 DCM, RFC, OURS = "DCM", "RFC-3881", "99DICOMVEIL"
 
 
+@cache  # there are as many as transactions and kinds of events
 def _code(element: str, code: str, scheme: str, meaning: str) -> str:
     texts = f"csd-code={quoteattr(code)} codeSystemName={quoteattr(scheme)} originalText={quoteattr(meaning)}"
     return f"<{element} {texts}/>"

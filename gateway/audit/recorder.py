@@ -42,13 +42,23 @@ class Sink(Protocol):
         """Hand over what is on its way, and end."""
 
 
+def _nothing() -> None:
+    """Let nobody know."""
+
+
 class _Account:
     """A sink and what it is owed."""
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: Sink, on_failure: Callable[[], None]) -> None:
         self.sink = sink
+        self._on_failure = on_failure
         self._owed: deque[Event] = deque(maxlen=MAX_OWED)
         self._failed = 0
+
+    @property
+    def works(self) -> bool:
+        """Say whether the last record was written."""
+        return not self._failed
 
     def write(self, event: Event, *, owes: bool) -> AuditFailed | None:
         """Write what is owed and then ``event``, which is owed too if that fails and it ``owes``."""
@@ -61,6 +71,7 @@ class _Account:
             if not self._failed:
                 log.error("%s: nothing can be recorded: %s", self.sink.name, fault)  # noqa: TRY400 - where is known
             self._failed += 1
+            self._on_failure()
             if owes:
                 if len(self._owed) == MAX_OWED:
                     log.error("%s: a record is lost: %s", self.sink.name, self._owed[0].kind)  # noqa: TRY400
@@ -76,17 +87,27 @@ class Recorder(Watcher):
     """Puts calls on record in all ``sinks``. ``open`` before use.
 
     ``profiles`` are digests by place. Where records are ``required``, a call that cannot be recorded is refused with
-    AuditFailed.
+    AuditFailed. ``on_failure`` is told of each record that a sink did not take.
     """
 
     def __init__(
-        self, sinks: Sequence[Sink], profiles: Mapping[str, str], clock: Callable[[], float], *, required: bool
+        self,
+        sinks: Sequence[Sink],
+        profiles: Mapping[str, str],
+        clock: Callable[[], float],
+        *,
+        required: bool,
+        on_failure: Callable[[], None] = _nothing,
     ) -> None:
-        self._accounts = [_Account(sink) for sink in sinks]
+        self._accounts = [_Account(sink, on_failure) for sink in sinks]
         self._profiles = profiles
         self._clock = clock
         self._required = required
         self._begun: dict[int, Kind] = {}
+
+    async def is_working(self) -> bool:
+        """Say whether all sinks took their last record."""
+        return all(account.works for account in self._accounts)
 
     async def open(self) -> None:
         """Begin the log, and record which profile each place has."""

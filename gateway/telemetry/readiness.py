@@ -25,33 +25,39 @@ Check = Callable[[], Awaitable[bool]]
 """Says whether a part works; a GatewayError says that it does not."""
 
 
-class Readiness:
-    """Asks ``checks``; their names reach the log and the metrics, never an answer."""
+_NONE: Final[Mapping[str, Check]] = {}
 
-    def __init__(self, checks: Mapping[str, Check], ready: Gauge, most_s: float = MOST_S) -> None:
-        self._checks = checks
+
+class Readiness:
+    """Asks ``checks``; their names reach the log and the metrics, never an answer. Those ``beside`` are only shown."""
+
+    def __init__(
+        self, checks: Mapping[str, Check], ready: Gauge, beside: Mapping[str, Check] = _NONE, most_s: float = MOST_S
+    ) -> None:
+        self._checks = {**checks, **beside}
+        self._beside = frozenset(beside)
         self._ready = ready
         self._most_s = most_s
         self._asking = asyncio.Lock()
         self._looked = -KEPT_S
-        self._failed: list[str] = []
+        self._is_ready = False
 
     async def is_ready(self) -> bool:
         """Say whether all of them worked a moment ago, or do now."""
         async with self._asking:
             if monotonic() - self._looked >= KEPT_S:
-                self._failed = await self._look()
+                self._is_ready = await self._look()
                 self._looked = monotonic()
-        return not self._failed
+        return self._is_ready
 
-    async def _look(self) -> list[str]:
+    async def _look(self) -> bool:
         works = await asyncio.gather(*(self._works(check) for check in self._checks.values()))
         for name, works_now in zip(self._checks, works, strict=True):
             self._ready.labels(name).set(works_now)
         failed = [name for name, works_now in zip(self._checks, works, strict=True) if not works_now]
         if failed:
             log.warning("not ready: %s", ", ".join(failed))
-        return failed
+        return self._beside.issuperset(failed)
 
     async def _works(self, check: Check) -> bool:
         try:

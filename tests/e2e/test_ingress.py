@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import httpx
 import pydicom
 import pytest
+from pydicom.uid import UID
 
 from tests.kit.certificates import Certificate, certificate
 from tests.kit.nginx import Ingress, nginx
@@ -52,7 +53,8 @@ def large() -> bytes:
     image = pydicom.dcmread(SHIPPED / "MR_small.dcm")
     image.Rows, image.Columns = 4096, LARGE // 2 // 4096
     image.PixelData = bytes(LARGE)
-    image.SOPInstanceUID = image.file_meta.MediaStorageSOPInstanceUID = "1.2.826.0.1.55.77"
+    image.SOPInstanceUID = "1.2.826.0.1.55.77"
+    image.file_meta.MediaStorageSOPInstanceUID = UID(image.SOPInstanceUID)
     image.StudyInstanceUID = "1.2.826.0.1.55.7"
     with BytesIO() as file:
         image.save_as(file)
@@ -192,7 +194,9 @@ def test_who_asks_can_not_be_made_up(site: Site) -> None:
 def test_who_comes_past_the_ingress_is_not_believed(site: Site) -> None:
     host, port = urlsplit(site.gateway.base).hostname, urlsplit(site.gateway.base).port
     with socket.create_connection((str(host), int(port or 0)), source_address=("127.0.0.3", 0)) as direct:
-        direct.sendall(b"GET /readyz HTTP/1.1\r\nHost: x\r\nX-Request-Id: made-up-by-nobody\r\nConnection: close\r\n\r\n")
+        direct.sendall(
+            b"GET /readyz HTTP/1.1\r\nHost: x\r\nX-Request-Id: made-up-by-nobody\r\nConnection: close\r\n\r\n"
+        )
         said = b""
         while piece := direct.recv(1 << 16):
             said += piece

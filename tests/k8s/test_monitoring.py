@@ -46,4 +46,4 @@ def test_prometheus_scrapes_the_route_with_the_key_that_may() -> None:
 
 def test_the_operator_gets_the_alerts_that_are_documented() -> None:
     written = yaml.safe_load((K8S / "monitoring/alerts.yaml").read_text())
-    assert one(overlay("production"), "PrometheusRule")["spec"] == written
+    assert one(overlay("production"), "PrometheusRule")["spec"] == written, "run scripts/prometheus_rule.sh"

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -40,10 +40,15 @@ class Server:
         """Give the URL of a database."""
         return f"postgresql://{user}:{PASSWORD}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def log(self) -> str:
+        """Give all that it has printed."""
+        return (self.folder / "log").read_text(encoding="utf-8")
+
     def database(self) -> str:
         """Make an empty database and return its URL."""
         name = f"test_{next(self._numbers)}"
-        self.run("CREATE DATABASE " + name)  # type: ignore[arg-type] # made from a number
+        self.run("CREATE DATABASE " + name)
         return self.address(name)
 
     def run(self, statement: LiteralString, database: str = "postgres") -> list[tuple[object, ...]]:
@@ -109,11 +114,14 @@ class Server:
 
 
 @contextmanager
-def cluster(options: str = "") -> Iterator[Server]:
-    """Start a server; ends it and removes everything afterwards."""
+def cluster(options: str = "", files: Mapping[str, bytes] | None = None) -> Iterator[Server]:
+    """Start a server; ends it and removes everything afterwards. ``files`` are put beside its data, for ``options``."""
     assert list(Path("/usr/lib/postgresql").glob("*/bin")), "PostgreSQL is needed: apt-get install -y postgresql"
     folder = Path(tempfile.mkdtemp(prefix="dicomveil-pg-"))
     server = Server(folder, _free_port(), options)
+    for name, content in (files or {}).items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o600)
     try:
         server.initialise()
         server.start()

@@ -1,9 +1,10 @@
 """The audit trail of a gateway: who did what, in both forms; nothing of the source, no key, and whole in the end."""
 
+import asyncio
 import json
 from base64 import b64decode
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -71,7 +72,7 @@ def _decoded(value: str) -> str:
 
 
 @asynccontextmanager
-async def audited(tmp_path: Path, **audit: object) -> AsyncIterator[Audited]:
+async def audited(tmp_path: Path, *, sends: bool = False, **audit: object) -> AsyncIterator[Audited]:
     (tmp_path / "far").mkdir()
     (tmp_path / "gateway").mkdir()
     origins = {
@@ -82,7 +83,10 @@ async def audited(tmp_path: Path, **audit: object) -> AsyncIterator[Audited]:
     access = json.loads(json.dumps(ALLOWED))
     access["allow"].append({"keys": ["viewer"], "worklists": ["far"], "roles": ["view", "store"]})
     to = [{"file": "audit.jsonl"}, {"file": "audit.xml", "form": "dicom"}]
-    settings = {"access": access, "audit": {"to": to} | audit}
+    if sends:
+        access["allow"].append({"keys": ["viewer"], "uplinks": ["clinic"], "roles": ["uplink"]})
+    uplinks = {"clinic": {"origin": "samples", "destination": "far", "profile": "nominal"}}
+    settings = {"access": access, "audit": {"to": to} | audit} | ({"uplinks": uplinks} if sends else {})
     async with in_process(tmp_path / "gateway", origins, worklists, **settings) as running:
         yield Audited(running, tmp_path / "gateway")
 
@@ -133,6 +137,36 @@ async def test_an_instance_by_the_uri_service_is_named(site: Audited) -> None:
     query = f"requestType=WADO&studyUID={path[2]}&seriesUID={path[4]}&objectUID={path[6]}"
     assert await site.ask(f"/worklists/research/wado?{query}&contentType=application/dicom") == 200
     assert [site.last()[0][level] for level in ("study", "series", "instance")] == [path[2], path[4], path[6]]
+
+
+async def test_an_uplink_is_on_record_when_it_is_asked_for_and_when_its_job_has_ended(tmp_path: Path) -> None:
+    async with audited(tmp_path, sends=True) as site:
+        headers = {"x-api-key": KEYS["viewer"]}
+        answer = await site.gateway.client.post("/uplinks/clinic", json={"study": CHEST}, headers=headers)
+        assert answer.status_code == 202
+        begin, end = site.last(2)
+        assert (begin["event"], begin["stage"], begin["place"]) == ("control", "begin", "uplink:clinic")
+        assert (end["event"], end["outcome"], end["transaction"]) == ("control", "success", "BeginUplink")
+        async with asyncio.timeout(60), aclosing(_looked_at(site, answer.headers["location"], headers)) as states:
+            async for _ in states:
+                pass
+        (export,) = [one for one in site.lines() if one["event"] == "export"]
+        assert (export["subject"], export["place"], export["study"]) == (
+            end["subject"],
+            "uplink:clinic",
+            released(CHEST, "clinic"),
+        )
+        assert export.get("count", 0) + export.get("refused", 0) == 4
+        assert (await site.gateway.client.post("/uplinks/clinic", json={"study": CHEST})).status_code == 401
+        assert site.last()[0]["event"] == "login"
+        assert not [secret for secret in SECRETS if secret in site.everything()]
+
+
+async def _looked_at(site: Audited, url: str, headers: dict[str, str]) -> AsyncGenerator[str, None]:
+    """Yield states of a job, the last one at its end."""
+    while (state := (await site.gateway.client.get(url, headers=headers)).json()["state"]) in ("queued", "running"):
+        yield state
+        await asyncio.sleep(0.05)
 
 
 async def test_what_is_stored_is_counted_and_named_as_it_lies_at_the_destination(site: Audited) -> None:

@@ -37,7 +37,9 @@ def write(path: Path, secret: bytes, time: float = 1e9) -> None:
         one.write(Event(kind, time + number, user="alice"))
 
 
-def verify(folder: Path, *names: str, by: tuple[str, str] = ("--config", "settings.yaml"), live: bool = False) -> Result:
+def verify(
+    folder: Path, *names: str, by: tuple[str, str] = ("--config", "settings.yaml"), live: bool = False
+) -> Result:
     files = [str(folder / name) for name in names or ("audit.jsonl",)]
     more = ["--live"] if live else []
     return CliRunner().invoke(_commands, ["audit", "verify", by[0], str(folder / by[1]), *more, *files])
@@ -45,7 +47,7 @@ def verify(folder: Path, *names: str, by: tuple[str, str] = ("--config", "settin
 
 def test_a_whole_log_is_said_to_be_whole(folder: Path) -> None:
     told = verify(folder)
-    assert (told.exit_code, told.output) == (0, "whole: 3 records in 1 chains\n")
+    assert (told.exit_code, told.output) == (0, "whole: 3 records in 1 chain\n")
 
 
 def test_what_is_wrong_is_told_with_file_and_line(folder: Path) -> None:
@@ -82,7 +84,7 @@ def test_files_are_read_oldest_first_whatever_their_order(folder: Path) -> None:
     for number, kind in enumerate((Kind.START, Kind.QUERY, Kind.STOP)):
         one.write(Event(kind, 1e9 + number))
         (folder / "log").rename(folder / f"log.{3 - number}")
-    assert verify(folder, "log.1", "log.2", "log.3").output == "whole: 3 records in 1 chains\n"
+    assert verify(folder, "log.1", "log.2", "log.3").output == "whole: 3 records in 1 chain\n"
 
 
 def test_a_chain_without_an_end_is_a_fault_unless_gateways_run(folder: Path) -> None:

@@ -260,7 +260,7 @@ def test_deidentify_says_where_it_cannot_write(tmp_path: Path) -> None:
     assert (result.exit_code, result.stderr) == (1, f"Error: {tmp_path}/none/report.json: No such file or directory\n")
 
 
-@pytest.mark.parametrize("command", ["demo", "serve", "check", "profiles", "explain", "deidentify"])
+@pytest.mark.parametrize("command", ["demo", "serve", "check", "key", "profiles", "explain", "deidentify"])
 def test_every_command_explains_itself(command: str) -> None:
     result = run(command, "--help")
     assert (result.exit_code, result.stdout.startswith(f"Usage: dicomveil {command}")) == (0, True)

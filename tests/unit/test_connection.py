@@ -101,6 +101,7 @@ async def serving(
         log_config=None,
         proxy_headers=False,
         timeout_keep_alive=3600,
+        timeout_graceful_shutdown=5,  # a test that fails may leave its client waiting
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())

@@ -38,7 +38,7 @@ def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(ValueFreeFormatter("%(message)s") if request.param == "text" else JsonFormatter())
-    loggers = [logging.getLogger(name) for name in ("gateway.test", "asyncio")]
+    loggers = [logging.getLogger(name) for name in ("gateway.test", "asyncio", "py.warnings")]
     for logger in loggers:
         logger.addHandler(handler)
     yield stream
@@ -61,6 +61,16 @@ def test_a_forgotten_task_is_logged_without_its_exception(lines: io.StringIO) ->
     assert CANARY not in logged
     assert "Task exception was never retrieved" in logged
     assert "future" not in logged
+
+
+def test_a_librarys_warning_is_logged_by_its_place_and_class(lines: io.StringIO) -> None:
+    said = f"/lib/pydicom/valuerep.py:440: UserWarning: Invalid value for VR PN: '{CANARY}'.\n  warn_and_log(msg)\n"
+    logging.getLogger("py.warnings").warning("%s", said)
+    logging.getLogger("py.warnings").warning("%s", CANARY)
+    logged = lines.getvalue()
+    assert CANARY not in logged
+    assert "/lib/pydicom/valuerep.py:440: UserWarning" in logged
+    assert "Invalid" not in logged
 
 
 def test_a_described_exception_says_where_it_arose() -> None:
@@ -92,13 +102,17 @@ def test_no_level_prints_requests() -> None:
     assert "trace" not in LEVELS
 
 
-def test_no_command_prints_what_an_exception_says() -> None:
+@pytest.mark.parametrize("says", ["exception", "warning"])
+def test_no_command_prints_what_an_exception_or_a_warning_says(says: str) -> None:
     program = f"""
-import logging, sys
+import logging, sys, warnings
 from gateway import cli
 
 @cli._commands.command()
 def fail():
+    if {says!r} == "warning":
+        warnings.warn({CANARY!r})
+        return
     try:
         raise ValueError({CANARY!r})
     except ValueError:
@@ -108,9 +122,9 @@ sys.argv = ["dicomveil", "fail"]
 cli.main()
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "it broke" in done.stderr
-    assert "ValueError" in done.stderr
     assert CANARY not in done.stderr + done.stdout
+    assert ("UserWarning" if says == "warning" else "ValueError") in done.stderr
+    assert ("it broke" in done.stderr) == (says == "exception")
 
 
 def record(**more: Any) -> logging.LogRecord:

@@ -41,4 +41,4 @@ def test_where_a_security_rule_is_off_the_line_says_why() -> None:
     lines = [line for path in (ROOT / "gateway").rglob("*.py") for line in path.read_text().splitlines()]
     off = [line for line in lines if re.search(r"# noqa: [^#]*\bS\d{3}\b", line)]
     assert off
-    assert all(re.search(r"# noqa: [A-Z0-9, ]+\b[ -]+\w{2,}", line) for line in off)
+    assert all(re.search(r"# noqa: [A-Z0-9, ]+\b[ -]+\w.*\w", line) for line in off)

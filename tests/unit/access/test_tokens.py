@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.access.model import Method, Principal
-from gateway.access.tokens import ALGORITHMS, TokenRules, fitting, read_keys, read_token
+from gateway.access.tokens import ALGORITHMS, SigningKey, TokenRules, fitting, read_keys, read_token
 from gateway.core.errors import Unauthenticated
 from tests.kit.issuer import AUDIENCE, Issuer, Signer
 
@@ -60,6 +60,15 @@ def test_an_algorithm_that_the_settings_do_not_allow_does_not_hold(algorithm: st
     issuer = Issuer(BASE, SIGNERS[algorithm])
     with pytest.raises(Unauthenticated, match="algorithm"):
         verified(issuer.token(), issuer, rules(algorithms=frozenset(ALGORITHMS) - {algorithm}))
+
+
+@pytest.mark.parametrize("signing", ALGORITHMS)
+def test_a_key_fits_the_algorithms_of_its_type_and_curve(signing: str) -> None:
+    (key,) = read_keys({"keys": [SIGNERS[signing].jwk | {"alg": signing}]})
+    assert [algorithm for algorithm in ALGORITHMS if key.fits(algorithm)] == [signing]
+    unsaid = SigningKey(None, None, key.key)
+    others = [algorithm for algorithm in ALGORITHMS if unsaid.fits(algorithm)]
+    assert others == ([name for name in ALGORITHMS if name[:2] in ("RS", "PS")] if signing[0] in "RP" else [signing])
 
 
 @pytest.mark.parametrize("said", [None, "RS256"])

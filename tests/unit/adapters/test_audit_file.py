@@ -76,6 +76,16 @@ def test_a_file_that_is_moved_away_is_begun_anew_and_the_chain_goes_on(tmp_path:
     assert faults(tmp_path / "audit.1", path, live=False) == []
 
 
+def test_a_file_that_is_there_anew_is_written(tmp_path: Path) -> None:
+    path, one = tmp_path / "audit", writer(tmp_path / "audit")
+    one.write(event())
+    path.rename(tmp_path / "audit.1")
+    path.touch()
+    one.write(event(Kind.STOP))
+    assert faults(tmp_path / "audit.1", path, live=False) == []
+    assert path.read_bytes().count(b"\n") == 1
+
+
 def test_a_file_that_is_copied_and_cut_is_gone_on_with(tmp_path: Path) -> None:
     path, one = tmp_path / "audit", writer(tmp_path / "audit")
     one.write(event())

@@ -194,6 +194,15 @@ def test_chains_go_on_over_files(tmp_path: Path, form: str) -> None:
     assert faults(first + second)  # two files are not one
 
 
+def test_a_record_of_another_course_of_the_same_chain_is_found() -> None:
+    done, undone = Chain(KEY, "ab" * 8), Chain(KEY, "ab" * 8)
+    first = done.seal([b'{"n":1}', b'{"n":2}', b'{"n":3}'], ends=True)
+    other = undone.seal([b'{"n":0}', b'{"n":2}', b'{"n":3}'], ends=True)
+    assert faults(joined(line + b"\n" for line in first)) == []
+    assert faults(joined(line + b"\n" for line in (other[0], *first[1:])))
+    assert faults(joined(line + b"\n" for line in (first[0], other[1], first[2])))
+
+
 def test_a_name_cannot_end_a_record_or_begin_one() -> None:
     chain = Chain(KEY, "ab" * 8)
     fake = '","chain":"' + "cd" * 8 + '","seq":0,"end":true,"mac":"' + "0" * 64 + '"}'
@@ -216,4 +225,5 @@ def test_what_is_sealed_again_takes_the_same_place_until_it_is_kept() -> None:
 
 def test_a_mac_is_of_the_record_before_it_too() -> None:
     assert mac_of(KEY, b"a", b"bc") != mac_of(KEY, b"ab", b"c")
+    assert mac_of(KEY, b"a", b"c") != mac_of(KEY, b"b", b"c")
     assert audit_key(b"s" * 32) != audit_key(b"t" * 32)

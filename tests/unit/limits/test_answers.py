@@ -7,7 +7,7 @@ import pytest
 
 from tests.kit.archive import Archive, Asked, Row
 from tests.kit.inprocess import DICOM, over, released
-from tests.kit.scripted_server import Connection
+from tests.kit.scripted_server import Connection, until
 
 ROW = Row("1.2.826.0.1.99.1", "1.2.826.0.1.99.1.1", "1.2.826.0.1.99.1.1.1", "PAT-4711", "SMITHSON^ANN")
 STUDY = f"/studies/{ROW.study}"
@@ -46,9 +46,7 @@ async def test_an_answer_that_does_not_begin_in_time_is_given_up(tmp_path: Path,
         assert (answer.status, answer.json["type"]) == (504, "urn:dicomveil:problem:took-too-long")
         found = await gateway["research"].results("/studies")
         assert len(found) == 1
-        async with asyncio.timeout(20):
-            while archive.open() > 1:  # what was asked of the origin is given up with it
-                await asyncio.sleep(0.01)
+        await until(lambda: archive.open() <= 1)  # what was asked of the origin is given up with it
 
 
 async def test_a_body_may_take_longer(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ class Part:
 
 def made(most_s: float = 5.0, **parts: Check) -> tuple[Readiness, Metrics]:
     metrics = Metrics()
-    return Readiness(parts, metrics.ready, most_s), metrics
+    return Readiness(parts, metrics.ready, most_s=most_s), metrics
 
 
 def ready(metrics: Metrics, part: str) -> float | None:
@@ -82,6 +82,13 @@ async def test_what_is_known_is_not_known_for_ever(monkeypatch: pytest.MonkeyPat
     assert await asked.is_ready()
     monkeypatch.setattr(readiness, "KEPT_S", 0)
     assert not await asked.is_ready()
+
+
+async def test_what_is_only_shown_does_not_count(caplog: pytest.LogCaptureFixture) -> None:
+    metrics = Metrics()
+    asked = Readiness({"state": Part()}, metrics.ready, {"audit": Part(False)})
+    assert await asked.is_ready()
+    assert (ready(metrics, "audit"), caplog.messages) == (0, ["not ready: audit"])
 
 
 async def test_a_bug_is_not_taken_for_an_answer() -> None:

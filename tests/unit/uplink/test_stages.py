@@ -326,3 +326,24 @@ async def test_a_job_of_an_uplink_that_is_gone_fails(state: URL, transfers: Outc
         it.stages.uplinks = {}
         assert await it.run() == [FIRST]
         assert (await it.job()).reason == "the settings or the secret have changed since it was begun"
+
+
+async def test_the_end_of_a_job_is_told_once_with_its_counts_and_the_released_study(
+    state: URL, transfers: Outcomes
+) -> None:
+    async with begun(state, shares=False, tells=False) as it:
+        told: list[tuple[Job, str]] = []
+        it.stages.ended = lambda job, study: told.append((job, study))
+        await it.run()
+        await it.run()
+        ((job, study),) = told
+        assert (job.state, job.stored, study) == (State.DONE, (await it.job()).stored, KEYS.uid("1.2.3"))
+
+
+async def test_a_job_that_is_cancelled_is_told_to_have_ended(state: URL, transfers: Outcomes) -> None:
+    async with begun(state) as it:
+        told: list[State] = []
+        it.stages.ended = lambda job, _study: told.append(job.state)
+        await it.store.update("job", is_cancelled=True)
+        await it.run()
+        assert told == [State.CANCELLED]
