@@ -168,6 +168,7 @@ async def _ended(generation: Generation) -> None:
         await _guarded(generation.close())
         raise
     log.info("the last exchange under former settings has ended")
+    del generation
     tune_gc()  # what the first generation was made of is where the collector does not look
 
 

@@ -3,7 +3,6 @@
 import click
 from sqlalchemy.engine import URL
 
-from gateway.adapters.durable import make_tables
 from gateway.adapters.sql import revision, upgrade
 from gateway.adapters.state_contacts import beside
 from gateway.config import Settings
@@ -32,6 +31,8 @@ def upgrade_all(settings: Settings, role: str | None) -> None:
         for chain, url in _chains(settings).items():
             upgrade(url, chain)
         if settings.uplinks:
+            from gateway.adapters.durable import make_tables  # noqa: PLC0415 - DBOS, which takes seconds to import
+
             make_tables(settings.state, role)
     except StateFailed as fault:
         raise click.ClickException(str(fault)) from None

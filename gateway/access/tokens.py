@@ -25,6 +25,8 @@ __all__ = ["ALGORITHMS", "MAX_TOKEN_BYTES", "SigningKey", "Token", "TokenRules",
 MAX_TOKEN_BYTES: Final = 16 << 10
 MIN_RSA_BITS: Final = 2048
 MAX_KEYS: Final = 100
+LAST_S: Final = 1 << 38
+"""In the year 10680: what ends later has no end."""
 
 PublicKey = RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey
 
@@ -93,7 +95,7 @@ class Token:
                 leeway=rules.leeway_s,
                 options={"require": ["exp", "iss", "aud"]},
             )
-        except (jwt.PyJWTError, ValueError, TypeError, OverflowError) as error:
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise _refused(error) from None
         return _principal(claims, rules)
 
@@ -160,7 +162,7 @@ def _principal(claims: Mapping[str, Any], rules: TokenRules) -> Principal:
     if "cnf" in claims:
         raise refused("The token is bound to a key that is not shown.")  # RFC 7800: as good as somebody else's
     expires, user = claims["exp"], claim_at(claims, rules.name_claim)
-    if isinstance(expires, bool) or not isinstance(expires, int | float):
+    if isinstance(expires, bool) or not isinstance(expires, int | float) or expires > LAST_S:
         raise refused("The token does not say when it ends.")
     if not isinstance(user, str) or not is_name(user):
         raise refused("The token does not name its user.")

@@ -44,6 +44,7 @@ _FORMS: Final = {
     Kind.START: _Form(_ACTIVITY, type=("110120", "Application Start")),
     Kind.STOP: _Form(_ACTIVITY, type=("110121", "Application Stop")),
     Kind.CONFIGURED: _Form(_ALERT, type=("110129", "Security Configuration")),
+    Kind.RESUMED: _Form(_ALERT, type=("110134", "Audit Recording Started")),
     Kind.LOG_READ: _Form(("110101", "Audit Log Used"), "R"),
     Kind.LOGIN: _Form(("110114", "User Authentication"), type=("110122", "Login")),
     Kind.DENIED: _Form(_ALERT, type=("110132", "Use of Restricted Function")),
@@ -69,7 +70,7 @@ _ROLES: Final = {
     Kind.STORE: (_DESTINATION, _SOURCE),
     Kind.EXPORT: (_SOURCE, _DESTINATION),
 }
-_ALONE: Final = (Kind.START, Kind.STOP, Kind.CONFIGURED)
+_ALONE: Final = (Kind.START, Kind.STOP, Kind.CONFIGURED, Kind.RESUMED)
 _WITHOUT_OBJECTS: Final = (Kind.START, Kind.STOP, Kind.LOGIN)
 _STUDY: Final = _code("ParticipantObjectIDTypeCode", "110180", DCM, "Study Instance UID")
 _URI: Final = _code("ParticipantObjectIDTypeCode", "12", RFC, "URI")

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     START = "start"
     STOP = "stop"
     CONFIGURED = "configured"
+    RESUMED = "resumed"
     LOG_READ = "log-read"
     LOGIN = "login"
     DENIED = "denied"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
-from gateway.access.model import uplink_place
+from gateway.access.model import GATEWAY, uplink_place
 from gateway.audit.events import BEGIN, Event, Kind, Outcome, kind_of, of_call
 from gateway.calls import Call, Watcher
 from gateway.core.errors import AuditFailed
@@ -55,32 +55,44 @@ class _Account:
         self._owed: deque[Event] = deque(maxlen=MAX_OWED)
         self._failed = 0
 
-    @property
-    def works(self) -> bool:
-        """Say whether the last record was written."""
+    def works(self, now: float) -> bool:
+        """Say whether records are written: after a failure, by trying."""
+        try:
+            self._resume(now)
+        except AuditFailed as fault:
+            self._fail(fault)
         return not self._failed
 
     def write(self, event: Event, *, owes: bool) -> AuditFailed | None:
         """Write what is owed and then ``event``, which is owed too if that fails and it ``owes``."""
         try:
-            while self._owed:
-                self.sink.write(self._owed[0])
-                self._owed.popleft()
+            self._resume(event.time)
             self.sink.write(event)
         except AuditFailed as fault:
-            if not self._failed:
-                log.error("%s: nothing can be recorded: %s", self.sink.name, fault)  # noqa: TRY400 - where is known
-            self._failed += 1
-            self._on_failure()
+            self._fail(fault)
             if owes:
                 if len(self._owed) == MAX_OWED:
                     log.error("%s: a record is lost: %s", self.sink.name, self._owed[0].kind)  # noqa: TRY400
                 self._owed.append(event)
             return fault
-        if self._failed:
-            log.warning("%s: records again, after %d times in vain", self.sink.name, self._failed)
-            self._failed = 0
         return None
+
+    def _resume(self, now: float) -> None:
+        """Record that there was a failure, and what is owed. Raises AuditFailed while it lasts."""
+        if not self._failed:
+            return
+        self.sink.write(Event(Kind.RESUMED, now, place=GATEWAY, count=self._failed))
+        log.warning("%s: records again, after %d times in vain", self.sink.name, self._failed)
+        self._failed = 0
+        while self._owed:
+            self.sink.write(self._owed[0])
+            self._owed.popleft()
+
+    def _fail(self, fault: AuditFailed) -> None:
+        if not self._failed:
+            log.error("%s: nothing can be recorded: %s", self.sink.name, fault)
+        self._failed += 1
+        self._on_failure()
 
 
 class Recorder(Watcher):
@@ -106,8 +118,9 @@ class Recorder(Watcher):
         self._begun: dict[int, Kind] = {}
 
     async def is_working(self) -> bool:
-        """Say whether all sinks took their last record."""
-        return all(account.works for account in self._accounts)
+        """Say whether all sinks take records."""
+        works = [account.works(self._clock()) for account in self._accounts]  # each is tried
+        return all(works)
 
     async def open(self) -> None:
         """Begin the log, and record which profile each place has."""

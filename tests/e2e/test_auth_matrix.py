@@ -105,7 +105,7 @@ def rules(sets: Mapping[str, frozenset[str]]) -> Iterator[dict[str, object]]:
     for name, roles in sets.items():
         for who in ({"groups": [name]}, {"keys": [name.replace(" ", "-")]}):
             for kind, there in AT.items():
-                where: dict[str, object] = {
+                where: Mapping[str, object] = {
                     "worklist": {"worklists": ["research", "reading", "taken"]},
                     "uplink": {"uplinks": ["clinic"]},
                     "gateway": {},

@@ -67,15 +67,12 @@ def test_a_state_of_a_newer_program_stops_the_start_and_says_so(tmp_path: Path) 
         ask(state, "UPDATE state_version SET version_num = 'state_2_1'")
         with pytest.raises(AssertionError, match="is too old for it"):
             server.start()
-        for command in ("show", "upgrade"):
-            refused = state_command(server, command)
-            assert (refused.returncode, "is too old for it" in refused.stderr) == (1, True)
+        refused = state_command(server, "upgrade")
+        assert (refused.returncode, "is too old for it" in refused.stderr) == (1, True)
         server.state.unlink()
         shown = state_command(server, "show")
         assert (shown.returncode, shown.stdout[:16]) == (1, "state: no tables")
         assert not server.state.exists()
-        assert state_command(server, "upgrade").returncode == 0
-        assert state_command(server, "show").returncode == 0
 
 
 def state_command(server: Gateway, name: str) -> "subprocess.CompletedProcess[str]":

@@ -122,6 +122,7 @@ class Issuer:
             "expired": self.token(user, exp=now - 3600),
             "without end": self.token(user, exp=None),
             "endless": self.token(user, exp=1e999),
+            "end past all calendars": self.token(user, exp=10**400),
             "end that is no number": signed({**right, "exp": str(now + LASTS_S)}),
             "not valid yet": self.token(user, nbf=now + 3600),
             "issued in the future": self.token(user, iat=now + 3600),

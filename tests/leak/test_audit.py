@@ -266,7 +266,7 @@ async def test_a_gateway_whose_log_is_full_says_503_releases_nothing_and_recover
         assert (await site.gateway.ask("/healthz")).status == 200
         path.unlink()
         assert await site.ask(RESEARCH + STUDY, accept=DICOM) == 200
-        assert [one["event"] for one in site.lines()] == ["transfer", "transfer"]
+        assert [one["event"] for one in site.lines()] == ["resumed", "transfer", "transfer"]
     verifier = Verifier([audit_key(SECRET)])
     faults = []
     for name in ("audit.0", "audit.jsonl"):
@@ -283,4 +283,4 @@ async def test_where_records_are_not_required_a_full_log_stops_nobody(tmp_path: 
         assert await site.ask(RESEARCH + STUDY, accept=DICOM) == 200
         path.unlink()
         assert await site.ask(f"{RESEARCH}/studies?limit=1") == 200
-        assert [one["event"] for one in site.lines()] == ["transfer", "transfer", "query"]
+        assert [one["event"] for one in site.lines()] == ["resumed", "transfer", "transfer", "query"]

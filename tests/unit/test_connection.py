@@ -258,6 +258,14 @@ async def test_a_request_that_does_not_get_on_is_left(sent: bytes) -> None:
         await none_open(server)
 
 
+async def test_line_ends_after_an_answer_do_not_keep_a_connection() -> None:
+    async with serving(small, replace(PATIENT, head_timeout_s=0.05)) as (server, reader, writer):
+        writer.write(ASK + b"\r\n")
+        await reader.readuntil(b"\r\n0\r\n\r\n")
+        writer.write(b"\r\n")
+        await none_open(server)
+
+
 async def test_a_body_that_trickles_is_left_though_nobody_reads_it() -> None:
     async with serving(small, replace(PATIENT, body_timeout_s=0.5)) as (server, _, writer):
         writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")

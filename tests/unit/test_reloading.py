@@ -23,6 +23,7 @@ from gateway.lasting import Lasting
 from gateway.reloading import Reloading, Source, without_restart
 from gateway.watching import Watch, files_of
 from gateway.worker import application
+from gateway.worklists.worklist import Worklist
 from tests.kit.scripted_server import until
 
 PROFILE = "name: marked\nbased_on: nominal\n"
@@ -281,6 +282,6 @@ async def test_memory_of_former_generations_is_given_back(source: Path) -> None:
         await until(lambda: not serving._before)
         gc.disable()  # it must have been done
         gc.unfreeze()
-        alive = sum(isinstance(one, Generation) for one in gc.get_objects())
+        alive = sum(isinstance(one, Worklist) for one in gc.get_objects())
         gc.enable()
     assert alive == 1

@@ -24,7 +24,8 @@ FIELDS = [(model, name) for model in MODELS for name in model.model_fields]
 SECTIONS = {
     "File": "Top level", "SecretSource": "Secrets", "Worklist": "Worklists", "Cors": "CORS",
     "Limits": "Limits", "Tls": "TLS", "Logs": "Logs", "Tracing": "Tracing",
-    "Entrance": "Entrances", "Choice": "Entrances", "Uplink": "Uplinks", "SharePolicy": "Uplinks", "Notify": "Notify", "Smtp": "Notify", "Webhook": "Notify",
+    "Entrance": "Entrances", "Choice": "Entrances",
+    "Uplink": "Uplinks", "SharePolicy": "Uplinks", "Notify": "Notify", "Smtp": "Notify", "Webhook": "Notify",
     "Access": "Access", "Oidc": "Access", "ApiKey": "Access", "ProxyHeaders": "Access", "AccessRule": "Rules of access",
     "Audit": "Audit", "AuditSink": "Audit", "AuditTls": "Audit",
 }  # fmt: skip

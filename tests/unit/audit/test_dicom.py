@@ -26,6 +26,7 @@ CODES = {
     Kind.START: ("110100", "110120", "E"),
     Kind.STOP: ("110100", "110121", "E"),
     Kind.CONFIGURED: ("110113", "110129", "E"),
+    Kind.RESUMED: ("110113", "110134", "E"),
     Kind.LOG_READ: ("110101", None, "R"),
     Kind.LOGIN: ("110114", "110122", "E"),
     Kind.DENIED: ("110113", "110132", "E"),

@@ -246,7 +246,29 @@ def test_an_end_that_cannot_be_on_record_is_owed_and_stops_what_comes_next() -> 
         record.answering(later)
     sink.broken = False
     record.answering(later)
-    assert sink.told == [("transfer", BEGIN, "success"), ("transfer", "", "success"), ("access", "", "success")]
+    assert sink.told == [
+        ("transfer", BEGIN, "success"),
+        ("resumed", "", "success"),
+        ("transfer", "", "success"),
+        ("access", "", "success"),
+    ]
+    assert sink.events[1].count == 2
+
+
+async def test_a_sink_that_works_again_is_found_to_without_a_request() -> None:
+    sink = Kept()
+    record, call = recorder(sink), a_call("RetrieveStudy")
+    call.status, call.is_whole = 200, True
+    record.answering(call)
+    assert await record.is_working()
+    sink.broken = True
+    record.ended(call)
+    assert not await record.is_working()
+    sink.broken = False
+    assert await record.is_working()
+    assert [event.kind for event in sink.events] == [Kind.TRANSFER, Kind.RESUMED, Kind.TRANSFER]
+    assert await record.is_working()
+    assert len(sink.events) == 3
 
 
 def test_where_records_are_not_required_nothing_is_refused_and_they_come_later(
@@ -260,7 +282,7 @@ def test_where_records_are_not_required_nothing_is_refused_and_they_come_later(
     assert [one.levelno for one in caplog.records] == [logging.ERROR]  # said once, not for each
     sink.broken = False
     answered(record, a_call("RetrieveFrames"))
-    assert len(sink.events) == 7
+    assert len(sink.events) == 8
     assert [one.levelno for one in caplog.records] == [logging.ERROR, logging.WARNING]
 
 
@@ -273,7 +295,7 @@ def test_what_is_owed_is_bounded_and_a_loss_is_said(caplog: pytest.LogCaptureFix
     assert sum("a record is lost" in one.getMessage() for one in caplog.records) == 2
     sink.broken = False
     answered(record, a_call("RetrieveFrames"))
-    assert len(sink.events) == MAX_OWED + 1
+    assert len(sink.events) == MAX_OWED + 2
 
 
 async def test_a_log_begins_with_what_is_set_and_ends_with_its_end() -> None:

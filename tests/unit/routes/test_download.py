@@ -10,6 +10,7 @@ from zipfile import BadZipFile, ZipFile
 import pytest
 
 from gateway import __version__
+from gateway.calls import Call
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.rewrite.passing import Passing
 from gateway.core.wire.multipart import Event, PartChunk, PartEnd, PartStart
@@ -43,6 +44,10 @@ SR = Row("1.2.3.1", "1.2.3.1.2", "1.2.3.1.2.1", modality="SR", sop_class=REPORT)
 STUDY = f"/studies/{ONE.study}"
 
 
+def call() -> Call:
+    return Call("1", "", "GET", 0)
+
+
 def files(body: bytes) -> dict[str, bytes]:
     with ZipFile(BytesIO(body)) as read:
         assert read.testzip() is None
@@ -72,7 +77,7 @@ async def events(objects_: Iterable[bytes], cut: Callable[[bytes], Iterable[byte
 
 
 async def packed(objects_: Iterable[bytes], cut: Callable[[bytes], Iterable[bytes]] = lambda one: [one]) -> bytes:
-    pieces = released_pieces(events(objects_, cut), judging(nominal()), "", Archive(nominal(), Outcome()))
+    pieces = released_pieces(events(objects_, cut), judging(nominal()), "", Archive(nominal(), Outcome()), call())
     return b"".join([bytes(piece) async for piece in pieces])
 
 
@@ -279,11 +284,13 @@ async def test_the_wait_for_a_place_has_an_end(monkeypatch: pytest.MonkeyPatch) 
     )
     packing, pixels = Archive(Passing(), Outcome()), judging(Passing())
     with pytest.raises(LimitExceeded, match="before the keys"):
-        async for _ in released_pieces(events([late], lambda one: random_cuts(one, 1, 500)), pixels, "", packing):
+        async for _ in released_pieces(
+            events([late], lambda one: random_cuts(one, 1, 500)), pixels, "", packing, call()
+        ):
             pass
     with pytest.raises(MalformedInput, match="cut before its data set"):
         async for _ in released_pieces(
-            events([late[:140]], single_bytes), judging(Passing()), "", Archive(Passing(), Outcome())
+            events([late[:140]], single_bytes), judging(Passing()), "", Archive(Passing(), Outcome()), call()
         ):
             pass
 
@@ -322,7 +329,7 @@ async def test_what_is_held_does_not_grow_with_the_objects() -> None:
 
     packing = Archive(nominal(), Outcome())
     size = 0
-    async for piece in released_pieces(study(), judging(nominal()), "", packing):
+    async for piece in released_pieces(study(), judging(nominal()), "", packing, call()):
         size += len(piece)
         assert packing._held_bytes < 2_000
         assert len(piece) <= len(pixels)

@@ -99,7 +99,7 @@ def application(folder: Path) -> Any:
         "far": {"folder": str(folder / "far"), "writable": True},
     }
     every = ["search", "retrieve", "store"]
-    worklists = {
+    worklists: dict[str, dict[str, object]] = {
         "name": {"services": every},
         "found": {"services": ["search"]},
         "read": {"services": ["retrieve"]},

@@ -157,9 +157,7 @@ async def test_a_workflow_that_ended_before_its_job_is_begun_anew(state: URL) ->
         await it.done("b")
 
 
-async def test_a_job_whose_workflow_ended_in_a_fault_is_begun_anew(
-    state: URL, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_job_whose_workflow_ended_in_a_fault_is_begun_anew(state: URL, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leading, "CHECK_EACH_S", 0.2)
     async with led(state) as it:
         it.work.faults = [StateFailed("no disk")]
