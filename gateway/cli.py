@@ -1,13 +1,11 @@
 """The command ``dicomveil``. Exit codes: 0 done, 1 something is wrong with what was given, 2 misused."""
 
 import errno
-import json
 import logging.config
 import os
 import secrets
 import socket
 import sys
-from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,10 +16,7 @@ from gateway.core.errors import ConfigFaults
 from gateway.logs import LEVELS, describe, log_config
 
 if TYPE_CHECKING:
-    from gateway.adapters.profile_files import ProfileFiles
     from gateway.config import Settings
-    from gateway.core.profile.model import Profile, Selector
-    from gateway.files import Found, Report
 
 SECRET_VARIABLE = "DICOMVEIL_SECRET"  # noqa: S105 a name, not a secret
 LEVEL_VARIABLE = "DICOMVEIL_LOG_LEVEL"
@@ -143,8 +138,10 @@ def check(config: Path, connect: bool) -> None:  # noqa: FBT001 as click calls i
     wrong, such as a key that there is not, the rest is judged once that is put right. With --connect, what the settings
     name is asked for an answer, and what gives none is told with what to look at; nothing changes anything there.
     """
+    from gateway import profiles_cli
+
     settings = _settings(config, faults_to_stderr=False)
-    _print_warnings(list(settings.profiles.values()), settings.warnings)
+    profiles_cli.print_warnings(list(settings.profiles.values()), settings.warnings)
     counted = [(settings.worklists, "worklist"), (settings.uplinks, "uplink"), (settings.profiles, "profile")]
     click.echo(f"ok: {', '.join(_count(len(some), what) for some, what in counted if some or what != 'uplink')}")
     if connect and not _all_answer(settings):
@@ -202,13 +199,9 @@ def key(name: str, expires: str | None) -> None:
 @_FOLDER
 def profiles(folder: Path | None) -> None:
     """List the confidentiality profiles there are."""
-    files = _profile_files(folder)
-    found = [(name, files.get(name)) for name in files.names]
-    for name, profile in found:
-        if profile is not None:
-            _print_profile(name, profile)
-    _print_warnings([profile for _, profile in found if profile is not None])
-    _exit_on_faults(files)
+    from gateway import profiles_cli
+
+    profiles_cli.list_profiles(folder)
 
 
 @_commands.command()
@@ -229,15 +222,9 @@ def explain(profile: str, attribute: str | None, sop_class: str | None, folder: 
     dicomveil explain nominal 0008,0090 --sop-class CTImageStorage
     dicomveil explain nominal "RequestAttributesSequence > RequestedProcedureID"
     """  # noqa: D301 click's mark for lines that are not to be joined
-    from gateway.core.profile import explain as words
+    from gateway import profiles_cli
 
-    found = _profile(profile, folder)
-    uid = _sop_class(sop_class) if sop_class else None
-    if attribute is not None:
-        click.echo(words.explain_attribute(found, _selector(attribute), uid))
-        return
-    _print_profile(found.name, found)
-    click.echo(words.explain_profile(found, uid))
+    profiles_cli.explain(profile, attribute, sop_class, folder)
 
 
 @_commands.command()
@@ -268,27 +255,11 @@ def deidentify(
     hold for this run only. A file that cannot be de-identified is reported and left out, and the exit code is 1. Files
     in a folder that are not DICOM are skipped.
     """
-    from gateway.core.pseudonym.keys import KeyRing
-    from gateway.core.rewrite.engine import Engine
-    from gateway.files import deidentify_files, find_files
+    from gateway import files_cli, profiles_cli
 
-    _refuse_same_folder(inputs, out)
-    profile = _profile(profile_name, folder)
-    if not profile.enabled:
-        raise click.ClickException(f"profile {profile.name} says enabled: false")
-    engine = Engine(profile, KeyRing(_secret(secret_file), domain))
-    try:
-        files = find_files(inputs, out)
-        report = _with_progress(files, lambda tell: deidentify_files(files, out, engine, tell))
-        if report_file is not None:
-            report_file.write_text(json.dumps(report.as_json(), indent=2) + "\n")
-    except OSError as error:
-        raise click.ClickException(f"{error.filename or out}: {error.strerror}") from None
-    _print_report(report)
-    nothing = not (report.released or report.already_there or report.failures)
-    if nothing:
-        click.echo("no DICOM file found", err=True)
-    if nothing or report.failures:
+    files_cli.refuse_same_folder(inputs, out)
+    profile = profiles_cli.find_profile(profile_name, folder)
+    if not files_cli.deidentify(inputs, out, profile, (_secret(secret_file), domain), report_file):
         sys.exit(1)
 
 
@@ -438,9 +409,9 @@ def preview(file: Path, profile_name: str, out: Path | None, frame: int, folder:
     when nothing of the file would leave. The picture of --out holds the original on its left side, whole: it is as
     confidential as the file. An existing picture is overwritten.
     """
-    from gateway import masks_cli
+    from gateway import masks_cli, profiles_cli
 
-    if not masks_cli.preview(file, _profile(profile_name, folder), out, frame):
+    if not masks_cli.preview(file, profiles_cli.find_profile(profile_name, folder), out, frame):
         sys.exit(1)
 
 
@@ -449,14 +420,9 @@ def preview(file: Path, profile_name: str, out: Path | None, frame: int, folder:
 @_FOLDER
 def list_masks(profile_name: str, folder: Path | None) -> None:
     """List the mask rules of a profile, in their order."""
-    from gateway import masks_cli
+    from gateway import masks_cli, profiles_cli
 
-    masks_cli.list_rules(_profile(profile_name, folder))
-
-
-def _refuse_same_folder(inputs: tuple[Path, ...], out: Path) -> None:
-    if any(path.resolve() == out.resolve() for path in inputs):
-        raise click.UsageError("--out is an input folder; originals and copies must not mix")
+    masks_cli.list_rules(profiles_cli.find_profile(profile_name, folder))
 
 
 def _secret(file: Path | None, *, needed: bool = False) -> bytes:
@@ -478,108 +444,6 @@ def _secret(file: Path | None, *, needed: bool = False) -> bytes:
     return secret
 
 
-def _with_progress(files: "list[Found]", work: "Callable[[Callable[[int], None]], Report]") -> "Report":
-    """Run ``work`` behind a progress bar on stderr, where that is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-        task = progress.add_task(_count(len(files), "file"), total=sum(file.size for file in files))
-        return work(lambda done: progress.advance(task, done))
-
-
-def _print_report(report: "Report") -> None:
-    for failure in report.failures:
-        click.echo(str(failure), err=True)
-    lines = [
-        (report.released, "de-identified"),
-        (report.already_there, "already there"),
-        (report.not_dicom, "not DICOM, skipped"),
-        (report.media_directories, "media directory (DICOMDIR), skipped"),
-        (len(report.failures), "failed"),
-    ]
-    for number, what in lines:
-        if number or what == "de-identified":
-            click.echo(f"{_count(number, 'file')} {what}")
-    if report.released:
-        actions = ", ".join(f"{name} {number}" for name, number in sorted(report.actions.items()))
-        click.echo(f"values changed: {actions}")
-
-
-def _print_profile(name: str, profile: "Profile") -> None:
-    from gateway.core.profile.selectors import format_selector
-
-    click.echo(click.style(name, bold=True) + ("" if profile.enabled else " (not enabled)"))
-    if profile.comment:
-        click.echo(click.wrap_text(profile.comment.strip(), initial_indent="  ", subsequent_indent="  "))
-    options = ", ".join(sorted(option.value for option in profile.options)) or "none"
-    click.echo(f"  options: {options}")
-    if profile.rules:
-        details = sorted({format_selector(rule.selector) for rule in profile.rules})
-        click.echo(click.wrap_text(f"details: {', '.join(details)}", initial_indent="  ", subsequent_indent="    "))
-    also = [("sop_classes: images", profile.images_only), ("final_check: true", profile.final_check)]
-    if any(on for _, on in also):
-        click.echo(f"  also: {', '.join(what for what, on in also if on)}")
-
-
-def _print_warnings(profiles: "list[Profile]", others: "Iterable[str]" = ()) -> None:
-    from gateway.core.profile.explain import warnings
-
-    for warning in dict.fromkeys([*others, *(warning for profile in profiles for warning in warnings(profile))]):
-        click.echo(f"warning: {warning}", err=True)
-
-
-def _profile_files(folder: Path | None) -> "ProfileFiles":
-    from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
-
-    return ProfileFiles([*([folder] if folder else []), shipped_profiles()])
-
-
-def _profile(name: str, folder: Path | None) -> "Profile":
-    """Find a profile by name, or read the YAML file it names; exits with its faults."""
-    from gateway.core.marked_yaml import nearest
-
-    path = Path(name)
-    if path.suffix == ".yaml" and path.is_file():
-        name, folder = path.stem, path.parent
-    files = _profile_files(folder)
-    profile = files.get(name)
-    _exit_on_faults(files)
-    if profile is None:
-        raise click.ClickException(
-            f'no profile named "{name}"{nearest(name, files.names)}; dicomveil profiles lists them'
-        )
-    return profile
-
-
-def _selector(attribute: str) -> "Selector":
-    from gateway.core.marked_yaml import nearest
-    from gateway.core.profile.explain import parse_attribute
-    from gateway.core.standard.dictionary import keywords
-
-    try:
-        return parse_attribute(attribute)
-    except ValueError as error:
-        raise click.ClickException(f'"{attribute}": {error}{nearest(attribute, keywords())}') from None
-
-
-def _sop_class(name: str) -> str:
-    from gateway.core.standard.iods import sop_class_of
-    from gateway.core.standard.uids import valid_uid
-
-    uid = sop_class_of(name) or (name if valid_uid(name) else None)
-    if uid is None:
-        raise click.ClickException(f'"{name}" is neither a UID nor the keyword of a storage SOP Class')
-    return uid
-
-
 def _settings(config: Path, *, faults_to_stderr: bool) -> "Settings":
     from gateway.config import load_settings
 
@@ -587,12 +451,6 @@ def _settings(config: Path, *, faults_to_stderr: bool) -> "Settings":
         return load_settings(config)
     except ConfigFaults as found:
         click.echo(str(found), err=faults_to_stderr)
-        sys.exit(1)
-
-
-def _exit_on_faults(files: "ProfileFiles") -> None:
-    if files.faults:
-        click.echo(str(ConfigFaults(files.faults)), err=True)
         sys.exit(1)
 
 

@@ -60,6 +60,6 @@ def test_ohif_shows_what_its_user_may_see(guarded: Gateway, running: Issuer, art
 
 
 def test_ohif_shows_nothing_to_who_may_see_nothing(guarded: Gateway, running: Issuer, artifacts: Path) -> None:
-    outcome = visit(guarded, running, "mallory", artifacts, 8)
+    outcome = visit(guarded, running, "mallory", artifacts, 40)  # a login takes long where much else runs
     assert outcome.rows == 0
     assert set(outcome.statuses) == {404}

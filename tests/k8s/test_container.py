@@ -123,6 +123,7 @@ def read_only(build: Build, command: Sequence[str]) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(900)  # it downloads
 @pytest.mark.slow
 def test_the_layers_can_be_built_and_hold_this_version(image: Build) -> None:
     command = [str(image.root / "opt/dicomveil/bin/dicomveil"), "--version"]
@@ -130,6 +131,7 @@ def test_the_layers_can_be_built_and_hold_this_version(image: Build) -> None:
     assert said.stdout.split()[-1] == __version__
 
 
+@pytest.mark.timeout(900)  # it downloads
 @pytest.mark.slow
 def test_no_installer_is_left_in_the_image(image: Build) -> None:
     left = {path.name.partition("-")[0] for path in image.root.glob("opt/dicomveil/lib/python3*/site-packages/*")}
@@ -137,6 +139,7 @@ def test_no_installer_is_left_in_the_image(image: Build) -> None:
     assert not left & {"pip", "setuptools", "hatchling", "tests"}
 
 
+@pytest.mark.timeout(900)  # it downloads
 @pytest.mark.slow
 def test_it_serves_as_its_user_with_nothing_to_write_to_but_its_volumes(image: Build) -> None:
     folder = image.root / "etc/dicomveil"

@@ -160,7 +160,9 @@ def test_a_chain_that_does_not_end_is_said_unless_gateways_still_write(log: byte
 
 
 def test_a_log_that_was_cut_at_its_beginning_is_not_whole(log: bytes) -> None:
-    assert faults(joined(lines_of(log)[1:]))[0].startswith("log0:1: record 1 of chain")
+    (first, *_) = faults(joined(lines_of(log)[1:]))
+    assert first.startswith("log0:1: record 1 of chain")
+    assert "where 0 is due: missing or reordered" in first
 
 
 def test_a_chain_whose_older_files_are_gone_is_a_fault_once(tmp_path: Path) -> None:
