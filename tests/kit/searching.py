@@ -6,19 +6,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from gateway.core.errors import GatewayError
 from gateway.core.profile.model import Profile
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.passing import Passing
 from gateway.ports import OriginServer, Release
+from gateway.routes.front import Gateway
+from gateway.routes.guard import Door, Guard
 from gateway.routes.links import Links
-from gateway.routes.problems import problem
 from gateway.routes.qido import SearchService
 from gateway.worklists.source import Selection
 from gateway.worklists.worklist import DEFAULT_BUDGET, Worklist
@@ -63,15 +59,16 @@ async def searching(worklist: Worklist) -> AsyncIterator[httpx.AsyncClient]:
     """Serve its searches in this process."""
     service = SearchService(worklist, Links(BASE))
     study = "/studies/{study}"
+    guard = Guard("Search")
     routes = [
-        Route("/studies", service.studies),
-        Route("/series", service.series),
-        Route("/instances", service.instances),
-        Route(f"{study}/series", service.series),
-        Route(f"{study}/instances", service.instances),
-        Route(f"{study}/series/{{series}}/instances", service.instances),
+        Door("/studies", service.studies, guard),
+        Door("/series", service.series, guard),
+        Door("/instances", service.instances, guard),
+        Door(f"{study}/series", service.series, guard),
+        Door(f"{study}/instances", service.instances, guard),
+        Door(f"{study}/series/{{series}}/instances", service.instances, guard),
     ]
-    application = Starlette(routes=routes, exception_handlers={GatewayError: _problem})
+    application = Gateway(routes, _nothing_to_open, ())
     transport = httpx.ASGITransport(application)
     async with httpx.AsyncClient(transport=transport, base_url=BASE) as client:
         yield client
@@ -83,6 +80,6 @@ def results(answer: httpx.Response) -> list[dict[str, Any]]:
     return list(answer.json()) if answer.status_code == 200 else []
 
 
-async def _problem(_request: Request, error: Exception) -> Response:
-    assert isinstance(error, GatewayError)
-    return problem(error)
+@asynccontextmanager
+async def _nothing_to_open(_app: object) -> AsyncIterator[None]:
+    yield

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from pathlib import Path
 
-from sqlalchemy import MetaData, text
+from sqlalchemy import text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -24,7 +24,7 @@ def workers() -> set[threading.Thread]:
 async def test_no_thread_outlives_its_engine_whatever_was_broken_off(tmp_path: Path) -> None:
     before = workers()
     for turn in range(20):
-        engine = open_engine(URL.create("sqlite+aiosqlite", database=str(tmp_path / "state.db")), MetaData())
+        engine = open_engine(URL.create("sqlite+aiosqlite", database=str(tmp_path / "state.db")))
         tasks = [asyncio.create_task(use(engine)) for _ in range(4)]
         await asyncio.sleep(0.002 * turn)
         for task in tasks:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway import server
+from gateway import worker
 from gateway.core.errors import NotAcceptable, RenderingBusy, RenderingFailed
 from gateway.memory import container_bytes
 from gateway.processes import memory_bound
@@ -51,7 +51,7 @@ async def test_a_process_has_no_secret_in_its_environment(monkeypatch: pytest.Mo
         "    auth: {basic: {username: gateway, password: {env: ARCHIVE_PASSWORD}}}\n"
         "worklists: {research: {origin: archive, profile: nominal}}\n"
     )
-    server.application()
+    worker.application(tmp_path / "dicomveil.yaml", "127.0.0.1", 0)
     inherited = await Renderers(1).run(Path.read_bytes, Path("/proc/self/environ"))
     names = {entry.partition(b"=")[0].decode() for entry in inherited.split(b"\0")}
     assert "PATH" in names

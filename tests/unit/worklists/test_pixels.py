@@ -13,6 +13,7 @@ import pytest
 from gateway.adapters.origin_client import ConnectionPolicy
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.origin_http import HttpOrigin
+from gateway.calls import Call
 from gateway.core.errors import MalformedInput, NotReleased, RefusedByMasks
 from gateway.core.mask.model import PixelDecision, Rectangle, Verdict
 from gateway.core.profile.parse import parse_profile
@@ -81,7 +82,9 @@ async def events(part10: bytes) -> AsyncGenerator[Event, None]:
 
 async def object_of(judge: Judge, part10: bytes = b"") -> bytes:
     came = events(part10 or shown().part10)
-    return b"".join([bytes(piece) async for piece in released(came, judge, STUDY, Bare(), single=True)])
+    return b"".join(
+        [bytes(piece) async for piece in released(came, judge, STUDY, Bare(), Call("1", "", "GET", 0.0), single=True)]
+    )
 
 
 async def test_a_screener_sees_what_is_stored_and_is_asked_once_by_all_but_whole_objects(tmp_path: Path) -> None:
