@@ -48,8 +48,9 @@ wheel: $(VENV)/.dev  ## build a wheel for this machine in dist/, its walker comp
 	cp -r gateway profiles pyproject.toml README.md LICENSE build  # the compiler leaves its modules beside the sources
 	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(PIP) wheel --no-build-isolation --no-deps --quiet --wheel-dir dist ./build
 
-soak: $(VENV)/.dev $(OHIF)/.complete  ## load and faults for as long as it takes; no part of `make test`
-	$(BIN)/python -m pytest -m soak -n 0
+soak: system $(VENV)/.dev  ## 500 viewers for ten minutes, then faults under load; prints tables: make soak SOAK="--minutes 30"
+	$(BIN)/python -m benchmarks.viewers $(SOAK)
+	$(BIN)/python -m pytest -n 0 -s tests/e2e/test_chaos.py tests/e2e/test_replicas.py
 
 audit: $(VENV)/.dev  ## known vulnerabilities of what is locked; ends with 3 when they could not be looked up
 	$(BIN)/python scripts/audit.py

@@ -15,6 +15,7 @@ NAMES = (
     "clip",
     "masks",
     "screening",
+    "guarding",
     "state",
 )
 
