@@ -16,6 +16,7 @@ from benchmarks.client import ACCEPT, FRAMES
 from benchmarks.processes import cores
 from benchmarks.report import Samples, ratios, table, verdict
 from benchmarks.stacks import REPOSITORY, WORKLIST, Stack, dicomveil, static_origin
+from gateway.access.keys import hash_of
 
 KEY: Final = "dv_" + sha256(b"a key that only benchmarks use").hexdigest()
 OVER_INSTANCE, OVER_GB = 1.15, 1.05
@@ -45,10 +46,9 @@ def main() -> None:
 
 
 def _guards(folder: Path) -> dict[str, object]:
-    digest = "sha256:" + sha256(KEY.encode()).hexdigest()
     allow = [{"keys": ["bench"], "worklists": [WORKLIST], "roles": ["view", "download"]}]
     return {
-        "access": {"keys": {"bench": {"hash": digest}}, "allow": allow},
+        "access": {"keys": {"bench": {"hash": hash_of(KEY)}}, "allow": allow},
         "audit": {"to": [{"file": str(folder / "audit.jsonl")}]},
     }
 

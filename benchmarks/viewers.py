@@ -27,6 +27,7 @@ from benchmarks.orthanc_study import load, orthanc
 from benchmarks.processes import Running, free_port, python_module, running
 from benchmarks.report import Samples, table, verdict
 from benchmarks.stacks import REPOSITORY, SECRET, nginx
+from gateway.access.keys import hash_of
 
 STUDIES, SLICES = 6, 24
 USERS = 50
@@ -210,10 +211,8 @@ def guarded(origin: int, folder: Path) -> Iterator[Target]:
         "origins": {"archive": {"dicomweb": f"http://127.0.0.1:{origin}/dicom-web"}},
         "worklists": {"research": {"origin": "archive", "profile": "nominal"}},
         "access": {
-            "keys": {
-                f"user-{at}": {"hash": f"sha256:{sha256(key.encode()).hexdigest()}"} for at, key in enumerate(keys)
-            },
-            "allow": [{"keys": [f"user-{at}" for at in range(USERS)], "worklists": ["research"], "roles": ["view"]}],
+            "keys": {name: {"hash": hash_of(key)} for name, key in keys.items()},
+            "allow": [{"keys": list(keys), "worklists": ["research"], "roles": ["view"]}],
         },
         "audit": {"to": [{"file": str(folder / "audit.jsonl")}]},
     }
