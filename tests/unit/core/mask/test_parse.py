@@ -64,9 +64,9 @@ rules:
 
 
 def test_the_example_in_the_documentation_is_a_rule_set() -> None:
-    page = (PROFILES.parent / "docs" / "profiles.md").read_text(encoding="utf-8")
-    (example,) = [block for block in page.split("```yaml\n")[1:] if "\nrules:" in block]
-    name, rules = parse_rules(example.partition("```")[0], "docs/profiles.md")
+    page = (PROFILES.parent / "docs" / "masks.md").read_text(encoding="utf-8")
+    example = page.partition("\n## Rules\n")[2].partition("```yaml\n")[2].partition("```")[0]
+    name, rules = parse_rules(example, "docs/masks.md")
     assert name == "ours"
     assert [rule.what for rule in rules] == [What.BLANK, What.KEEP, What.CLEAN]
 
