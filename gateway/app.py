@@ -89,9 +89,16 @@ def assemble(
     endings = [*(screening.aclose for screening in screenings.values()), *endings]
     if identifier is not None:
         endings = [identifier.aclose, *endings]
-    lifespan = _lifespan(origins, store, uplinks, endings, recorder, instruments)
+    identify = identifier or everyone
+
+    def in_force() -> None:
+        lasting.identify = identify
+        instruments.in_force()
+
+    lifespan = _lifespan(origins, store, uplinks, endings, recorder, instruments, in_force)
     around = Around(
-        identify=identifier or everyone,
+        identify=identify,
+        identify_now=lambda: lasting.identify,
         # The last one limits: what it refuses, the others see.
         watchers=(*instruments.watchers, *([recorder] if recorder else []), Limiter(settings.limits, lasting.clients)),
         client_of=links.client_of,
@@ -139,6 +146,7 @@ def _lifespan(
     endings: Sequence[Ending] = (),
     recorder: Recorder | None = None,
     instruments: Instruments | None = None,
+    in_force: Callable[[], None] = lambda: None,
 ) -> Lifespan[Starlette]:
     """Open what there is, and close it in the opposite order, all of it whatever fails."""
 
@@ -163,8 +171,9 @@ def _lifespan(
                     await origin.open()
             if uplinks is not None:
                 await uplinks.start()
-            if instruments is not None:
-                instruments.in_force()
+            if recorder is not None:
+                recorder.begin()
+            in_force()
             yield
 
     return lifespan

@@ -150,7 +150,8 @@ class Uplinks:
         return await self._store.counts()
 
     async def retire(self) -> None:
-        """Break off what is under way and leave it to another; jobs can still be looked at and begun."""
+        """Break off what is under way, for others to go on with; jobs can still be looked at and begun."""
+        self.jobs.is_retired = True
         await self._leader.close()
 
     async def aclose(self) -> None:

@@ -35,6 +35,7 @@ async def note_reading(settings: Settings, files: Sequence[Path]) -> None:
     if recorder is None:
         return
     await recorder.open()
+    recorder.begin()
     for file in files:
         subject = clean(file.absolute().as_uri())
         recorder.note(Event(Kind.LOG_READ, time.time(), user=clean(getpass.getuser()), subject=subject))

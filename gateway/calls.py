@@ -1,7 +1,7 @@
 """One request as everything around the routes sees it: who asks for what, and what became of it. No DICOM value."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -12,6 +12,15 @@ from gateway.access.model import ANONYMOUS, Principal
 __all__ = ["Call", "Watcher", "call_of", "set_call"]
 
 _KEY: Final = "dicomveil.call"
+
+
+def _never() -> bool:
+    """Say that nothing has changed."""
+    return False
+
+
+def _gladly(_call: "Call") -> None:
+    """Let a call in."""
 
 
 @dataclass(slots=True)
@@ -26,7 +35,9 @@ class Call:
     not, ``actions`` what was done to the values of the rest, ``studies`` what was stored of each study, by what it is
     called where it now lies; ``subject`` is a job that it is about. ``fault`` is the class of the error that ended it;
     ``sent`` and ``taken`` are bytes of bodies; ``is_whole`` says that the answer was sent to its end,
-    ``is_probe`` that it asks how the gateway itself is.
+    ``is_probe`` that it asks how the gateway itself is, ``is_public`` that besides nobody is asked who they are,
+    ``is_let_in`` that who asks has what its route demands. ``identify`` says who asks by the settings of now, which are
+    others than it began with when it ``is_outdated``; ``admit`` is its route's guard.
     """
 
     id: str
@@ -45,11 +56,22 @@ class Call:
     fault: str = ""
     is_whole: bool = False
     is_probe: bool = False
+    is_public: bool = False
+    is_let_in: bool = False
+    identify: Callable[[], Awaitable[Principal]] | None = None
+    is_outdated: Callable[[], bool] = _never
+    admit: "Callable[[Call], None]" = _gladly
     left_out: Counter[str] = field(default_factory=Counter)
     actions: Counter[str] = field(default_factory=Counter)
     subject: str = ""
     studies: Counter[str] = field(default_factory=Counter)
     watchers: "tuple[Watcher, ...]" = ()
+
+    async def admit_again(self) -> None:
+        """Look anew at who asks and what they may do, when a body has taken its time; raises what refuses them."""
+        if self.identify is not None:
+            self.principal = await self.identify()
+        self.admit(self)
 
 
 class Watcher:

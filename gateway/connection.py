@@ -2,12 +2,19 @@
 
 import asyncio
 import logging
+import os
+import socket
+import ssl
+from collections.abc import Callable
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Final
 
+import uvloop
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.utils import get_remote_addr
 
 from gateway.limits import Connections
 
@@ -50,6 +57,7 @@ class ClientConnection(HttpToolsProtocol):
     _received_before = 0
     _was_held_back = False
     _is_refused = False
+    _counted_for: str | None = None
 
     def __init__(self, config: Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
@@ -60,11 +68,29 @@ class ClientConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the client; what is one too many is told so, whatever it asks for."""
         super().connection_made(transport)
-        refusal = self._connections.enter(self._address())
+        self.enter(self.client)
+        self._watch_client()
+
+    def enter(self, client: tuple[str, int] | None) -> None:
+        """Count the client, unless it was before it agreed on TLS."""
+        if self._counted_for is not None:
+            return
+        self._counted_for = client[0] if client else ""
+        refusal = self._connections.enter(self._counted_for)
         if refusal is not None:
             self._is_refused = True
             self.app = refusal
-        self._watch_client()
+
+    def leave(self) -> None:
+        """Count the client no more."""
+        if self._counted_for is not None:
+            self._connections.leave(self._counted_for)
+            self._counted_for = None
+
+    @property
+    def head_timeout_s(self) -> float:
+        """For how long the client may take to begin."""
+        return REFUSED_HEAD_S if self._is_refused else self._connections.limits.head_timeout_s
 
     def pause_writing(self) -> None:
         """Begin to watch a client that is behind."""
@@ -78,7 +104,7 @@ class ClientConnection(HttpToolsProtocol):
         for timer in (self._watch, self._deadline):
             if timer is not None:
                 timer.cancel()
-        self._connections.leave(self._address())
+        self.leave()
         super().connection_lost(exc)
 
     def look_after_client(self) -> None:
@@ -104,7 +130,6 @@ class ClientConnection(HttpToolsProtocol):
         """Read on, unless a head that has begun before has become too large."""
         if self._in_head:
             self._head_bytes += len(data)
-        self._received += len(data)
         super().data_received(data)
         self._was_held_back = self._was_held_back or self.flow.read_paused
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
@@ -150,6 +175,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of a request's body; one that nothing waits before is handed on as it is, not copied twice."""
+        self._received += len(body)
         cycle = self.cycle
         if cycle.body or cycle.response_complete or len(body) <= HIGH_WATER_LIMIT:
             super().on_body(body)
@@ -178,5 +204,54 @@ class ClientConnection(HttpToolsProtocol):
         self._awaited = _Awaited.NOTHING
         super().on_message_complete()
 
-    def _address(self) -> str:
-        return self.client[0] if self.client else ""
+
+class Doorstep(asyncio.Protocol):
+    """A client that has yet to agree on TLS: counted from here on, and given as long for it as for a head.
+
+    A loop's own server says nothing of a client before it has agreed. So the client is taken off that server.
+    """
+
+    _agreeing: asyncio.Task[None] | None = None
+
+    def __init__(self, connection: Callable[[], ClientConnection], shown: ssl.SSLContext) -> None:
+        self._connection = connection()
+        self._shown = shown
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the client and begin to agree; nothing was read of it before."""
+        client = get_remote_addr(transport)
+        try:
+            accepted = socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))
+        except OSError as error:  # there are no descriptors left
+            log.warning("left: %s", error.strerror)
+            return
+        finally:
+            transport.abort()  # the connection stands: it has another descriptor
+        accepted.setblocking(False)  # noqa: FBT003 a socket takes no keyword
+        self._connection.enter(client)
+        self._agreeing = asyncio.get_running_loop().create_task(self._agree(accepted))
+
+    async def _agree(self, accepted: socket.socket) -> None:
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._connection,
+                accepted,
+                ssl=self._shown,
+                ssl_handshake_timeout=self._connection.head_timeout_s,
+            )
+        except OSError as error:
+            log.debug("left: no TLS, %s", type(error).__name__)
+        if self._connection.transport is None:  # also when it left meanwhile
+            self._connection.leave()
+
+
+class Loop(uvloop.Loop):
+    """uvloop, whose servers count clients before they agree on TLS."""
+
+    async def create_server(  # type: ignore[override] # all else is passed on as it is
+        self, protocol_factory: Any, *args: Any, **more: Any
+    ) -> asyncio.AbstractServer:
+        """Make a server."""
+        if shown := more.pop("ssl", None):
+            protocol_factory = partial(Doorstep, protocol_factory, shown)
+        return await super().create_server(protocol_factory, *args, **more)

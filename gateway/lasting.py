@@ -5,9 +5,12 @@ the new would pass them together, and processes that decode would be there twice
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
+from starlette.datastructures import Headers
+
+from gateway.access.model import Principal
 from gateway.config.model import Settings
 from gateway.core.pseudonym.keys import MIN_SECRET_BYTES
 from gateway.limits import Clients, Crowd
@@ -19,6 +22,7 @@ from gateway.telemetry.metrics import Metrics
 
 __all__ = ["Follower", "Lasting"]
 
+Identify = Callable[[Headers, str], Awaitable[Principal]]
 Follower = Callable[[Settings, Settings | None], None]
 """Is told of each reload: the settings before and after it; None where faults kept those before. Must not raise."""
 
@@ -46,6 +50,8 @@ class Lasting:
     secret: bytes = field(default_factory=lambda: os.urandom(MIN_SECRET_BYTES), repr=False)
     """Seals links of identified data where the settings give no secret."""
     followers: list[Follower] = field(default_factory=list)
+    identify: Identify | None = None
+    """Says by the settings of now who asks."""
     is_leaving: bool = False
     """The process was told to end: whoever shares out requests gives it no more."""
 

@@ -21,7 +21,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from gateway import app
 from gateway.config import Settings
-from gateway.core.errors import ConfigFaults, GatewayError
+from gateway.core.errors import ConfigFault, ConfigFaults, GatewayError
 from gateway.generation import Generation
 from gateway.lasting import Lasting
 from gateway.logs import describe
@@ -140,7 +140,13 @@ class Reloading:
 
 
 def without_restart(before: Settings, after: Settings) -> tuple[Settings, list[str]]:
-    """Return new settings with what only a restart can change as it was, and the names of that."""
+    """Return new settings with what only a restart can change as it was, and the names of that.
+
+    Raises ConfigFaults where they no longer say who may come: what was lost by mistake must open no door.
+    """
+    if before.access is not None and after.access is None and not after.without_authentication:
+        what = "access is gone: say access: {without_authentication: true}, or restart"
+        raise ConfigFaults([ConfigFault("settings", what)])
     kept = [name for name, part in FIXED if part(before) != part(after)]
     if before.secret is not None and after.secret is None:  # several workers must share one
         kept.append("secret")

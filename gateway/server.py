@@ -42,7 +42,7 @@ def serve(settings: "Settings", host: str, port: int, workers: int, level: str, 
         host=host,
         port=port,
         workers=workers,
-        loop="uvloop",
+        loop="gateway.connection:Loop",  # uvloop
         http="gateway.connection:ClientConnection",
         ws="none",
         ssl_context_factory=partial(start.context, settings.tls) if settings.tls else None,

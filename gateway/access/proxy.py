@@ -3,17 +3,16 @@
 Only a trusted proxy's word counts, and only that of the one that is connected: forwarded addresses decide nothing.
 """
 
-import ipaddress
-from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from starlette.datastructures import Headers
 
 from gateway.access.model import Method, Principal
+from gateway.addresses import trusts
 from gateway.core.errors import Unauthenticated
 
-__all__ = ["MAX_NAME_LENGTH", "Proxy", "is_name", "trusts"]
+__all__ = ["MAX_NAME_LENGTH", "Proxy", "is_name"]
 
 MAX_NAME_LENGTH = 256
 
@@ -37,17 +36,6 @@ class Proxy:
         return Principal(
             user, Method.PROXY, user=user, groups=frozenset(group.strip() for group in groups if group.strip())
         )
-
-
-def trusts(networks: Sequence[IPv4Network | IPv6Network], host: str) -> bool:
-    """Say whether an address lies in one of the networks."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False  # a socket of the file system
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # as a server that listens on :: sees IPv4
-    return any(address in network for network in networks)
 
 
 def is_name(text: str) -> bool:

@@ -7,6 +7,7 @@ system's hands then, not on the disk.
 import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ from gateway.core.errors import AuditFailed
 __all__ = ["AuditFile"]
 
 MODE: Final = 0o600
+OTHERS: Final = 0o077
 LOCK_TRIES: Final = 50
 LOCK_PAUSE_S: Final = 0.001
 """Others hold the lock for microseconds. One that was stopped while it had it must not stop all."""
@@ -70,6 +72,18 @@ class AuditFile:
         if self._file < 0:
             self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
             self._end = -1
+            self._keep_private()
+
+    def _keep_private(self) -> None:
+        """Take from others what the mode of a file that was there already lets them do."""
+        mode = os.fstat(self._file).st_mode
+        if not stat.S_ISREG(mode) or not mode & OTHERS:
+            return
+        try:
+            os.fchmod(self._file, MODE)
+        except PermissionError:
+            self._close()
+            raise OSError(errno.EPERM, "others may read or write it, and it is another user's") from None
 
     def _lock(self) -> None:
         for _ in range(LOCK_TRIES):

@@ -6,11 +6,14 @@ whatever is recorded next, and until it is written nothing else happens where re
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final, Protocol
 
+from cachetools import TTLCache
+
 from gateway.access.model import GATEWAY, uplink_place
+from gateway.addresses import network_of
 from gateway.audit.events import BEGIN, Event, Kind, Outcome, kind_of, of_call
 from gateway.calls import Call, Watcher
 from gateway.core.errors import AuditFailed
@@ -23,6 +26,10 @@ log = logging.getLogger("dicomveil.audit")
 MAX_OWED: Final = 1000
 """Records that wait for a sink: enough for all exchanges that can end while nothing new begins."""
 _LEFT_OUT: Final = (Fate.REFUSED, Fate.DISCARDED, Fate.FAILED)
+TOO_MANY: Final = 429
+MAX_TURNED_AWAY: Final = 10_000
+TURNED_AWAY_EACH_S: Final = 60.0
+"""Of what limits refuse to a client the first is on record, so that a flood fills no disk."""
 _AT_ONCE: Final = frozenset({Kind.STORE, Kind.CONTROL})
 """What has an effect before its answer begins."""
 
@@ -116,6 +123,8 @@ class Recorder(Watcher):
         self._clock = clock
         self._required = required
         self._begun: dict[int, Kind] = {}
+        self._has_begun = False
+        self._turned_away: TTLCache[Hashable, bool] = TTLCache(MAX_TURNED_AWAY, TURNED_AWAY_EACH_S, clock)
 
     async def is_working(self) -> bool:
         """Say whether all sinks take records."""
@@ -123,16 +132,21 @@ class Recorder(Watcher):
         return all(works)
 
     async def open(self) -> None:
-        """Begin the log, and record which profile each place has."""
+        """Get ready to record."""
         for account in self._accounts:
             await account.sink.open()
+
+    def begin(self) -> None:
+        """Begin the log, and record which profile each place has, once that is in force."""
+        self._has_begun = True
         self.note(Event(Kind.START, self._clock()))
         for place, digest in self._profiles.items():
             self.note(Event(Kind.CONFIGURED, self._clock(), place=place, profile=digest))
 
     async def aclose(self) -> None:
-        """End the log."""
-        self.note(Event(Kind.STOP, self._clock()))
+        """End the log, if it has begun."""
+        if self._has_begun:
+            self.note(Event(Kind.STOP, self._clock()))
         for account in self._accounts:
             await account.sink.aclose()
 
@@ -180,7 +194,12 @@ class Recorder(Watcher):
         kind = _refused(call)
         if kind is None or id(call) in self._begun or call.fault == AuditFailed.__name__:
             return
-        self._record(of_call(call, kind, self._clock(), _outcome(call)))
+        if call.status != TOO_MANY:
+            self._record(of_call(call, kind, self._clock(), _outcome(call)))
+        elif (who := _who(call)) not in self._turned_away:
+            event = of_call(call, kind, self._clock(), _outcome(call))
+            self._record(replace(event, place=event.place or GATEWAY))
+            self._turned_away[who] = True
 
     def ended(self, call: Call) -> None:
         """Record what became of it."""
@@ -214,8 +233,16 @@ def _refused(call: Call) -> Kind | None:
     kind = kind_of(call.transaction)
     if call.status == 401 or kind is Kind.LOGIN:
         return Kind.LOGIN
+    if call.status == TOO_MANY and kind is None:
+        return Kind.DENIED
     is_nothing_theirs = call.status == 404 and bool(call.place) and not call.principal.roles(call.place)
     return Kind.DENIED if call.status == 403 or is_nothing_theirs else kind
+
+
+def _who(call: Call) -> Hashable:
+    """Return whom limits know a call by, and what was refused."""
+    who = call.principal
+    return (who.method, who.name or network_of(call.client), call.transaction, call.place)
 
 
 def _outcome(call: Call) -> Outcome:

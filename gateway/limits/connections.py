@@ -1,11 +1,11 @@
 """The connections that clients have to this process, counted by address."""
 
 from collections import Counter
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Network
 
 from starlette.types import ASGIApp
 
-from gateway.addresses import network_of
+from gateway.addresses import network_of, trusts
 from gateway.config import DEFAULT_LIMITS, Limits
 from gateway.core.errors import GatewayError, Overloaded, TooManyRequests
 from gateway.limits.watcher import OVERLOAD_RETRY_S
@@ -38,10 +38,11 @@ class Connections:
     def enter(self, address: str) -> ASGIApp | None:
         """Count a connection; return what answers all its requests if it is one too many."""
         client = network_of(address)
+        of_client = self._crowd.by_client[client]
         fault: GatewayError | None = None
         if self._crowd.all >= self.limits.connections:
             fault = Overloaded("too many connections", OVERLOAD_RETRY_S)
-        elif self._crowd.by_client[client] >= self.limits.connections_per_address and not self._trusts(address):
+        elif of_client >= self.limits.connections_per_address and not trusts(self._trusted, address):
             fault = TooManyRequests("There are too many connections from this address.", OVERLOAD_RETRY_S)
         self._crowd.all += 1
         self._crowd.by_client[client] += 1
@@ -54,13 +55,6 @@ class Connections:
         self._crowd.by_client[client] -= 1
         if not self._crowd.by_client[client]:
             del self._crowd.by_client[client]
-
-    def _trusts(self, address: str) -> bool:
-        try:
-            found = ip_address(address)
-        except ValueError:
-            return False
-        return any(found in network for network in self._trusted)
 
 
 def _refusal(fault: GatewayError) -> ASGIApp:

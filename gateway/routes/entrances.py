@@ -73,4 +73,5 @@ class EntranceRoute(BaseRoute):
         name = self._entrance.choose(who, host, headers.getlist)
         if name is not None:
             return self._targets[name]
+        call_of(scope).place = f"entrance:{self._entrance.name}"  # for the record
         raise login() if who.method is Method.NONE and not who.everywhere else NotReleased("this leads nowhere")

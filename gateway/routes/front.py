@@ -6,6 +6,7 @@ In as few layers as can be: each costs every piece of every body.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from typing import Final
 
@@ -45,7 +46,13 @@ ClientOf = Callable[[str, Headers], str]
 """Says who asks, behind trusted proxies: the address of a connection and the headers -> an address."""
 Trusts = Callable[[str], bool]
 """Says whether an address is a trusted proxy's."""
-PROBES: Final = ("/healthz", "/readyz", "/metrics")
+PUBLIC_PROBES: Final = ("/healthz", "/readyz")
+"""Nobody is asked who they are, so nothing can be wrong with it, and nothing is counted or put on record."""
+PROBES: Final = (*PUBLIC_PROBES, "/metrics")
+
+
+def unchanged() -> None:
+    """Say that settings are what they were."""
 
 
 async def everyone(_headers: Headers, _address: str) -> Principal:
@@ -67,10 +74,12 @@ def nobody(_address: str) -> bool:
 class Around:
     """What the front asks of others: who asks and from where, who is told, and how long an answer may wait to begin.
 
+    ``identify_now`` gives what the settings of now say in the place of ``identify``, None for the same;
     ``allowed_headers`` are more of those that pages of other sites may send.
     """
 
     identify: Identify = everyone
+    identify_now: Callable[[], Identify | None] = unchanged
     watchers: tuple[Watcher, ...] = ()
     client_of: ClientOf = peer
     trusts: Trusts = nobody
@@ -137,7 +146,11 @@ class Front:
         trail = requestid.begin(headers, is_trusted=self._around.trusts(_connected(scope)))
         call = Call(trail.id, address, scope["method"], monotonic())
         call.watchers = self._watchers
-        call.is_probe = scope["path"] in PROBES
+        if scope["method"] in ("GET", "HEAD"):
+            call.is_probe = scope["path"] in PROBES
+            call.is_public = scope["path"] in PUBLIC_PROBES
+        call.identify = partial(self._identify_now, headers, _connected(scope))
+        call.is_outdated = self._is_outdated
         set_call(scope, call)
         answer = _Answer(call, self._watchers, cors, headers, send)
         if scope["method"] not in READING:
@@ -152,8 +165,11 @@ class Front:
         try:
             for watcher in self._watchers:
                 watcher.opened(call, headers)
-            # Forwarded addresses vouch for nobody.
-            call.principal = await self._around.identify(headers, _connected(scope))
+            if not call.is_public:
+                # Forwarded addresses vouch for nobody.
+                call.principal = await self._around.identify(headers, _connected(scope))
+                if self._is_outdated():  # an issuer may take its time
+                    call.principal = await self._identify_now(headers, _connected(scope))
             for watcher in self._watchers:
                 watcher.known(call)
             await self._begun_in_time(scope, receive, send)
@@ -168,6 +184,12 @@ class Front:
                 await _refusal(worse, call)(scope, receive, send)
             if not isinstance(error, GatewayError | HTTPException):
                 raise  # a bug: the server logs it
+
+    def _identify_now(self, headers: Headers, address: str) -> Awaitable[Principal]:
+        return (self._around.identify_now() or self._around.identify)(headers, address)
+
+    def _is_outdated(self) -> bool:
+        return self._around.identify_now() not in (None, self._around.identify)
 
     async def _begun_in_time(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
         if scope["method"] not in ("GET", "HEAD"):

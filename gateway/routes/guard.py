@@ -36,7 +36,9 @@ class Guard:
         """Let a call in, or raise Unauthenticated, NotReleased (nothing here is theirs) or Forbidden."""
         call.transaction, call.place, call.profile = self.transaction, self.place, self.profile
         call.released = tuple(path[level] for level in _LEVELS if level in path)
+        call.admit = self.admit
         self.admit(call)
+        call.is_let_in = True
 
     def admit(self, call: Call) -> None:
         """Look at roles and at nothing else; raises as ``enter`` does."""
@@ -55,6 +57,7 @@ class Guard:
         """Let whoever has any role here know that there is something; raises Unauthenticated or NotReleased."""
         if not self.roles or call.principal.roles(self.place):
             return
+        call.transaction, call.place = self.transaction, self.place  # for the record
         raise login() if call.principal.method is Method.NONE else NotReleased("nothing here is theirs")
 
     def over(self, endpoint: Endpoint) -> Endpoint:

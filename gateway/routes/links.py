@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import Scope
 
+from gateway.addresses import hop_of, trusts
 from gateway.worklists.worklist import Worklist
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
@@ -60,15 +61,23 @@ class Links:
         return match[1].lower().rstrip(".") if match else ""
 
     def client(self, request: Request) -> str:
-        """Return the address of who asks: of a trusted proxy's hops the last that is no trusted proxy."""
+        """Return the address of who asks: of a proxy's hops the last that is no trusted proxy, else the first."""
         return self.client_of(request.client.host if request.client else "", request.headers)
 
     def client_of(self, peer: str, headers: Headers) -> str:
         """Return the same for a request of which only this much is known."""
         if not self.trusts(peer):
             return peer
-        hops = [hop.strip() for line in headers.getlist("x-forwarded-for") for hop in line.split(",")]
-        return next((hop for hop in reversed(hops) if hop and not self.trusts(hop)), peer)
+        hops = [hop for line in headers.getlist("x-forwarded-for") for hop in line.split(",") if hop.strip()]
+        known = peer
+        for hop in reversed(hops):
+            found = hop_of(hop)
+            if found is None:
+                break  # whoever wrote it, nothing before it can be told from what a client made up
+            known = found
+            if not self.trusts(found):
+                break
+        return known
 
     def _base(self, request: Request) -> str:
         return self._public_url or self._asked(request)
@@ -95,13 +104,7 @@ class Links:
 
     def trusts(self, host: str) -> bool:
         """Say whether an address is a trusted proxy's."""
-        if not self._trusted:
-            return False
-        try:
-            address = ipaddress.ip_address(host)
-        except ValueError:
-            return False
-        return any(address in network for network in self._trusted)
+        return trusts(self._trusted, host)
 
 
 def _is_local(host: str) -> bool:

@@ -14,12 +14,16 @@ from gateway.calls import Call, call_of
 from gateway.core.errors import (
     BadRequest,
     ClientLeft,
+    Forbidden,
     GatewayError,
+    IssuerFailed,
     LimitExceeded,
     MalformedInput,
+    NotReleased,
     OriginFailed,
     StateFailed,
     StoringBusy,
+    Unauthenticated,
     UnsupportedMediaType,
 )
 from gateway.core.rewrite.passing import Passing
@@ -49,6 +53,10 @@ TAKEN: Final = (DICOM, *(f'{MULTIPART}; type="{one}"' for one in (DICOM, *sorted
 STORED, SOME, NONE = 200, 202, 409
 RECEIVE_TIMEOUT_S: Final = 60.0
 """For how long a client may send nothing: a large object under way holds a connection to the origin."""
+
+
+_RIGHTS_LOST: Final = (Unauthenticated, Forbidden, NotReleased, IssuerFailed)
+"""What asking anew ends with; no object ends so."""
 
 
 class StoreService:
@@ -88,6 +96,9 @@ class StoreService:
         finally:
             _tell(outcomes)
             _count(outcomes, call_of(request.scope))
+        for outcome in outcomes:
+            if isinstance(outcome.fault, _RIGHTS_LOST):
+                raise outcome.fault
         return self._answer(request, outcomes, media_type)
 
     def _objects(self, request: Request) -> AsyncIterator[Incoming]:
@@ -170,7 +181,7 @@ async def _lone(request: Request) -> AsyncIterator[Incoming]:
 
 
 async def _body(request: Request) -> AsyncGenerator[bytes, None]:
-    stream = request.stream()
+    stream, call = request.stream(), call_of(request.scope)
     while True:
         try:
             async with asyncio.timeout(RECEIVE_TIMEOUT_S):
@@ -179,6 +190,8 @@ async def _body(request: Request) -> AsyncGenerator[bytes, None]:
             raise ClientLeft("the client left in the middle of its request") from None
         except TimeoutError:
             raise ClientLeft(f"the client sent nothing for {RECEIVE_TIMEOUT_S:g} s") from None
+        if call.is_outdated():
+            await call.admit_again()
         if chunk is None:
             return
         if chunk:

@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from gateway.access.model import Principal, Role, uplink_place
-from gateway.calls import call_of
+from gateway.addresses import network_of
+from gateway.calls import Call, call_of
 from gateway.core.errors import BadRequest, Forbidden, GatewayError
 from gateway.notify.contact import read_contact
 from gateway.routes.bodies import read_json
@@ -64,6 +65,7 @@ class UplinkService:
         key = request.headers.get("idempotency-key")
         if key is not None and not _KEY.fullmatch(key):
             raise BadRequest("Idempotency-Key: should have 1 to 255 printable ASCII characters")
+        await call_of(request.scope).admit_again()
         share, who = body.share, call_of(request.scope).principal
         if share is not None and Role.SHARE not in who.roles(self._place):
             raise Forbidden("not to share")
@@ -79,7 +81,7 @@ class UplinkService:
 
     async def follow(self, request: Request) -> Response:
         """Tell of each change, and end with the job or with the right to know."""
-        states = self._jobs.follow(*self._job(request))
+        states = self._jobs.follow(*self._job(request), _client(call_of(request.scope)))
         first = await anext(states)  # what is wrong with the request is said before the answer begins
         expires = call_of(request.scope).principal.expires
         return EventSourceResponse(_events(first, states, expires), headers=OURS, ping=PING_S)
@@ -110,6 +112,11 @@ class UplinkService:
 def _owner(who: Principal) -> str:
     """Return what tells principals apart: a key and a user may have one name."""
     return f"{who.method}:{who.name}"
+
+
+def _client(call: Call) -> str:
+    """Return whose the place of a follower is: somebody's, or of who asks without credentials, their address's."""
+    return _owner(call.principal) if call.principal.name else network_of(call.client)
 
 
 async def _events(

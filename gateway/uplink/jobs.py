@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_urlsafe
@@ -25,6 +26,8 @@ _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
 FOLLOW_EACH_S: Final = 0.25
 MOST_FOLLOWERS: Final = 64
 """Of all jobs, in one process: each job that is followed is looked at four times a second."""
+MOST_OF_A_CLIENT: Final = 8
+"""More than the pages somebody has open; nobody takes the places of all others."""
 FOLLOW_AGAIN_S: Final = 10
 _PURPOSE: Final = "uplink request"
 
@@ -50,8 +53,10 @@ class Jobs:
     notifiers: Notifiers
     sharing: Sharing
     wake: Callable[[], None]
+    is_retired: bool = False
+    """Other settings are in force: who follows a job comes back and is asked by those."""
     _looks: dict[str, asyncio.Task[Job]] = field(default_factory=dict)
-    _followers: int = 0
+    _followers: Counter[str] = field(default_factory=Counter)
 
     def uplink(self, name: str) -> Uplink:
         """Return an uplink. Raises NotReleased."""
@@ -102,23 +107,27 @@ class Jobs:
             raise NotReleased
         return job
 
-    async def follow(self, name: str, job_id: str, owner: str | None = None) -> AsyncGenerator[Job, None]:
-        """Yield a job now, whenever it has changed, and last when it has ended.
+    async def follow(
+        self, name: str, job_id: str, owner: str | None = None, client: str = ""
+    ) -> AsyncGenerator[Job, None]:
+        """Yield a job now, whenever it has changed, and last when it has ended; ``client`` is who follows.
 
         Raises NotReleased, and TooManyFollowers.
         """
         job = await self.get(name, job_id, owner)
-        if self._followers >= MOST_FOLLOWERS:
+        if self._followers[client] >= MOST_OF_A_CLIENT:
+            raise TooManyFollowers(f"one client follows {MOST_OF_A_CLIENT} jobs already", FOLLOW_AGAIN_S)
+        if self._followers.total() >= MOST_FOLLOWERS:
             raise TooManyFollowers(f"{MOST_FOLLOWERS} follow jobs already", FOLLOW_AGAIN_S)
-        self._followers += 1
+        self._followers[client] += 1
         try:
             yield job
-            while not job.state.is_final:
+            while not (job.state.is_final or self.is_retired):
                 last, job = job, await self._next_look(job)
                 if job != last:
                     yield job
         finally:
-            self._followers -= 1
+            self._followers -= Counter((client,))  # and forget who has none
 
     async def _next_look(self, job: Job) -> Job:
         """Look at a job a little later, once for all who follow it."""

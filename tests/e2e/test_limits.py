@@ -238,6 +238,21 @@ def test_clients_reach_a_gateway_by_tls(tmp_path: Path, shown: Certificate) -> N
                 pass
 
 
+def test_who_does_not_agree_on_tls_counts_as_well(tmp_path: Path, shown: Certificate) -> None:
+    files = {"certificate": str(shown.path), "key": str(shown.path)}
+    with limited(tmp_path, {"connections_per_address": 3, "head_timeout_s": 3600}, tls=files) as server:
+
+        def status() -> int:
+            return httpx.get(server.base + STUDIES, verify=shown.client(), headers={"Connection": "close"}).status_code
+
+        eventually(lambda: status() == 200)
+        silent = [socket.create_connection(address(server)) for _ in range(3)]
+        assert status() == 429
+        for one in silent:
+            one.close()
+        eventually(lambda: status() == 200)
+
+
 def serial(server: Gateway) -> str:
     return ssl.get_server_certificate(address(server))
 

@@ -72,7 +72,9 @@ def _decoded(value: str) -> str:
 
 
 @asynccontextmanager
-async def audited(tmp_path: Path, *, sends: bool = False, **audit: object) -> AsyncIterator[Audited]:
+async def audited(
+    tmp_path: Path, *, sends: bool = False, limits: dict[str, int] | None = None, **audit: object
+) -> AsyncIterator[Audited]:
     (tmp_path / "far").mkdir()
     (tmp_path / "gateway").mkdir()
     origins = {
@@ -87,6 +89,7 @@ async def audited(tmp_path: Path, *, sends: bool = False, **audit: object) -> As
         access["allow"].append({"keys": ["viewer"], "uplinks": ["clinic"], "roles": ["uplink"]})
     uplinks = {"clinic": {"origin": "samples", "destination": "far", "profile": "nominal"}}
     settings = {"access": access, "audit": {"to": to} | audit} | ({"uplinks": uplinks} if sends else {})
+    settings |= {"limits": limits} if limits else {}
     async with in_process(tmp_path / "gateway", origins, worklists, **settings) as running:
         yield Audited(running, tmp_path / "gateway")
 
@@ -213,6 +216,19 @@ async def test_what_is_refused_is_on_record_without_what_was_asked_for(
     (last,) = site.last()
     assert (last["event"], last["outcome"], last["status"], "study" in last) == (event, "refused", status, False)
     assert last.get("user", "") == key
+
+
+async def test_probes_ask_nobody_who_they_are_and_metrics_no_more_often_than_limits_let_them(tmp_path: Path) -> None:
+    async with audited(tmp_path, limits={"requests_per_minute": 5}) as site:
+        before = len(site.lines())
+        for path in ("/healthz", "/readyz"):
+            answers = [await site.gateway.ask(path, Authorization="Bearer CANARY") for _ in range(10)]
+            assert {answer.status for answer in answers} == {200}
+        assert len(site.lines()) == before
+        found = [(await site.gateway.ask("/metrics", X_Api_Key="dv_CANARY")).status for _ in range(10)]
+        found += [(await site.gateway.client.delete(path)).status_code for path in ("/healthz", "/metrics")]
+        assert found == [401] * 5 + [429] * 7
+        assert [one["status"] for one in site.lines()[before:]] == [401] * 5 + [429]
 
 
 async def test_a_wrong_key_is_a_failed_login_and_not_on_record_itself(site: Audited) -> None:

@@ -7,20 +7,23 @@ import asyncio
 import hashlib
 import logging
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from ipaddress import ip_network
+from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
-from gateway.config import DEFAULT_LIMITS, Limits
-from gateway.connection import MAX_HEAD_BYTES, ClientConnection
-from gateway.limits import Connections
+from gateway.config import DEFAULT_LIMITS, Limits, Tls
+from gateway.connection import MAX_HEAD_BYTES, ClientConnection, Loop
+from gateway.limits import Connections, tls
 from gateway.routes.exchange import Streamed, WhileClientStays
+from tests.kit.certificates import Certificate, certificate
 
 CHUNK = bytes(1 << 16)
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\n"
@@ -88,7 +91,7 @@ async def reads_all(scope: Scope, receive: Receive, send: Send) -> None:
 
 @asynccontextmanager
 async def serving(
-    application: object, limits: Limits = PATIENT
+    application: object, limits: Limits = PATIENT, **more: Any
 ) -> AsyncIterator[tuple[uvicorn.Server, asyncio.StreamReader, asyncio.StreamWriter]]:
     """Serve an application; give the server and one client's connection to it."""
     app = Application(application, limits)
@@ -102,6 +105,7 @@ async def serving(
         proxy_headers=False,
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=5,  # a test that fails may leave its client waiting
+        **more,
     )
     server = uvicorn.Server(config)
     task = asyncio.create_task(server.serve())
@@ -275,6 +279,15 @@ async def test_a_body_that_trickles_is_left_though_nobody_reads_it() -> None:
                 await asyncio.sleep(0.02)
 
 
+async def test_what_is_around_a_body_is_no_progress_of_it() -> None:
+    async with serving(reads_all, replace(PATIENT, body_timeout_s=0.2)) as (server, _, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        async with asyncio.timeout(20):
+            while server.server_state.connections:
+                writer.write(b"1;" + b"a" * 1100 + b"\r\na\r\n")
+                await asyncio.sleep(0.02)
+
+
 async def test_a_body_that_moves_is_not_left() -> None:
     async with serving(reads_all, replace(PATIENT, body_timeout_s=0.1)) as (_, reader, writer):
         writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n")
@@ -368,3 +381,102 @@ async def test_a_trusted_proxy_may_have_more_connections_than_a_client() -> None
         other.write(ASK + b"\r\n")
         assert (await late.readline()).rstrip() == WHOLE
         other.close()
+
+
+@pytest.fixture
+def shown(tmp_path: Path) -> Certificate:
+    return certificate(tmp_path)
+
+
+def on_the_loop(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test on the loop of the program: another one may hand connections on in another order."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        runner.run(test)
+
+
+def by_tls(shown: Certificate) -> dict[str, Any]:
+    """Give what a server needs to show a certificate."""
+    return {"ssl_context_factory": lambda _config, _default: tls.context(Tls(shown.path, shown.path, None))}
+
+
+async def counted(server: uvicorn.Server, connections: int) -> None:
+    """Wait until so many connections are counted."""
+    crowd = server.config.loaded_app.state.connections._crowd
+    async with asyncio.timeout(20):
+        while (crowd.all, crowd.by_client.total()) != (connections, connections):  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.01)
+
+
+async def ask_by_tls(server: uvicorn.Server, shown: Certificate) -> bytes:
+    """Ask on a connection of its own; give the whole answer."""
+    port = server.servers[0].sockets[0].getsockname()[1]
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=shown.client())
+    writer.write(ASK + b"Connection: close\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    return answer
+
+
+def test_clients_that_agree_on_tls_are_answered_and_counted_once(shown: Certificate) -> None:
+    async def test() -> None:
+        async with serving(small, **by_tls(shown)) as (server, _, writer):
+            writer.close()
+            await counted(server, 0)
+            for answer in await asyncio.gather(*(ask_by_tls(server, shown) for _ in range(20))):
+                assert answer.startswith(WHOLE)
+                assert answer.endswith(b"all of it\r\n0\r\n\r\n")
+            await counted(server, 0)
+
+    on_the_loop(test())
+
+
+def test_a_handshake_that_does_not_end_counts_until_its_client_leaves(shown: Certificate) -> None:
+    async def test() -> None:
+        limits = replace(PATIENT, connections_per_address=1)
+        async with serving(small, limits, **by_tls(shown)) as (server, _, writer):
+            await counted(server, 1)
+            assert (await ask_by_tls(server, shown)).startswith(b"HTTP/1.1 429 ")
+            await counted(server, 1)
+            writer.transport.abort()
+            await counted(server, 0)
+            assert (await ask_by_tls(server, shown)).startswith(WHOLE)
+
+    on_the_loop(test())
+
+
+@pytest.mark.parametrize("said", [b"", b"\x16\x03\x01\x02\x00\x01"])
+def test_a_handshake_that_does_not_end_in_time_is_left(shown: Certificate, said: bytes) -> None:
+    async def test() -> None:
+        async with serving(small, replace(PATIENT, head_timeout_s=0.05), **by_tls(shown)) as (server, reader, writer):
+            writer.write(said)
+            with suppress(ConnectionError):
+                assert await asyncio.wait_for(reader.read(), 20) == b""
+            await counted(server, 0)
+
+    on_the_loop(test())
+
+
+def test_who_speaks_no_tls_is_left_and_counts_no_more(shown: Certificate) -> None:
+    async def test() -> None:
+        async with serving(small, **by_tls(shown)) as (server, reader, writer):
+            await counted(server, 1)
+            writer.write(ASK + b"\r\n")
+            with suppress(ConnectionError):
+                assert WHOLE not in await asyncio.wait_for(reader.read(), 20)
+            await counted(server, 0)
+
+    on_the_loop(test())
+
+
+def test_clients_that_leave_at_once_count_no_more(shown: Certificate) -> None:
+    async def test() -> None:
+        async with serving(small, **by_tls(shown)) as (server, _, writer):
+            writer.transport.abort()
+            for said in (b"", b"\x16", ASK) * 10:
+                _, leaving = await connect(server)
+                leaving.write(said)
+                leaving.transport.abort()
+            assert (await ask_by_tls(server, shown)).startswith(WHOLE)
+            await counted(server, 0)
+
+    on_the_loop(test())

@@ -15,6 +15,8 @@ from starlette.datastructures import State
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import watching
+from gateway.access.keys import hash_of
+from gateway.adapters.origin_folder import FolderOrigin
 from gateway.app import Assembled
 from gateway.config import Settings, load_settings
 from gateway.core.errors import ConfigFaults, StateFailed
@@ -24,8 +26,12 @@ from gateway.reloading import Reloading, Source, without_restart
 from gateway.watching import Watch, files_of
 from gateway.worker import application
 from gateway.worklists.worklist import Worklist
+from tests.kit.images import image, ramp
+from tests.kit.images import written as written_image
 from tests.kit.scripted_server import until
 
+KEYS: dict[str, object] = {name: {"hash": hash_of(f"dv_{name}")} for name in ("eve", "adam")}
+ALLOW = [{"keys": [name], "worklists": "*", "roles": ["view"]} for name in KEYS]
 PROFILE = "name: marked\nbased_on: nominal\n"
 
 
@@ -285,3 +291,89 @@ async def test_memory_of_former_generations_is_given_back(source: Path) -> None:
         alive = sum(isinstance(one, Worklist) for one in gc.get_objects())
         gc.enable()
     assert alive == 1
+
+
+def test_settings_that_lose_who_may_come_need_a_restart_or_a_word(source: Path) -> None:
+    open_door = load_settings(source)
+    guarded = load_settings(written(source.parent, access={"keys": KEYS, "allow": ALLOW}))
+    with pytest.raises(ConfigFaults, match="access"):
+        without_restart(guarded, open_door)
+    meant = replace(open_door, without_authentication=True)
+    assert without_restart(guarded, meant) == (meant, [])
+    assert without_restart(open_door, open_door) == (open_door, [])
+
+
+async def test_a_profile_that_never_came_into_force_is_not_on_record(
+    source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(source.parent, audit={"to": [{"file": "audit.jsonl"}]})
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+
+    async def fails(_origin: FolderOrigin) -> None:
+        raise StateFailed("nothing is there")
+
+    def on_record() -> list[str]:
+        return [json.loads(line)["event"] for line in (source.parent / "audit.jsonl").read_text().splitlines()]
+
+    async with living(serving):
+        before = on_record()
+        assert before == ["start", "configured"]
+        with monkeypatch.context() as patched:
+            patched.setattr(FolderOrigin, "open", fails)
+            assert not await serving.reload()
+        assert on_record() == before
+
+
+def held(folder: Path, *names: str) -> Path:
+    """Write settings under which holders of some keys may store and send up."""
+    rules = [{"keys": [name], "worklists": "*", "uplinks": "*", "roles": ["store", "uplink"]} for name in names]
+    (folder / "far").mkdir(exist_ok=True)
+    return written(
+        folder,
+        access={"keys": {name: KEYS[name] for name in names}, "allow": rules},
+        origins={"archive": {"folder": "./studies", "writable": True}, "far": {"folder": "./far", "writable": True}},
+        worklists={"research": {"origin": "archive", "profile": "marked", "services": ["store"]}},
+        uplinks={"clinic": {"origin": "archive", "destination": "far", "profile": "marked"}},
+    )
+
+
+BEGIN = ("/uplinks/clinic", "application/json", b'{"study": "1.2.826.0.1.99.1"}', 202)
+STOW = ("/worklists/research/dicom-web/studies", "application/dicom", written_image(image(ramp(), 1)), 200)
+
+
+@pytest.mark.parametrize("rest", [1, 0])
+@pytest.mark.parametrize(("path", "media_type", "body", "good"), [BEGIN, STOW])
+@pytest.mark.parametrize("name", ["eve", "adam"])
+async def test_who_has_lost_their_rights_cannot_end_what_they_had_begun_to_send(
+    tmp_path: Path, path: str, media_type: str, body: bytes, good: int, name: str, rest: int
+) -> None:
+    source = held(tmp_path, "eve", "adam")
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+    shown = [(b"x-api-key", f"dv_{name}".encode()), (b"content-type", media_type.encode())]
+    scope = {"type": "http", "method": "POST", "path": path, "headers": shown, "client": ("192.0.2.1", 1)}
+    scope |= {"query_string": b"", "scheme": "http", "server": ("127.0.0.1", 1), "http_version": "1.1"}
+    said: list[Message] = []
+    pieces = iter([body[:-rest] if rest else body[: len(body) // 2], None, body[-rest:] if rest else b""])
+    is_read, go_on = asyncio.Event(), asyncio.Event()
+
+    async def receive() -> Message:
+        piece = next(pieces, b"")
+        if piece is None:
+            is_read.set()
+            await go_on.wait()
+            piece = next(pieces) or body[len(body) // 2 :]
+            return {"type": "http.request", "body": piece, "more_body": False}
+        return {"type": "http.request", "body": piece, "more_body": True}
+
+    async def send(message: Message) -> None:
+        said.append(message)
+
+    async with living(serving):
+        asking = asyncio.create_task(serving(scope, receive, send))
+        await is_read.wait()
+        held(tmp_path, "adam")
+        assert await serving.reload()
+        go_on.set()
+        await asking
+    assert said[0]["status"] == (good if name == "adam" else 401)
+    assert name == "adam" or not list((tmp_path / "studies").rglob("*.dcm"))

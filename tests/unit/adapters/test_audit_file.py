@@ -67,6 +67,36 @@ def test_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "audit").stat().st_mode) == 0o600
 
 
+def test_a_file_that_others_may_read_is_theirs_no_more(tmp_path: Path) -> None:
+    path, one = tmp_path / "audit", writer(tmp_path / "audit")
+    for rotated in ("audit.1", "audit.2"):
+        path.touch()
+        path.chmod(0o644)
+        one.write(event())
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        path.rename(tmp_path / rotated)
+
+
+def test_a_file_that_others_may_read_and_that_is_somebody_elses_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_file: int, _mode: int) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    path, one = tmp_path / "audit", writer(tmp_path / "audit")
+    path.touch()
+    path.chmod(0o640)
+    before = psutil.Process().num_fds()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fchmod", refuse)
+        for _ in range(2):
+            with pytest.raises(AuditFailed, match="others may read or write it, and it is another user's"):
+                one.write(event())
+    assert (path.read_bytes(), psutil.Process().num_fds()) == (b"", before)
+    one.write(event(Kind.STOP))
+    assert faults(path, live=False) == []
+
+
 def test_a_file_that_is_moved_away_is_begun_anew_and_the_chain_goes_on(tmp_path: Path) -> None:
     path, one = tmp_path / "audit", writer(tmp_path / "audit")
     one.write(event())

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.access.model import GATEWAY, Method, Principal, Role
+from gateway.access.model import ANONYMOUS, GATEWAY, Method, Principal, Role
 from gateway.audit.events import BEGIN, Event, Kind, Outcome, kind_of
-from gateway.audit.recorder import MAX_OWED, Recorder
+from gateway.audit.recorder import MAX_OWED, MAX_TURNED_AWAY, Recorder
 from gateway.calls import Call
 from gateway.core.errors import AuditFailed
 from gateway.uplink.model import Job, State
@@ -302,6 +302,7 @@ async def test_a_log_begins_with_what_is_set_and_ends_with_its_end() -> None:
     sink = Kept()
     record = recorder(sink)
     await record.open()
+    record.begin()
     await record.aclose()
     assert [event.kind for event in sink.events] == [Kind.START, Kind.CONFIGURED, Kind.STOP]
     assert (sink.events[1].place, sink.events[1].profile) == (PLACE, "digest")
@@ -343,3 +344,52 @@ def test_everyone_at_the_gateway_is_nobody_denied() -> None:
     call.place = GATEWAY
     answered(recorder(sink), call, 404)
     assert [event.kind for event in sink.events] == [Kind.EXPORT]
+
+
+def test_a_client_that_is_refused_by_limits_is_on_record_once_a_minute() -> None:
+    sink, now = Kept(), 1e9
+    record = Recorder([sink], {}, lambda: now, required=True)
+
+    def refused(address: str, who: Principal = ANONYMOUS) -> None:
+        call = Call("id", address, "GET", 0.0, who)
+        call.status, call.fault = 429, "TooManyRequests"
+        record.refusing(call)
+        record.ended(call)
+
+    for _ in range(5):
+        for address in ("192.0.2.1", "2001:db8::1", "2001:db8::2"):
+            refused(address)
+            refused(address, ALICE)
+    assert [(one.user, one.client) for one in sink.events] == [
+        ("", "192.0.2.1"),
+        ("alice", "192.0.2.1"),
+        ("", "2001:db8::1"),
+    ]
+    assert {(one.kind, one.outcome, one.place, one.fault) for one in sink.events} == {
+        (Kind.DENIED, Outcome.REFUSED, GATEWAY, "TooManyRequests")
+    }
+    now += 61
+    refused("192.0.2.1")
+    assert len(sink.events) == 4
+    for number in range(2 * MAX_TURNED_AWAY):
+        refused(f"client {number}")
+    assert len(record._turned_away) == MAX_TURNED_AWAY
+
+
+def test_a_pin_that_is_tried_too_often_is_on_record_once_a_minute() -> None:
+    sink = Kept()
+    record = recorder(sink)
+    for status in (401, 429, 429, 401):
+        answered(record, a_call("OpenShare"), status)
+    assert [(one.kind, one.status) for one in sink.events] == [(Kind.LOGIN, 401), (Kind.LOGIN, 429), (Kind.LOGIN, 401)]
+
+
+def test_a_refusal_by_limits_that_could_not_be_recorded_is_recorded_next() -> None:
+    sink, call = Kept(), Call("id", "192.0.2.1", "GET", 0.0)
+    record = recorder(sink)
+    call.status, call.fault, sink.broken = 429, "TooManyRequests", True
+    with pytest.raises(AuditFailed):
+        record.refusing(call)
+    sink.broken = False
+    record.refusing(call)
+    assert [one.kind for one in sink.events] == [Kind.RESUMED, Kind.DENIED]

@@ -69,6 +69,66 @@ async def test_with_an_authority_only_its_clients_are_let_in(tmp_path: Path) -> 
             assert said == b""
 
 
+def of_client(shown: Certificate, own: Certificate, newest: ssl.TLSVersion = ssl.TLSVersion.TLSv1_3) -> ssl.SSLContext:
+    context = shown.client()
+    context.check_hostname = False
+    context.load_cert_chain(own.path)
+    context.maximum_version = newest
+    return context
+
+
+def shaken(server: ssl.SSLContext, client: ssl.SSLContext, session: ssl.SSLSession | None = None) -> ssl.SSLObject:
+    """Shake hands in memory and say a word each way; raises SSLError where one side does not want to."""
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    its = server.wrap_bio(there, back, server_side=True)
+    own = client.wrap_bio(back, there, session=session)
+    for _ in range(4):
+        for side in (own, its):
+            with suppress(ssl.SSLWantReadError):
+                side.do_handshake()
+    its.write(b"word")
+    assert own.read() == b"word"
+    return own
+
+
+def follow(shown: ssl.SSLContext, *reloads: Tls) -> None:
+    for one in reloads:
+        settings: Any = SimpleNamespace(tls=one)
+        tls.following(shown)(settings, settings)
+
+
+VERSIONS = pytest.mark.parametrize("newest", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+
+
+@VERSIONS
+def test_an_authority_that_is_taken_out_is_believed_no_longer_after_a_reload(
+    tmp_path: Path, newest: ssl.TLSVersion
+) -> None:
+    shown, first, second = (certificate(tmp_path, name) for name in ("server", "first", "second"))
+    context = tls.context(of(shown, first))
+    before, after = of_client(shown, first, newest), of_client(shown, second, newest)
+    session = shaken(context, before).session
+    with pytest.raises(ssl.SSLError):
+        shaken(context, after)
+    follow(context, of(shown, second))
+    assert shaken(context, after).version()
+    for known in (None, session):
+        with pytest.raises(ssl.SSLError):
+            shaken(context, before, known)
+    follow(context, of(shown, first), of(shown, second), of(shown, first))
+    assert shaken(context, before).version()
+    with pytest.raises(ssl.SSLError):
+        shaken(context, after)
+
+
+@VERSIONS
+def test_clients_that_need_a_certificate_show_it_each_time(tmp_path: Path, newest: ssl.TLSVersion) -> None:
+    shown, known = (certificate(tmp_path, name) for name in ("server", "known"))
+    for authority, resumes in ((known, False), (None, True)):
+        server, client = tls.context(of(shown, authority)), of_client(shown, known, newest)
+        assert shaken(server, client, shaken(server, client).session).session_reused is resumes
+
+
 async def test_a_reload_shows_the_new_certificate(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     first, second = certificate(tmp_path, "first"), certificate(tmp_path, "second")
     shown = tls.context(of(first))

@@ -1,5 +1,6 @@
 """Requests that are refused before anything is asked of an origin, and those that never are."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import pytest
@@ -26,6 +27,7 @@ def begin(one: Limiter, who: Principal = ANONYMOUS, address: str = "192.0.2.1", 
         one.opened(call, {})
         call.principal = who
         one.known(call)
+        call.is_let_in = True
     except (Overloaded, TooManyRequests):
         one.ended(call)
         raise
@@ -95,11 +97,36 @@ def test_probes_are_never_refused() -> None:
     one = limiter(requests_per_minute=1, all_requests_at_once=1, load=Load(memory_mb=1))
     begin(one)
     for _ in range(5):
-        probe = Call("id", "192.0.2.1", "GET", 0, is_probe=True)
+        probe = Call("id", "192.0.2.1", "GET", 0, is_probe=True, is_public=True)
         one.opened(probe, {})
-        probe.principal = ALICE
         one.known(probe)
         one.ended(probe)
+
+
+def test_metrics_come_however_much_is_under_way_and_are_not_counted_for_who_may_see_them() -> None:
+    clients = Clients()
+    one = limiter(clients=clients, requests_per_minute=2, all_requests_at_once=1, load=Load(memory_mb=1))
+    busy = begin(one, address="192.0.2.2")
+    for _ in range(5):
+        metrics = Call("id", "192.0.2.1", "GET", 0, is_probe=True)
+        one.opened(metrics, {})
+        metrics.principal = ALICE
+        one.known(metrics)
+        one.entered(metrics)
+        assert list(clients.running) == [id(busy)]
+        one.ended(metrics)
+
+
+@pytest.mark.parametrize("who", [ANONYMOUS, ALICE])
+def test_metrics_are_counted_for_who_may_not_see_them(who: Principal) -> None:
+    one = limiter(requests_per_minute=2)
+    for left in (2, 1, 0):
+        metrics = Call("id", "192.0.2.1", "GET", 0, is_probe=True)
+        with nullcontext() if left else pytest.raises(TooManyRequests):
+            one.opened(metrics, {})
+            metrics.principal = who
+            one.known(metrics)  # and no guard lets them in
+        one.ended(metrics)
 
 
 def test_a_process_without_memory_takes_one_request_at_a_time() -> None:
@@ -137,6 +164,15 @@ def test_guesses_in_a_query_or_of_a_worklist_count_too() -> None:
         one.ended(call)
     with pytest.raises(TooManyRequests):
         begin(one, ALICE)
+
+
+def test_where_nothing_is_theirs_there_is_no_guess_to_count() -> None:
+    one = limiter(misses_per_minute=3)
+    for guess in range(10):
+        call = begin(one, ALICE)
+        call.id, call.fault, call.is_let_in = f"call {guess}", "NotReleased", False
+        one.ended(call)
+    begin(one, ALICE)
 
 
 def test_an_open_viewer_whose_study_is_gone_is_no_guesser() -> None:

@@ -1,5 +1,6 @@
 """One URL for several audiences: who is led where, that nobody gains a right by it, and that links stay there."""
 
+import json
 import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -239,3 +240,27 @@ def test_what_is_wrong_with_an_entrance_is_said_with_its_line(tmp_path: Path, en
         load_settings(file)
     assert [fault for fault in caught.value.faults if said in str(fault)], str(caught.value)
     assert all(fault.where.endswith(":4") for fault in caught.value.faults)
+
+
+@pytest.mark.parametrize("path", ["/worklists/chest/dicom-web/studies", "/worklists/chest/wado", "/dicom-web/studies"])
+async def test_who_has_no_role_somewhere_learns_from_no_limit_that_it_is_there(tmp_path: Path, path: str) -> None:
+    async with running(tmp_path, limits={"misses_per_minute": 2}) as gateway:
+        answers = [await ask(gateway, path, host=A, key=BOB) for _ in range(5)]
+        answers += [await ask(gateway, "/worklists/none/wado", key=BOB) for _ in range(5)]
+        assert {(one.status, one.body) for one in answers} == {(404, answers[0].body)}
+        guesses = [
+            await ask(gateway, f"/worklists/head/dicom-web/studies/2.25.{n}/metadata", key=BOB) for n in range(4)
+        ]
+        assert [one.status for one in guesses] == [404, 404, 404, 429]
+
+
+async def test_what_is_denied_by_another_method_or_leads_nowhere_is_on_record(tmp_path: Path) -> None:
+    async with running(tmp_path, audit={"to": [{"file": "audit.jsonl"}]}) as gateway:
+        for path, method in (("/worklists/chest/dicom-web/studies", "DELETE"), ("/dicom-web/studies", "GET")):
+            shown = {"authorization": f"Bearer {BOB}", "host": "nowhere.example.org"}
+            assert (await gateway.ask(path, method=method, **shown)).status == 404
+        allowed = await gateway.ask("/worklists/head/dicom-web/studies", method="DELETE", **shown)
+        assert allowed.status == 405
+    log = (tmp_path / "gateway" / "audit.jsonl").read_text().splitlines()
+    denied = [(one["event"], one.get("place")) for one in map(json.loads, log) if one.get("user")]
+    assert denied == [("denied", "worklist:chest"), ("denied", "entrance:viewer")]

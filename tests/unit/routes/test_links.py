@@ -77,7 +77,7 @@ def test_a_scope_without_a_server_still_gives_no_foreign_address() -> None:
     assert base(Links(None), None, headers={"host": "a b"}).startswith("http://localhost")
 
 
-@pytest.mark.parametrize("client", [("10.1.2.3", 5000), ("10.255.255.255", 1)])
+@pytest.mark.parametrize("client", [("10.1.2.3", 5000), ("10.255.255.255", 1), ("::ffff:10.1.2.3", 1)])
 def test_forwarded_headers_of_a_trusted_proxy_count(client: tuple[str, int]) -> None:
     links = Links(None, (ip_network("10.0.0.0/8"),))
     assert base(links, headers={"host": "inside:8042", **FORWARDED}, client=client) == "https://images.hospital.example"
@@ -149,12 +149,29 @@ def client(links: Links, own: str, forwarded: str | None = None) -> str:
         ("6.6.6.6, 192.0.2.1", "192.0.2.1"),
         ("6.6.6.6, 192.0.2.1, 10.0.0.7", "192.0.2.1"),
         ("2001:db8::1", "2001:db8::1"),
-        ("10.0.0.7", "10.0.0.5"),
+        ("192.0.2.1:51234, [fd00::7]:443", "192.0.2.1"),
+        ("[2001:db8::1]:51234", "2001:db8::1"),
+        ("::ffff:192.0.2.1, ::ffff:10.0.0.7", "192.0.2.1"),
+        ("10.0.0.7", "10.0.0.7"),
         ("", "10.0.0.5"),
         (None, "10.0.0.5"),
     ],
 )
 def test_the_client_behind_trusted_proxies_is_the_last_that_is_none(forwarded: str | None, expected: str) -> None:
+    trusted = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+    assert client(Links(None, trusted), "10.0.0.5", forwarded) == expected
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("1.2.840.113619.2.99", "10.0.0.5"),
+        ("192.0.2.1, unknown", "10.0.0.5"),
+        ("192.0.2.1, _hidden, 10.0.0.7", "10.0.0.7"),
+        ("192.0.2.1%A-NAME", "10.0.0.5"),
+    ],
+)
+def test_a_hop_that_is_no_address_and_those_before_it_are_not_believed(forwarded: str, expected: str) -> None:
     assert client(Links(None, (ip_network("10.0.0.0/8"),)), "10.0.0.5", forwarded) == expected
 
 

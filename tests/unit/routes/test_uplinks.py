@@ -11,18 +11,20 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.access.model import EVERYONE, Principal
 from gateway.adapters.origin_http import HttpOrigin
 from gateway.adapters.state_contacts import SqlContacts
 from gateway.adapters.state_jobs import SqlJobStore
 from gateway.adapters.state_shares import SqlShareStore
 from gateway.adapters.state_sql import state_url
 from gateway.config import SharePolicy
+from gateway.core.errors import TooManyFollowers, Unauthenticated
 from gateway.core.pseudonym.keys import KeyRings
 from gateway.core.rewrite.engine import Engine
 from gateway.notify.contact import Contact
 from gateway.notify.notice import Notice
 from gateway.notify.notifiers import Notifiers
-from gateway.routes.front import Gateway
+from gateway.routes.front import Around, Gateway
 from gateway.routes.links import Links
 from gateway.routes.uplinks import uplink_routes
 from gateway.sharing.service import Sharing
@@ -184,16 +186,17 @@ async def test_all_who_follow_a_job_share_its_look_ups(stage: Stage, monkeypatch
     monkeypatch.setattr(SqlJobStore, "get", counting)
     job = await stage.begun()
     path = f"/uplinks/clinic/jobs/{job['id']}/events"
+    monkeypatch.setattr(jobs_module, "MOST_OF_A_CLIENT", 20)
     followers = [asyncio.create_task(stage.client.get(path)) for _ in range(20)]
     await until(lambda: len(looks) > 20 + 3)
-    assert stage.jobs._followers == 20
+    assert stage.jobs._followers.total() == 20
     before = len(looks)
     await until(lambda: len(looks) > before + 3)
     assert len(looks) < before + 8
     await stage.store.end(job["id"], State.DONE, "")
     answers = await asyncio.gather(*followers)
     assert all(answer.text.count("event: job") == 2 for answer in answers)
-    assert (stage.jobs._followers, stage.jobs._looks) == (0, {})
+    assert (stage.jobs._followers, stage.jobs._looks) == ({}, {})
 
 
 async def test_more_followers_than_there_may_be_come_back_later(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -201,16 +204,31 @@ async def test_more_followers_than_there_may_be_come_back_later(stage: Stage, mo
     job = await stage.begun()
     path = f"/uplinks/clinic/jobs/{job['id']}"
     followers = [asyncio.create_task(stage.client.get(f"{path}/events")) for _ in range(2)]
-    await until(lambda: stage.jobs._followers == 2)
+    await until(lambda: stage.jobs._followers.total() == 2)
     answer = await stage.client.get(f"{path}/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
     assert (await stage.client.get(path)).status_code == 200
     followers.pop().cancel()
-    await until(lambda: stage.jobs._followers == 1)
+    await until(lambda: stage.jobs._followers.total() == 1)
     followers.append(asyncio.create_task(stage.client.get(f"{path}/events")))
-    await until(lambda: stage.jobs._followers == 2)
+    await until(lambda: stage.jobs._followers.total() == 2)
     await stage.store.end(job["id"], State.DONE, "")
     assert [each.status_code for each in await asyncio.gather(*followers)] == [200, 200]
+
+
+async def test_no_client_takes_the_places_of_all_who_follow(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "MOST_OF_A_CLIENT", 1)
+    name, job = "clinic", (await stage.begun())["id"]
+    greedy, other = (stage.jobs.follow(name, job, client=client) for client in ("greedy", "other"))
+    await anext(greedy)
+    with pytest.raises(TooManyFollowers):
+        await anext(stage.jobs.follow(name, job, client="greedy"))
+    await anext(other)
+    for states in (greedy, other):
+        await states.aclose()
+    await anext(again := stage.jobs.follow(name, job, client="greedy"))
+    await again.aclose()
+    assert stage.jobs._followers == {}
 
 
 @pytest.mark.parametrize(
@@ -259,3 +277,34 @@ async def test_what_there_is_not_is_all_alike(stage: Stage, path: str) -> None:
             assert (answer.status_code, answer.content) == (404, missing)
     # Another uplink's job is not there, either.
     assert (await stage.client.get(f"/uplinks/quiet/jobs/{job['id']}")).status_code == 404
+
+
+async def test_who_follows_is_asked_anew_when_settings_have_changed(stage: Stage) -> None:
+    job = await stage.begun()
+    path = f"/uplinks/clinic/jobs/{job['id']}"
+    following = asyncio.create_task(stage.client.get(f"{path}/events"))
+    await until(lambda: stage.jobs._followers.total() == 1)
+    stage.jobs.is_retired = True
+    answer = await asyncio.wait_for(following, 20)
+    assert answer.text.count("event: job") == 1
+    assert (await stage.client.get(path)).json()["state"] == "queued"
+
+
+async def test_who_asks_must_still_be_known_when_the_body_is_whole(stage: Stage) -> None:
+    asked = 0
+
+    async def identify(_headers: object, _address: str) -> Principal:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise Unauthenticated("The token has expired.", "invalid_token")
+        return EVERYONE
+
+    @asynccontextmanager
+    async def lifespan(_app: object) -> AsyncIterator[None]:
+        yield
+
+    app = Gateway(uplink_routes(stage.jobs, Links(None)), lifespan, (), Around(identify=identify))
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway") as client:
+        assert (await client.post("/uplinks/clinic", json={"study": STUDY})).status_code == 401
+    assert stage.woken == []
