@@ -1,6 +1,7 @@
 """Text that is burned into pictures is searched for before anything of them leaves, whatever door is asked."""
 
 import io
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -55,7 +56,9 @@ class Service:
             )
             if answer.status_code != 503:
                 break
-            assert int(answer.headers["retry-after"]) > 0
+            wait_s = int(answer.headers["retry-after"])
+            assert wait_s > 0
+            time.sleep(wait_s)
         return answer.raise_for_status()
 
     def instance(self, number: int) -> str:
