@@ -18,7 +18,7 @@ def run(name: str, expires: str | None) -> None:
     key = new_key()
     click.echo(key)
     shown = f'hash: "{hash_of(key)}"' + (f", expires: {end}" if end else "")
-    click.echo(f"\nShown once; for the settings, below access.keys:\n  {name}: {{{shown}}}", err=True)
+    click.echo(f"\nThe key above is shown once. For the settings, below access.keys:\n  {name}: {{{shown}}}", err=True)
 
 
 def _date(text: str) -> date:

@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from gateway.adapters.syslog import tls_context
 from gateway.config import schema
@@ -66,7 +67,14 @@ def _servers(draft: Draft) -> Iterator[ConfigFault]:
         try:
             tls_context(files.get("ca"), files.get("certificate"), files.get("key"))
         except OSError as error:  # also what is not a certificate
-            yield draft.document.fault((*place, "tls"), f"cannot be used: {error.strerror or type(error).__name__}")
+            yield draft.document.fault(
+                (*place, "tls"), f"cannot be used: {_missing(files)}{error.strerror or type(error).__name__}"
+            )
+
+
+def _missing(tls: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Name what is not there."""
+    return ", ".join(f"no file {text(tls, key)}" for key, name in files.items() if not Path(name).is_file())
 
 
 RULES: tuple[Rule, ...] = (_kinds, _files, _servers)

@@ -18,7 +18,7 @@ import pytest
 
 from tests.kit.faulty import Fault, Faulty, faulty
 from tests.kit.scripted_server import until
-from tests.kit.servers import Gateway, Orthanc, gateway, orthanc
+from tests.kit.servers import START_S, Gateway, Orthanc, gateway, orthanc
 from tests.kit.uplinks import write_study
 
 pytestmark = [pytest.mark.e2e, pytest.mark.orthanc, pytest.mark.slow]
@@ -158,8 +158,7 @@ async def loaded(stage: Stage) -> AsyncIterator[tuple[Load, aiohttp.ClientSessio
     print(dict(load.seen))
     assert load.wrong == []
     assert load.seen["right"] > 0
-    async with asyncio.timeout(60):
-        await until(lambda: stage.sockets() <= before)  # the archive's connections end by themselves
+    await until(lambda: stage.sockets() <= before, 60)  # the archive's connections end by themselves
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSES, Fault.STALLS, Fault.CUTS, Fault.LIES])
@@ -187,9 +186,8 @@ async def test_a_worker_that_is_killed_breaks_only_what_it_was_doing(stage: Stag
     async with loaded(stage) as (load, _):
         for victim in sorted(workers):
             os.kill(victim, signal.SIGKILL)
-            async with asyncio.timeout(60):
-                await until(lambda gone=victim: len(stage.workers() - {gone}) == 2)  # type: ignore[misc]
-    assert load.seen["stated"] == 0
+            await until(lambda gone=victim: len(stage.workers() - {gone}) == 2, START_S)  # type: ignore[misc]
+    assert load.seen["broken"] <= 2 * CLIENTS
     assert not stage.workers() & workers
 
 

@@ -80,9 +80,9 @@ class ScriptedServer:
         self.ended = asyncio.Queue[int]()
 
 
-async def until(holds: Callable[[], object]) -> None:
-    """Wait until something holds, for 20 s at most."""
-    async with asyncio.timeout(20):
+async def until(holds: Callable[[], object], within_s: float = 20) -> None:
+    """Wait until something holds, for some time at most."""
+    async with asyncio.timeout(within_s):
         while True:
             if holds():
                 return

@@ -71,7 +71,7 @@ def test_without_the_section_nothing_is_on_record(tmp_path: Path) -> None:
         ("to: [{syslog: host}]", "6: audit.to[0].syslog: should be HOST:PORT, such as log.example.org:6514"),
         ("to: [{syslog: 'host:0'}]", "6: audit.to[0].syslog: should be HOST:PORT, such as log.example.org:6514"),
         ("to: [{syslog: 'h:1', tls: {key: k}}]", "6: audit.to[0].tls.key: of no certificate"),
-        ("to: [{syslog: 'h:1', tls: {ca: k}}]", "6: audit.to[0].tls: cannot be used: No such file or directory"),
+        ("to: [{syslog: 'h:1', tls: {ca: k}}]", "6: audit.to[0].tls: cannot be used: no file k"),
         ("to: [{syslog: 'h:1', tls: {ca: settings.yaml}}]", "6: audit.to[0].tls: cannot be used: "),
         ("to: [{file: a}]\nsource: ''", "7: audit.source: should be one line of text"),
     ],
