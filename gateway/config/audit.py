@@ -67,9 +67,8 @@ def _servers(draft: Draft) -> Iterator[ConfigFault]:
         try:
             tls_context(files.get("ca"), files.get("certificate"), files.get("key"))
         except OSError as error:  # also what is not a certificate
-            yield draft.document.fault(
-                (*place, "tls"), f"cannot be used: {_missing(files)}{error.strerror or type(error).__name__}"
-            )
+            what = _missing(tls, files) or error.strerror or type(error).__name__
+            yield draft.document.fault((*place, "tls"), f"cannot be used: {what}")
 
 
 def _missing(tls: Mapping[str, Any], files: Mapping[str, str]) -> str:
