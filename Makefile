@@ -20,7 +20,7 @@ demo: $(VENV)/.runtime  ## samples behind the gateway, ready to browse: make dem
 	@exec $(BIN)/dicomveil demo --port $(PORT)
 
 test: system $(VENV)/.dev $(OHIF)/.complete $(JS)/out/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .
