@@ -76,7 +76,8 @@ class Generation:
         """End it, with what is under way: the server has cancelled that."""
         await self.retire()
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._unused.wait(), ENDING_S)
+            async with asyncio.timeout(ENDING_S):
+                await self._unused.wait()
         self._unused.set()
         await self.ended()
 

@@ -30,6 +30,8 @@ __all__ = ["Durable", "jobs_file", "make_tables"]
 VERSION: Final = "1"
 """Of the workflow: one that another version began is begun anew, since its steps may not be these."""
 PRUNED_AT_ONCE: Final = 500
+LAUNCH_S: Final = 10.0
+"""How long an end waits for a launch under way; one without its database is tried for ever."""
 _ENDED: Final = frozenset({"SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"})
 """A job that is not over goes on under another id, whatever ended the workflow."""
 _ONE_PER_PROCESS: Final = threading.Lock()
@@ -70,6 +72,7 @@ class Durable:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stages: set[asyncio.Task[str]] = set()
         self._is_open = False
+        self._launching = threading.Lock()
         self._workflow: Any = None
 
     async def launch(self) -> bool:
@@ -101,11 +104,25 @@ class Durable:
         if self._stages:
             await asyncio.wait(self._stages)
         try:
-            await asyncio.to_thread(DBOS.destroy, destroy_registry=True)
+            await asyncio.to_thread(self._destroy)
         finally:
             _ONE_PER_PROCESS.release()
 
     def _launch(self) -> None:
+        with self._launching:
+            if self._is_open:
+                self._launch_engine()
+
+    def _destroy(self) -> None:
+        """Stop the engine; one that is still being launched first, or its threads would go on for ever."""
+        is_launched = self._launching.acquire(timeout=LAUNCH_S)
+        try:
+            DBOS.destroy(destroy_registry=True)
+        finally:
+            if is_launched:
+                self._launching.release()
+
+    def _launch_engine(self) -> None:
         logging.getLogger("dbos").addHandler(logging.NullHandler())  # else it adds one that prints to stderr
         DBOS(config=_config(self._state))
 

@@ -86,14 +86,17 @@ class Leader:
         self._news = asyncio.Event()
         self._tidied = float("-inf")
         self._checked = monotonic()
+        self._is_open = False
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin to look whether it is its turn."""
+        self._is_open = True
         self._task = asyncio.create_task(self._lead())
 
     async def close(self) -> None:
         """Stop; the jobs under way go on elsewhere, or at the next start."""
+        self._is_open = False  # a library that loses the cancellation must not keep it going
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -105,7 +108,7 @@ class Leader:
         self._news.set()
 
     async def _lead(self) -> None:
-        while True:
+        while self._is_open:
             self._news.clear()
             try:
                 await self._look()
@@ -116,7 +119,8 @@ class Leader:
                 await self._resign()
                 await asyncio.sleep(AFTER_BUG_S)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), LOOK_EACH_S)
+                async with asyncio.timeout(LOOK_EACH_S):  # wait_for loses a cancellation that comes with the news
+                    await self._news.wait()
 
     async def _look(self) -> None:
         """Take or keep the lead, begin what has room, and cancel what is to be."""

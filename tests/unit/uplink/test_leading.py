@@ -1,8 +1,9 @@
 """Who runs jobs, and which: with the real engine and the real lock, over SQLite and PostgreSQL."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -200,6 +201,41 @@ async def test_the_engine_forgets_jobs_that_ended_long_ago(state: URL) -> None:
         await it.runner.prune(-3600.0)
         assert await listed() == {"running"}
         await it.done("running")
+
+
+async def test_a_launch_that_is_broken_off_leaves_no_engine_behind(state: URL) -> None:
+    async def run(_job: str, _stage: str) -> str:
+        return ""
+
+    for wait_s in (0.0, 0.02, 0.1):
+        before = set(threading.enumerate())
+        runner = Durable(state, run, "one")
+        launch = asyncio.create_task(runner.launch())
+        await asyncio.sleep(wait_s)
+        launch.cancel()
+        with suppress(asyncio.CancelledError):
+            await launch
+            await runner.close()
+        await asyncio.sleep(0.5)
+        left = [thread.name for thread in threading.enumerate() if thread not in before]
+        assert [name for name in left if not name.startswith("asyncio_")] == []
+
+
+async def test_it_ends_even_if_a_library_loses_the_cancellation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with led(state_url("sqlite:///state.db", tmp_path)) as it:
+        looks = it.store.unfinished
+        lost = asyncio.Event()
+
+        async def deaf() -> list[tuple[str, str]]:
+            with suppress(asyncio.CancelledError):
+                lost.set()
+                await asyncio.sleep(3600)
+            return await looks()
+
+        monkeypatch.setattr(it.store, "unfinished", deaf)
+        await lost.wait()
 
 
 async def test_one_leads_and_the_next_takes_over(state: URL) -> None:
