@@ -35,7 +35,7 @@ burned_in_text: screen
 """
 EMPTY = np.full((240, 480), 30, np.uint8)
 NAMED, TEXT = burned.write(EMPTY, "BEISPIEL^ERIKA", (30, 40), 22, 200)
-LARGE = np.full((1800, 1800), 30, np.uint8)
+LARGE = np.full((480, 640), 30, np.uint8)
 CODE = "113101"
 PATIENCE_S = 280
 WITH_TEXT, WITHOUT, CROWD = "2.25.4711.1", "2.25.4711.2", "2.25.4711.3"
