@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 
 from gateway.access.identify import Identifier
-from gateway.access.keys import ApiKeys
 from gateway.access.model import uplink_place, worklist_place
 from gateway.adapters.audit_file import AuditFile
 from gateway.adapters.leadership import leadership
@@ -68,7 +67,7 @@ def open_access(settings: model.Access | None) -> Identifier | None:
     if settings is None:
         return None
     issuers = [open_issuer(issuer) for issuer in settings.issuers]
-    return Identifier(settings.policy, ApiKeys(settings.keys), issuers, settings.proxy)
+    return Identifier(settings.policy, settings.keys, issuers, settings.proxy)
 
 
 def open_issuer(settings: model.Issuer) -> HttpIssuer:

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from cachetools import TLRUCache
 from starlette.datastructures import Headers
 
-from gateway.access.keys import PREFIX, ApiKeys
+from gateway.access.keys import PREFIX, ApiKey, ApiKeys
 from gateway.access.model import ANONYMOUS, Principal
 from gateway.access.policy import Policy
 from gateway.access.proxy import Proxy
@@ -54,13 +54,13 @@ class Identifier:
     def __init__(
         self,
         policy: Policy,
-        keys: ApiKeys,
+        keys: Iterable[ApiKey],
         issuers: Iterable[Issuer] = (),
         proxy: Proxy | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._policy = policy
-        self._keys = keys
+        self._keys = ApiKeys(keys, policy.admit)
         self._issuers = {issuer.rules.issuer: issuer for issuer in issuers}
         self._rules = tuple(issuer.rules for issuer in self._issuers.values())
         self._proxy = proxy
@@ -96,7 +96,7 @@ class Identifier:
         if self._proxy is not None and is_named:
             return self._policy.admit(self._proxy.find(headers, address))
         if keys:
-            return self._policy.admit(self._keys.find(keys[0], self._clock()))
+            return self._keys.find(keys[0], self._clock())
         return await self._bearer(shown[0]) if shown else self._anonymous
 
     async def _bearer(self, authorization: str) -> Principal:
@@ -105,7 +105,7 @@ class Identifier:
         if scheme.lower() != "bearer":
             raise Unauthenticated("Only bearer tokens and keys are taken.", "invalid_request")
         if credentials.startswith(PREFIX):
-            return self._policy.admit(self._keys.find(credentials, self._clock()))
+            return self._keys.find(credentials, self._clock())
         digest = sha256(credentials.encode()).digest()
         known = self._known.get(digest)
         if known is None:

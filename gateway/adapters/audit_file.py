@@ -96,7 +96,7 @@ class AuditFile:
         raise OSError(errno.EAGAIN, "another process does not let go of it")
 
     def _append(self, records: list[bytes], *, ends: bool) -> None:
-        size = os.fstat(self._file).st_size
+        size = os.lseek(self._file, 0, os.SEEK_END)
         after, lead = (None, b"") if size == self._end else self._above(size)
         sealed = self._chain.seal(records, after, ends=ends)
         data = lead + b"\n".join(sealed) + b"\n"

@@ -6,11 +6,13 @@ attempt that was refused, the keys of a search. The rest of an event stands in d
 
 from base64 import b64encode
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from ipaddress import ip_address
 from typing import Final
 from xml.sax.saxutils import quoteattr
+
+from msgspec.structs import replace
 
 from gateway.audit.events import BEGIN, Event, Kind, Outcome
 from gateway.audit.lines import stamp

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Final
+
+from msgspec import Struct
 
 from gateway.access.model import Method
 from gateway.calls import Call
@@ -44,8 +46,7 @@ class Outcome(IntEnum):
     FAILED = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True, gc=False):
     """One record. ``time`` is in seconds since 1970; ``stage`` is BEGIN of what is recorded again when it is over.
 
     ``released`` are released UIDs, study first, and empty of whatever was not released. ``count`` is how many results
@@ -65,8 +66,8 @@ class Event:
     profile: str = ""
     released: tuple[str, ...] = ()
     count: int = 0
-    left_out: Mapping[str, int] = field(default_factory=dict)
-    actions: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = {}
+    actions: Mapping[str, int] = {}
     sent: int = 0
     status: int = 0
     fault: str = ""
@@ -85,6 +86,7 @@ _NAMED: Final = {
 }
 
 
+@cache  # there are some thirty
 def kind_of(transaction: str) -> Kind | None:
     """Return what a transaction is on record as; None of what shows nothing and changes nothing."""
     if transaction in _NAMED:
@@ -105,9 +107,9 @@ def of_call(call: Call, kind: Kind, time: float, outcome: Outcome = Outcome.SUCC
         time=time,
         outcome=outcome,
         stage=stage,
-        id=clean(call.id),
+        id=call.id,  # ours, or of letters, digits and ``.-_``
         user=clean(call.principal.name),
-        method="" if call.principal.method is Method.NONE else call.principal.method.value,
+        method="" if call.principal.method is Method.NONE else call.principal.method,
         client=clean(call.client),
         transaction=call.transaction,
         place=call.place,
@@ -125,4 +127,6 @@ def of_call(call: Call, kind: Kind, time: float, outcome: Outcome = Outcome.SUCC
 
 def clean(text: str) -> str:
     """Make text fit for any form: of one line, of bounded length, of characters that XML has."""
+    if len(text) <= MAX_TEXT and text.isascii() and text.isprintable():
+        return text
     return _UNFIT.sub("\N{REPLACEMENT CHARACTER}", text[:MAX_TEXT])

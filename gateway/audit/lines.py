@@ -4,34 +4,62 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from gateway.audit.events import Event
+from gateway.audit.events import Event, Kind, Outcome
 
 __all__ = ["encode", "stamp"]
 
-_LEVELS = ("study", "series", "instance")
-_TEXTS = (
-    "stage", "id", "user", "method", "client", "transaction", "place", "profile", "status", "count", "fault", "subject",
-)  # fmt: skip
+_OUTCOMES = {outcome: outcome.name.lower() for outcome in Outcome}
 _encode = msgspec.json.Encoder().encode
+
+
+class _Line(msgspec.Struct, omit_defaults=True, gc=False):
+    """The members of an object, in their order; ``study`` to ``instance`` are released UIDs."""
+
+    time: str
+    event: Kind
+    outcome: str
+    stage: str = ""
+    id: str = ""
+    user: str = ""
+    method: str = ""
+    client: str = ""
+    transaction: str = ""
+    place: str = ""
+    profile: str = ""
+    status: int = 0
+    count: int = 0
+    fault: str = ""
+    subject: str = ""
+    bytes: int = 0
+    actions: dict[str, int] = {}
+    study: str = ""
+    series: str = ""
+    instance: str = ""
 
 
 def encode(event: Event) -> list[bytes]:
     """Return an event as one JSON object."""
-    found: dict[str, object] = {
-        "time": stamp(event.time),
-        "event": event.kind.value,
-        "outcome": event.outcome.name.lower(),
-    }
-    for name in _TEXTS:
-        if value := getattr(event, name):
-            found[name] = value
-    found.update(zip(_LEVELS, event.released, strict=False))
-    if event.sent:
-        found["bytes"] = event.sent
-    found.update(event.left_out)
-    if event.actions:
-        found["actions"] = dict(event.actions)
-    return [_encode(found)]
+    line = _Line(
+        stamp(event.time),
+        event.kind,
+        _OUTCOMES[event.outcome],
+        event.stage,
+        event.id,
+        event.user,
+        event.method,
+        event.client,
+        event.transaction,
+        event.place,
+        event.profile,
+        event.status,
+        event.count,
+        event.fault,
+        event.subject,
+        event.sent,
+        dict(event.actions),
+        *event.released,
+    )
+    return [_encode(msgspec.to_builtins(line) | event.left_out if event.left_out else line)]
 
 
 def stamp(seconds: float) -> str:

@@ -7,10 +7,10 @@ whatever is recorded next, and until it is written nothing else happens where re
 import logging
 from collections import deque
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Final, Protocol
 
 from cachetools import TTLCache
+from msgspec.structs import replace
 
 from gateway.access.model import GATEWAY, uplink_place
 from gateway.addresses import network_of

@@ -9,7 +9,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from gateway.access.identify import REMEMBERED_S, Identifier
-from gateway.access.keys import PREFIX, ApiKey, ApiKeys, hash_of, new_key, read_hash
+from gateway.access.keys import PREFIX, ApiKey, hash_of, new_key, read_hash
 from gateway.access.model import Method, Principal, Role
 from gateway.access.policy import Policy, Rule
 from gateway.access.proxy import Proxy
@@ -70,9 +70,7 @@ class Clock:
 
 
 def identifier(*issuers: Known, clock: Clock | None = None, proxy: bool = True) -> Identifier:
-    keys = ApiKeys(
-        [ApiKey("ai", read_hash(hash_of(KEY))), ApiKey("old", read_hash(hash_of(OLD)), NOW), ApiKey("x", bytes(32))]
-    )
+    keys = (ApiKey("ai", read_hash(hash_of(KEY))), ApiKey("old", read_hash(hash_of(OLD)), NOW), ApiKey("x", bytes(32)))
     trusted = (ip_network("10.0.0.0/24"), ip_network("fd00::/64"))
     return Identifier(POLICY, keys, issuers, Proxy("X-User", "X-Groups", trusted) if proxy else None, clock or Clock())
 

@@ -1,13 +1,13 @@
 """Audit messages against the schema of PS3.15 Section A.5.1.1 and the tables of Section A.5.3."""
 
 from base64 import b64decode
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
+from msgspec.structs import replace
 
 from gateway.audit.chain import Chain
 from gateway.audit.dicom import WITHHELD, Encoder

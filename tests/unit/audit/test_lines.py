@@ -1,10 +1,10 @@
 """Events as lines of JSON."""
 
 import json
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.audit.events import BEGIN, Event, Kind, Outcome, clean
 from gateway.audit.lines import encode, stamp

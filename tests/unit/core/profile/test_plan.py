@@ -724,7 +724,7 @@ def test_a_mask_keeps_no_dates_by_itself() -> None:
     [
         ("", False),
         ("options: [retain_uids, retain_institution_identity, retain_longitudinal_modified_dates]\n", False),
-        *((f"options: [{option.value}]\n", True) for option in CLEANING),
+        *((f"options: [{name}]\n", True) for name in sorted(option.value for option in CLEANING)),
         ("attributes: {StudyDescription: {action: clean}}\n", True),
         ("attributes: {StudyDescription: {action: clean, when: {Modality: {equals: CT}}}}\n", True),
         ("attributes: {vr LO: {action: C}}\n", True),
