@@ -9,8 +9,10 @@ from starlette.types import Scope
 
 from gateway.access.model import ANONYMOUS, Principal
 
-__all__ = ["Call", "Watcher", "call_of", "set_call"]
+__all__ = ["ON_LEFT", "Call", "Watcher", "call_of", "set_call"]
 
+ON_LEFT: Final = "dicomveil.on_left"
+"""Key of a scope: a set of what is called when the client's connection has ended, if the server keeps one."""
 _KEY: Final = "dicomveil.call"
 
 

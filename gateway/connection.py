@@ -16,6 +16,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
+from gateway.calls import ON_LEFT
 from gateway.limits import Connections
 
 log = logging.getLogger("dicomveil.connection")
@@ -62,6 +63,7 @@ class ClientConnection(HttpToolsProtocol):
     def __init__(self, config: Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         state = getattr(config.loaded_app, "state", None)
+        self._on_left: set[Callable[[], None]] = set()
         self._connections: Connections = getattr(state, "connections", None) or Connections()
         self.timeout_keep_alive = self._connections.limits.keep_alive_s  # type: ignore[assignment] # as call_later takes
 
@@ -106,6 +108,8 @@ class ClientConnection(HttpToolsProtocol):
                 timer.cancel()
         self.leave()
         super().connection_lost(exc)
+        for leave in tuple(self._on_left):
+            leave()
 
     def look_after_client(self) -> None:
         """Abort when nothing was taken since the last look; watch on while the client is behind."""
@@ -187,6 +191,7 @@ class ClientConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
+        self.scope[ON_LEFT] = self._on_left  # type: ignore[typeddict-unknown-key]
         self._in_head, self._head_bytes = True, 0
         self._awaited = _Awaited.HEAD
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.calls import call_of
+from gateway.calls import ON_LEFT, call_of
 from gateway.core.errors import GatewayError
 from gateway.routes.headers import OURS
 from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_response
 
 log = logging.getLogger("dicomveil.exchange")
 
+_OF_BODIES = (b"content-length", b"transfer-encoding")
 _CONDITIONS = (b"if-match", b"if-none-match")
 
 
@@ -40,24 +41,40 @@ class WhileClientStays:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        exchange = asyncio.current_task()
-        left = asyncio.ensure_future(_client_left(receive))
-        done = False
-
-        def stop(_left: "asyncio.Future[None]") -> None:
-            if exchange is not None and not done:
-                exchange.cancel()
-
-        left.add_done_callback(stop)
+        exchange = _Exchange(asyncio.current_task())
+        connection = None if _has_body(scope) else scope.get(ON_LEFT)
+        if connection is not None:
+            connection.add(exchange.leave)
+        else:
+            left = asyncio.ensure_future(_client_left(receive))
+            left.add_done_callback(lambda _: exchange.leave())
         try:
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
-            if not left.done() or exchange is None:
+            if not exchange.has_left or exchange.task is None:
                 raise
-            exchange.uncancel()  # the client's doing: nobody waits for an end
+            exchange.task.uncancel()  # the client's doing: nobody waits for an end
         finally:
-            done = True
-            left.cancel()
+            exchange.is_over = True
+            if connection is not None:
+                connection.discard(exchange.leave)
+            else:
+                left.cancel()
+
+
+class _Exchange:
+    """What ends when its client leaves."""
+
+    __slots__ = ("has_left", "is_over", "task")
+
+    def __init__(self, task: asyncio.Task[None] | None) -> None:
+        self.task = task
+        self.has_left = self.is_over = False
+
+    def leave(self) -> None:
+        if self.task is not None and not self.is_over:
+            self.has_left = True
+            self.task.cancel()
 
 
 class Streamed:
@@ -136,6 +153,11 @@ def _conditional(scope: Scope) -> int | None:
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _has_body(scope: Scope) -> bool:
+    """Say whether the client sends more than a head, which has to be taken for its connection to get on."""
+    return any(name in _OF_BODIES for name, _ in scope["headers"])
 
 
 async def _client_left(receive: Receive) -> None:

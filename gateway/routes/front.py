@@ -142,14 +142,15 @@ class Front:
         if cors is not None and is_preflight and "origin" in headers:
             await cors.preflight_response(headers)(scope, receive, send)
             return
-        address = self._around.client_of(_connected(scope), headers)
-        trail = requestid.begin(headers, is_trusted=self._around.trusts(_connected(scope)))
+        peer_address = _connected(scope)
+        address = self._around.client_of(peer_address, headers)
+        trail = requestid.begin(headers, is_trusted=self._around.trusts(peer_address))
         call = Call(trail.id, address, scope["method"], monotonic())
         call.watchers = self._watchers
         if scope["method"] in ("GET", "HEAD"):
             call.is_probe = scope["path"] in PROBES
             call.is_public = scope["path"] in PUBLIC_PROBES
-        call.identify = partial(self._identify_now, headers, _connected(scope))
+        call.identify = partial(self._identify_now, headers, peer_address)
         call.is_outdated = self._is_outdated
         set_call(scope, call)
         answer = _Answer(call, self._watchers, cors, headers, send)
@@ -192,20 +193,44 @@ class Front:
         return self._around.identify_now() not in (None, self._around.identify)
 
     async def _begun_in_time(self, scope: Scope, receive: Receive, send: "_Answer") -> None:
-        if scope["method"] not in ("GET", "HEAD"):
+        timeout_s, task = self._around.answer_timeout_s, asyncio.current_task()
+        if timeout_s is None or task is None or scope["method"] not in ("GET", "HEAD"):
             await self._app(scope, receive, send)
             return
-        patience = asyncio.timeout(self._around.answer_timeout_s)
+        patience = send.patience = _Patience(task, timeout_s)
         try:
-            async with patience:
-                send.patience = patience
-                await self._app(scope, receive, send)
-        except TimeoutError:
-            if not patience.expired():
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if not patience.is_over or task.cancelling() > 1:
                 raise
-            raise TookTooLong(f"no answer had begun after {self._around.answer_timeout_s:g} s") from None
+            raise TookTooLong(f"no answer had begun after {timeout_s:g} s") from None
         finally:
-            send.patience = None
+            patience.end()
+
+
+class _Patience:
+    """Cancels a task when its time is over: ``asyncio.timeout``, which costs four times as much."""
+
+    __slots__ = ("_task", "_timer", "is_over")
+
+    def __init__(self, task: asyncio.Task[None], seconds: float) -> None:
+        self._task = task
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._give_up)
+        self.is_over = False
+
+    def _give_up(self) -> None:
+        self.is_over = True
+        self._task.cancel()
+
+    def keep(self) -> None:
+        """Wait for as long as it takes from now on."""
+        self._timer.cancel()
+
+    def end(self) -> None:
+        """Take the cancellation back, once it has done its work."""
+        self._timer.cancel()
+        if self.is_over:
+            self._task.uncancel()
 
 
 class _Answer:
@@ -227,7 +252,7 @@ class _Answer:
         self._request_headers = request_headers
         self._send = send
         self.has_begun = False
-        self.patience: asyncio.Timeout | None = None
+        self.patience: _Patience | None = None
 
     def __call__(self, message: Message) -> Awaitable[None]:
         if message["type"] != "http.response.start":
@@ -241,12 +266,21 @@ class _Answer:
             else:
                 watcher.refusing(self._call)
         self.has_begun = True
-        if self.patience is not None and not self.patience.expired():
-            self.patience.reschedule(None)
-        message = {**message, "headers": [*message.get("headers", ()), (_REQUEST_ID, self._call.id.encode())]}
-        if self._cors is None:
-            return self._send(message)
-        return self._cors.send(message, self._send, self._request_headers)
+        if self.patience is not None:
+            self.patience.keep()
+        headers = [*message.get("headers", ()), (_REQUEST_ID, self._call.id.encode())]
+        cors = self._cors
+        if cors is not None and "origin" not in self._request_headers:
+            headers, cors = _varied(headers), None
+        message = {**message, "headers": headers}
+        return self._send(message) if cors is None else cors.send(message, self._send, self._request_headers)
+
+
+def _varied(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Say that pages of other origins get other headers."""
+    varying = [value for name, value in headers if name == b"vary"]
+    kept = [header for header in headers if header[0] != b"vary"]
+    return [*kept, (b"vary", b", ".join([*varying, b"Origin"]))]
 
 
 def _connected(scope: Scope) -> str:

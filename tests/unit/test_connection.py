@@ -157,6 +157,32 @@ async def test_a_client_that_takes_something_is_kept() -> None:
         assert not application.closed.is_set()
 
 
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(ASK + b"\r\n", id="a head"),
+        pytest.param(ASK + b"content-length: 200000\r\n\r\n" + bytes(200_000), id="a body that nobody reads"),
+    ],
+)
+async def test_what_is_under_way_ends_when_its_client_leaves(asked: bytes) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def silent(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async with serving(silent) as (server, _, writer):
+        writer.write(asked)
+        await asyncio.wait_for(begun.wait(), 20)
+        assert not ended.is_set()
+        writer.close()
+        await asyncio.wait_for(ended.wait(), 20)
+        await none_open(server)
+
+
 async def test_an_answer_that_fits_needs_no_watch() -> None:
     async with serving(small, replace(PATIENT, send_timeout_s=0.05)) as (server, reader, writer):
         for _ in range(2):
