@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from tests.kit.certificates import Certificate
 from tests.kit.servers import START_S, STOP_S, free_port
 
+OPERATIONS: Final = Path(__file__).parents[2] / "docs/operations.md"
 _CONFIG: Final = """\
 daemon off; worker_processes 1; pid nginx.pid; error_log error.log;
 %(user)s
@@ -22,21 +23,7 @@ http {
   log_format ids "$request_id";
   access_log access.log ids;
   client_body_temp_path bodies; proxy_temp_path answers; fastcgi_temp_path f; uwsgi_temp_path u; scgi_temp_path s;
-  client_max_body_size 0;
-  upstream gateway { server %(gateway)s; keepalive 16; }
-  server {
-    listen %(address)s ssl http2;
-    ssl_certificate %(certificate)s; ssl_certificate_key %(certificate)s; ssl_protocols TLSv1.2 TLSv1.3;
-    location / {
-      proxy_pass http://gateway; proxy_http_version 1.1; proxy_set_header Connection "";
-      proxy_set_header Host $http_host;
-      proxy_set_header X-Forwarded-Proto $scheme;
-      proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header X-Forwarded-For $remote_addr;
-      proxy_set_header X-Request-Id $request_id;
-      proxy_buffering off; proxy_request_buffering off; proxy_read_timeout 300s;
-    }
-  }
+%(server)s
 }
 """
 
@@ -66,9 +53,7 @@ def nginx(folder: Path, gateway: str, certificate: Certificate) -> Iterator[Ingr
     port = free_port()
     values = {
         "user": "user root;" if os.geteuid() == 0 else "",
-        "gateway": urlsplit(gateway).netloc,
-        "address": f"127.0.0.1:{port}",
-        "certificate": certificate.path,
+        "server": _documented(urlsplit(gateway).netloc, f"127.0.0.1:{port}", certificate.path),
     }
     (folder / "nginx.conf").write_text(_CONFIG % values)
     command = ["nginx", "-p", str(folder), "-c", "nginx.conf", "-e", "error.log"]
@@ -81,6 +66,21 @@ def nginx(folder: Path, gateway: str, certificate: Certificate) -> Iterator[Ingr
     finally:
         process.terminate()
         process.wait(STOP_S)
+
+
+def _documented(gateway: str, address: str, certificate: Path) -> str:
+    """Return what docs/operations.md has nginx do, with other addresses and files."""
+    text = OPERATIONS.read_text()
+    server = text[text.index("```nginx\n") + len("```nginx\n") :].partition("```")[0]
+    for written, used in (
+        ("127.0.0.1:8080", gateway),
+        ("listen 443 ", f"listen {address} "),
+        ("/etc/nginx/dicomveil.pem", str(certificate)),
+        ("/etc/nginx/dicomveil.key", str(certificate)),
+    ):
+        assert written in server
+        server = server.replace(written, used)
+    return server
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, folder: Path) -> None:
