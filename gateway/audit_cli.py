@@ -5,6 +5,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -16,17 +17,34 @@ from gateway.config import Settings
 
 __all__ = ["note_reading", "verify"]
 
+TOLD: Final = 3
+"""Faults that are told where no record fits, so that the secret is another: what is said of each says no more."""
+
 
 def verify(files: Sequence[Path], secrets: Sequence[bytes], *, live: bool) -> bool:
     """Print what is wrong with logs, oldest first whatever their order here; say whether nothing is."""
     verifier = Verifier([audit_key(secret) for secret in secrets])
-    is_whole = True
+    is_whole, held = True, list[Fault]()
     for fault in _faults(verifier, files, live=live):
         is_whole = False
-        click.echo(str(fault))
+        held.append(fault)
+        if verifier.fitting:
+            _tell(held)
+    if verifier.records and not verifier.fitting and len(held) > TOLD:
+        _tell(held[:TOLD])
+        click.echo("no record fits this secret: is it the one that they were made under?")
+    else:
+        _tell(held)
     if is_whole:
         click.echo(f"whole: {_count(verifier.records, 'record')} in {_count(verifier.chains, 'chain')}")
     return is_whole
+
+
+def _tell(faults: list[Fault]) -> None:
+    """Print them, and empty the list."""
+    for fault in faults:
+        click.echo(str(fault))
+    faults.clear()
 
 
 async def note_reading(settings: Settings, files: Sequence[Path]) -> None:

@@ -9,10 +9,10 @@ from starlette.types import Scope
 
 from gateway.access.model import ANONYMOUS, Principal
 
-__all__ = ["ON_LEFT", "Call", "Watcher", "call_of", "set_call"]
+__all__ = ["DEPARTURE", "Call", "Departure", "Watcher", "call_of", "set_call"]
 
-ON_LEFT: Final = "dicomveil.on_left"
-"""Key of a scope: a set of what is called when the client's connection has ended, if the server keeps one."""
+DEPARTURE: Final = "dicomveil.departure"
+"""Key of a scope: the Departure of its client, if the server tells of it."""
 _KEY: Final = "dicomveil.call"
 
 
@@ -99,6 +99,32 @@ class Watcher:
 
     def ended(self, call: Call) -> None:
         """It is over, in whatever way. Must not raise."""
+
+
+class Departure:
+    """The end of a client's connection: calls what was added, at once where it has come already."""
+
+    __slots__ = ("_told", "has_come")
+
+    def __init__(self) -> None:
+        self.has_come = False
+        self._told: set[Callable[[], None]] = set()
+
+    def add(self, tell: Callable[[], None]) -> None:
+        """Call this when it comes."""
+        self._told.add(tell)
+        if self.has_come:
+            tell()
+
+    def discard(self, tell: Callable[[], None]) -> None:
+        """Call this no more."""
+        self._told.discard(tell)
+
+    def come(self) -> None:
+        """Call all."""
+        self.has_come = True
+        for tell in tuple(self._told):
+            tell()
 
 
 def call_of(scope: Scope) -> Call:

@@ -118,6 +118,8 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
     if problem := open_door(settings, host):
         raise click.ClickException(problem)
     _check_port(host, port, "--port 8081")
+    for warning in settings.warnings:
+        click.echo(f"warning: {warning}", err=True)
     for name, worklist in settings.worklists.items():
         shown = worklist.profile.name if worklist.profile else "identified"
         click.echo(f"{name} ({shown}): http://{host}:{port}{worklist.path}", err=True)

@@ -17,7 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from gateway.adapters.origin_folder import FolderOrigin
-from gateway.adapters.sql import begin, open_engine
+from gateway.adapters.sql import begin, open_engine, revision
 from gateway.adapters.syslog import tls_context
 from gateway.assembly import open_issuer, open_mail, open_origin
 from gateway.config import model
@@ -79,7 +79,7 @@ async def _tried(what: str, attempt: Attempt) -> Tried:
         async with asyncio.timeout(PATIENCE_S):
             await attempt()
     except (GatewayError, _Wrong) as error:
-        return Tried(what, str(error))
+        return Tried(what, str(error).removeprefix(f"{what}: "))
     except ssl.SSLCertVerificationError as error:
         return Tried(what, f"its certificate is not trusted: {error.verify_message}; is `ca` the authority behind it?")
     except TimeoutError:
@@ -99,6 +99,7 @@ async def _state(url: URL) -> None:
             await connection.execute(text("SELECT 1"))
     finally:
         await engine.dispose()
+    await asyncio.to_thread(revision, url, "state")  # which may be denied where a question is not
 
 
 def _is_there(file: Path) -> bool:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.protocols.utils import get_remote_addr
 
-from gateway.calls import ON_LEFT
+from gateway.calls import DEPARTURE, Departure
 from gateway.limits import Connections
 
 log = logging.getLogger("dicomveil.connection")
@@ -27,6 +27,8 @@ MIN_BODY_RATE: Final = 1 << 10
 """Bytes a second, over ``body_timeout_s``; what is stored has to be faster still (``storing.rewriting``)."""
 REFUSED_HEAD_S: Final = 1.0
 """For how long a connection that is one too many may take to hear so."""
+GOODBYE_S: Final = 2.0
+"""For how long a client may take to answer the end of TLS."""
 _SEPARATORS: Final = len(b": \r\n")
 
 
@@ -63,7 +65,7 @@ class ClientConnection(HttpToolsProtocol):
     def __init__(self, config: Config, *args: Any, **kwargs: Any) -> None:
         super().__init__(config, *args, **kwargs)
         state = getattr(config.loaded_app, "state", None)
-        self._on_left: set[Callable[[], None]] = set()
+        self._departure = Departure()
         self._connections: Connections = getattr(state, "connections", None) or Connections()
         self.timeout_keep_alive = self._connections.limits.keep_alive_s  # type: ignore[assignment] # as call_later takes
 
@@ -108,8 +110,7 @@ class ClientConnection(HttpToolsProtocol):
                 timer.cancel()
         self.leave()
         super().connection_lost(exc)
-        for leave in tuple(self._on_left):
-            leave()
+        self._departure.come()
 
     def look_after_client(self) -> None:
         """Abort when nothing was taken since the last look; watch on while the client is behind."""
@@ -191,7 +192,7 @@ class ClientConnection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """Begin to count a head."""
         super().on_message_begin()
-        self.scope[ON_LEFT] = self._on_left  # type: ignore[typeddict-unknown-key]
+        self.scope[DEPARTURE] = self._departure  # type: ignore[typeddict-unknown-key]
         self._in_head, self._head_bytes = True, 0
         self._awaited = _Awaited.HEAD
 
@@ -203,6 +204,13 @@ class ClientConnection(HttpToolsProtocol):
         if size > MAX_HEAD_BYTES:
             raise ValueError("the request head is too large")
         super().on_headers_complete()
+        if self._is_of_former_settings():
+            self.cycle.keep_alive = False
+
+    def _is_of_former_settings(self) -> bool:
+        """Say whether the client agreed on TLS before a reload, which may have taken its authority out."""
+        now = getattr(getattr(self.config.loaded_app, "state", None), "connections", self._connections)
+        return self.scheme == "https" and now is not self._connections
 
     def on_message_complete(self) -> None:
         """Await nothing more."""
@@ -243,6 +251,7 @@ class Doorstep(asyncio.Protocol):
                 accepted,
                 ssl=self._shown,
                 ssl_handshake_timeout=self._connection.head_timeout_s,
+                ssl_shutdown_timeout=GOODBYE_S,
             )
         except OSError as error:
             log.debug("left: no TLS, %s", type(error).__name__)

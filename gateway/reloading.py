@@ -11,7 +11,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Any, Final
@@ -28,7 +28,7 @@ from gateway.logs import describe
 from gateway.memory import tune_gc
 from gateway.watching import Watch
 
-__all__ = ["Reloading", "Source", "say", "without_restart"]
+__all__ = ["Reloading", "Source", "say", "warn", "without_restart"]
 
 log = logging.getLogger("dicomveil.reload")
 
@@ -48,6 +48,10 @@ class Source:
     watch: Watch
 
 
+AGAIN_S: Final = 5.0
+"""After a fault that is none of the settings, such as a database that is away, they are taken again so often."""
+
+
 class Reloading:
     """The application of a server process. Told to end, it goes on for ``drain_s`` before the server hears of it."""
 
@@ -57,6 +61,7 @@ class Reloading:
         self._drain_s = drain_s
         self._now = Generation(settings, app.assemble(settings, lasting))
         self._before: set[asyncio.Task[None]] = set()
+        self._may_pass = False
         self._asked = asyncio.Event()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,9 +85,11 @@ class Reloading:
             await new.open()
         except Exception as error:  # noqa: BLE001 whatever is wrong with the new, the old goes on
             say(error)
+            self._may_pass = not isinstance(error, ConfigFaults)
             self._tell(old.settings, None)
             return False
         self._now = new
+        warn(settings)
         for name in kept:
             log.warning("%s: changes with a restart only; what it was goes on", name)
         log.info("settings reloaded: %d exchanges end under those before", old.exchanges)
@@ -102,7 +109,7 @@ class Reloading:
         try:
             await self._now.open()
         except Exception as error:  # noqa: BLE001 its message may hold a value; the server would print it
-            say(error)
+            log.error("cannot start: %s", str(error) if isinstance(error, GatewayError) else describe(error))  # noqa: TRY400
             await send({"type": "lifespan.startup.failed", "message": ""})
             return
         tune_gc()
@@ -128,7 +135,11 @@ class Reloading:
         while True:
             await self._asked.wait()
             self._asked.clear()
-            await self.reload()
+            while not await self.reload() and self._may_pass:  # whose rights were taken must not wait for a person
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(AGAIN_S):
+                        await self._asked.wait()
+                self._asked.clear()
 
     async def _close(self) -> None:
         """Close all generations, and then what they shared."""
@@ -142,12 +153,16 @@ class Reloading:
 def without_restart(before: Settings, after: Settings) -> tuple[Settings, list[str]]:
     """Return new settings with what only a restart can change as it was, and the names of that.
 
-    Raises ConfigFaults where they no longer say who may come: what was lost by mistake must open no door.
+    Raises ConfigFaults where they no longer say who may come, or where a profile is now the shipped one of the same
+    name: what was lost by mistake must open no door.
     """
     if before.access is not None and after.access is None and not after.without_authentication:
         what = "access is gone: say access: {without_authentication: true}, or restart"
         raise ConfigFaults([ConfigFault("settings", what)])
     kept = [name for name, part in FIXED if part(before) != part(after)]
+    for name in before.own_profiles & set(after.profiles) - after.own_profiles:
+        what = f"profile {name} is gone, and the shipped one of that name says something else: restart to take that"
+        raise ConfigFaults([ConfigFault("settings", what)])
     if before.secret is not None and after.secret is None:  # several workers must share one
         kept.append("secret")
     values: dict[str, Any] = {name: getattr(before, name) for name in kept}
@@ -164,6 +179,12 @@ def say(error: Exception) -> None:
     for line in lines:
         log.error("%s", line)
     log.error("the settings are not used: faults: %d", len(lines))
+
+
+def warn(settings: Settings) -> None:
+    """Log what works but may not be meant so, as ``check`` prints it."""
+    for warning in settings.warnings:
+        log.warning("%s", warning)
 
 
 async def _ended(generation: Generation) -> None:

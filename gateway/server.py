@@ -4,9 +4,11 @@ What a worker is given is little, and what it needs besides is loaded when it st
 whether it lives.
 """
 
+import logging
 import os
 import signal
 import ssl
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -14,7 +16,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
 
 from gateway.logs import log_config
 from gateway.memory import WORKERS_VARIABLE
@@ -26,10 +30,15 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
+log = logging.getLogger("dicomveil.server")
+
 # How long a study that is being sent may take to end; less than what k8s/deployment.yaml waits.
 GRACEFUL_SHUTDOWN_S: Final = 55
 SILENT_S: Final = 30
 """A worker that does not answer its supervisor for so long is replaced; on a busy machine a new one takes a while."""
+ASKED_S: Final = 1
+AGAIN_S: Final = 2
+"""Until one that could not start is started again: what it needs may be away for a while."""
 
 
 def serve(settings: "Settings", host: str, port: int, workers: int, level: str, drain_s: float = 0) -> None:
@@ -60,7 +69,10 @@ def serve(settings: "Settings", host: str, port: int, workers: int, level: str, 
             uvicorn.Server(config).run()
         else:
             with shared_metrics():
-                _Workers(config, [config.bind_socket()]).run()
+                workers_ = _Workers(config, [config.bind_socket()])
+                workers_.run()
+            if workers_.has_failed:
+                sys.exit(STARTUP_FAILURE)
 
 
 @dataclass(slots=True)
@@ -86,13 +98,33 @@ class _Start:
 
 
 class _Workers(Multiprocess):
-    """uvicorn's processes: one that dies is replaced. On SIGHUP each reloads in its place; uvicorn would restart it."""
+    """uvicorn's processes: one that dies is replaced. On SIGHUP each reloads in its place; uvicorn would restart it.
+
+    One that cannot start ends all, with the exit code of one alone (``has_failed``), only as long as none has served:
+    later that is a database that is away, and the others go on.
+    """
+
+    _has_served = False
+    has_failed = False
 
     def keep_subprocess_alive(self) -> None:
         """Replace those that have died, at once also where one dies while it is asked."""
-        for process in self.processes:
+        for at, process in enumerate(self.processes):
             process.child_conn.close()  # its copy is the last, and ends with it
-        super().keep_subprocess_alive()
+            if process.is_alive(SILENT_S):
+                self._has_served = self._has_served or process.is_ready(ASKED_S)
+                continue
+            process.kill()
+            process.join()
+            if process.exitcode == STARTUP_FAILURE:
+                if not self._has_served:
+                    self.has_failed = True
+                    self.should_exit.set()
+                    return
+                self.should_exit.wait(AGAIN_S)
+            log.warning("worker %s has died; another takes its place", process.pid)
+            self.processes[at] = Process(self.config, self.sockets)
+            self.processes[at].start()
 
     def handle_hup(self) -> None:
         """Pass the signal on to those that serve; one that starts reads the settings anyway."""

@@ -32,7 +32,7 @@ class AuditFile:
     """Appends records to the file at ``path``, each chained to the one before it by this process."""
 
     def __init__(self, path: Path, encode: Callable[[Event], list[bytes]], key: bytes) -> None:
-        self.name = f"audit file {path.name}"
+        self.name = f"audit file {path}"
         self._path = path
         self._encode = encode
         self._chain = Chain(key, os.urandom(8).hex())

@@ -43,6 +43,11 @@ class ProfileFiles:
         """List the names there are, those of broken profiles too."""
         return sorted(self._files)
 
+    @property
+    def own(self) -> frozenset[str]:
+        """Return the names of those that are not in the last folder, which is that of the shipped ones."""
+        return frozenset(name for name, file in self._files.items() if file.parent != self.folders[-1])
+
     def get(self, name: str) -> Profile | None:
         """Return a profile, or None when there is no such name or its file has faults."""
         if name not in self._files:

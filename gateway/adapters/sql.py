@@ -134,13 +134,41 @@ async def begin(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
             yield connection
 
 
+_STATES: Final = {
+    "08": "no connection",
+    "28": "it refuses the user or the password",
+    "3D": "there is no such database",
+    "42501": "the role may not do this",
+    "42P01": "a table is missing",
+    "53": "it has no room: connections, memory or disk",
+    "57": "it is starting, or shutting down",
+}
+"""SQLSTATE, or its class, in words."""
+_SAID: Final = (
+    ("password authentication failed", _STATES["28"]),
+    ("does not exist", _STATES["3D"]),
+    ("Connection refused", _STATES["08"]),
+    ("could not translate host name", "no such host"),
+    ("Name or service not known", "no such host"),
+)
+
+
 @contextmanager
 def _failing() -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, OSError) as error:
-        # The class says what is wrong (refused, locked, full); the text may repeat the statement's values.
-        raise StateFailed(f"the state store failed ({type(error).__name__})") from None
+        raise StateFailed(f"the state store failed ({_kind(error)})") from None
+
+
+def _kind(error: Exception) -> str:
+    """Say what is wrong by class and code alone: the text may repeat the statement's values."""
+    cause = getattr(error, "orig", None) or error
+    state = getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None) or ""
+    words = _STATES.get(state) or _STATES.get(state[:2]) or getattr(cause, "sqlite_errorname", None)
+    if words is None:  # libpq gives no code for what ends an attempt to connect
+        words = next((words for said, words in _SAID if said in str(cause)), None)
+    return f"{type(error).__name__}: {words}" if words else type(error).__name__
 
 
 def _pragmas(pragmas: Sequence[str]) -> list[str]:

@@ -80,7 +80,8 @@ class _Account:
             if owes:
                 if len(self._owed) == MAX_OWED:
                     log.error("%s: a record is lost: %s", self.sink.name, self._owed[0].kind)  # noqa: TRY400
-                self._owed.append(event)
+                # What is owed is written when its call has gone on counting.
+                self._owed.append(replace(event, left_out=dict(event.left_out), actions=dict(event.actions)))
             return fault
         return None
 

@@ -46,7 +46,9 @@ class _State:
 
 
 class Verifier:
-    """Follows all chains through the lines of logs, oldest file first. ``records`` counts what it has seen.
+    """Follows all chains through the lines of logs, oldest file first.
+
+    ``records`` counts what it has seen, ``fitting`` those that a key fits.
 
     ``keys`` are those of all secrets that the records may have been made under.
     """
@@ -55,6 +57,7 @@ class Verifier:
         self._keys = keys
         self._chains: dict[str, _State] = {}
         self.records = 0
+        self.fitting = 0
 
     @property
     def chains(self) -> int:
@@ -106,6 +109,7 @@ class Verifier:
             hint = ", or it was made under another secret" if state.key is None else ""
             return f"record {record.seq} of chain {record.chain} was changed, or the one before it{hint}"
         state.key = fitting[0]
+        self.fitting += 1
         unlinked: set[bytes | None] = {None}
         may_be = neighbours | unlinked if state.is_linked is None else neighbours if state.is_linked else unlinked
         if record.after not in may_be:

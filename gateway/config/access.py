@@ -145,7 +145,6 @@ def _proxy(draft: Draft) -> Iterator[ConfigFault]:
 
 def _who(draft: Draft) -> Iterator[ConfigFault]:
     access = _access(draft)
-    keys = mapping(access, "keys")
     for place, rule in _allowed(draft):
         asked = [
             key for key in ("anyone", "keys", *_PERSONAL) if is_true(rule, key) or (key != "anyone" and key in rule)
@@ -162,10 +161,6 @@ def _who(draft: Draft) -> Iterator[ConfigFault]:
             needed = ("oidc",) if key == "claims" else ("oidc", "proxy")
             if key in _PERSONAL and not any(access.get(kind) for kind in needed):
                 yield draft.document.fault((*place, key), f"fits nobody without {' or '.join(needed)}")
-        for index, name in enumerate(sequence(rule, "keys")):
-            if isinstance(name, str) and name not in keys:
-                what = f'no key named "{name}"' + nearest(name, list(keys))
-                yield draft.document.fault((*place, "keys", index), what)
 
 
 def _where(draft: Draft) -> Iterator[ConfigFault]:
@@ -222,6 +217,7 @@ def warnings(draft: Draft) -> Iterator[ConfigFault]:
             yield draft.document.fault(("access", "keys", name, "expires"), "the key has expired")
         if not any(name in sequence(rule, "keys") for _, rule in _allowed(draft)):
             yield draft.document.fault(("access", "keys", name), "no rule names it")
+    yield from _gone_keys(draft)
     if "proxy" in access:
         for index, one in enumerate(sequence(draft.data, "trusted_proxies")):
             if (_size(one) or 0) > MANY_ADDRESSES:
@@ -229,6 +225,16 @@ def warnings(draft: Draft) -> Iterator[ConfigFault]:
                 yield draft.document.fault(("trusted_proxies", index), what)
     yield from _unclear_issuers(draft)
     yield from _unreachable(draft)
+
+
+def _gone_keys(draft: Draft) -> Iterator[ConfigFault]:
+    """Name keys that only rules know. No fault: to take a stolen key out is to work, whatever still names it."""
+    keys = mapping(_access(draft), "keys")
+    for place, rule in _allowed(draft):
+        for index, name in enumerate(sequence(rule, "keys")):
+            if name not in keys:
+                what = f'no key named "{name}"' + nearest(name, list(keys))
+                yield draft.document.fault((*place, "keys", index), what)
 
 
 def _unclear_issuers(draft: Draft) -> Iterator[ConfigFault]:

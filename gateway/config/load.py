@@ -77,6 +77,7 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
         state=state_url(text, draft.folder),
         profiles=draft.profiles.loaded,
         profile_folders=draft.profiles.folders,
+        own_profiles=draft.profiles.own,
         origins={name: _origin(name, origin, draft) for name, origin in file.origins.items()},
         worklists={name: _worklist(name, worklist, draft) for name, worklist in file.worklists.items()},
         uplinks={name: uplinks.make_uplink(name, uplink, draft) for name, uplink in file.uplinks.items()},

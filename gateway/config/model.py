@@ -261,7 +261,8 @@ class Settings:
     """Everything one gateway is told. ``secret`` is None only where no worklist has a profile and nothing goes up.
 
     ``access`` None: everybody may do everything, which ``without_authentication`` says in so many words.
-    ``profiles`` are those of the profile folder and those that worklists name. ``state`` hides its
+    ``profiles`` are those of the profile folder and those that worklists name, ``own_profiles`` the names of those that
+    are not shipped. ``state`` hides its
     password when printed; ``secret_variables`` are the environment variables that secrets came from.
     """
 
@@ -288,3 +289,4 @@ class Settings:
     audit: Audit | None = None
     without_authentication: bool = False
     entrances: Mapping[str, Entrance] = field(default_factory=dict)
+    own_profiles: frozenset[str] = frozenset()

@@ -70,6 +70,12 @@ class RefusedByMasks(RefusedByProfile):
 class OriginFailed(GatewayError):
     """The origin server could not be reached, or answered what it must not."""
 
+    @classmethod
+    def answered(cls, status: int) -> "OriginFailed":
+        """Make the error for an answer with this status."""
+        why = ": it refuses the gateway's own account, its `auth` in the settings" if status in (401, 403) else ""
+        return cls(f"the origin answered {status}{why}")
+
 
 class OriginTimedOut(OriginFailed):
     """The origin server was silent for too long."""

@@ -57,13 +57,22 @@ def load(text: str, source: str) -> Document:
     try:
         data = reader.read(yaml.parse(text, Loader=yaml.BaseLoader))
     except yaml.MarkedYAMLError as error:
-        reader.refuse(error.problem_mark, f"not valid YAML: {error.problem}")
+        reader.refuse(error.problem_mark, f"not valid YAML: {_in_words(error.problem or '')}")
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         reader.faults.append(ConfigFault(f"{source}:{line}", "not valid YAML: it holds a control character"))
     if reader.faults:
         raise ConfigFaults(reader.faults) from None
     return Document(source, data, types.MappingProxyType(reader.lines))
+
+
+def _in_words(problem: str) -> str:
+    """Say what a person has to look at."""
+    if "'\\t'" in problem:
+        return "a tab: indent with blanks"
+    if problem.startswith(("mapping values are not allowed", "expected <block end>", "did not find expected")):
+        return f"{problem}: is this line, or the one above, indented as its neighbours are?"
+    return problem
 
 
 def validate(model: type[M], document: Document) -> M:

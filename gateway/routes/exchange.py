@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.calls import ON_LEFT, call_of
+from gateway.calls import DEPARTURE, Departure, call_of
 from gateway.core.errors import GatewayError
 from gateway.routes.headers import OURS
 from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_response
@@ -42,13 +42,15 @@ class WhileClientStays:
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(asyncio.current_task())
-        connection = None if _has_body(scope) else scope.get(ON_LEFT)
-        if connection is not None:
-            connection.add(exchange.leave)
-        else:
+        departure: Departure | None = None if _has_body(scope) else scope.get(DEPARTURE)
+        if departure is None:
             left = asyncio.ensure_future(_client_left(receive))
             left.add_done_callback(lambda _: exchange.leave())
+        else:
+            departure.add(exchange.leave)
         try:
+            if departure is not None and departure.has_come:
+                await asyncio.sleep(0)  # which is cancelled
             await self._app(scope, receive, send)
         except asyncio.CancelledError:
             if not exchange.has_left or exchange.task is None:
@@ -56,10 +58,10 @@ class WhileClientStays:
             exchange.task.uncancel()  # the client's doing: nobody waits for an end
         finally:
             exchange.is_over = True
-            if connection is not None:
-                connection.discard(exchange.leave)
-            else:
+            if departure is None:
                 left.cancel()
+            else:
+                departure.discard(exchange.leave)
 
 
 class _Exchange:

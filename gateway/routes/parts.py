@@ -45,7 +45,7 @@ async def open_parts(
                 refused.add(answer.status)
                 continue
             if answer.status not in (200, 206):
-                raise OriginFailed(f"the origin answered {answer.status}")
+                raise OriginFailed.answered(answer.status)
             if outcome is not None and answer.status == 206:
                 outcome.is_partial = True
             whole = _content_type(answer.headers)

@@ -41,6 +41,7 @@ class Readiness:
         self._asking = asyncio.Lock()
         self._looked = -KEPT_S
         self._is_ready = False
+        self._failed: list[str] = []
 
     async def is_ready(self) -> bool:
         """Say whether all of them worked a moment ago, or do now."""
@@ -55,9 +56,13 @@ class Readiness:
         for name, works_now in zip(self._checks, works, strict=True):
             self._ready.labels(name).set(works_now)
         failed = [name for name, works_now in zip(self._checks, works, strict=True) if not works_now]
+        is_ready = self._beside.issuperset(failed)
         if failed:
-            log.warning("not ready: %s", ", ".join(failed))
-        return self._beside.issuperset(failed)
+            log.warning("not ready: %s%s", ", ".join(failed), " (without which it stays ready)" if is_ready else "")
+        elif self._failed:
+            log.warning("ready again: %s", ", ".join(self._failed))
+        self._failed = failed
+        return is_ready
 
     async def _works(self, check: Check) -> bool:
         try:

@@ -26,7 +26,7 @@ async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIt
         if answer.status in (404, 410) and path.count("/") > 1:
             raise NotReleased
         if answer.status not in (200, 206):
-            raise OriginFailed(f"the origin answered {answer.status}")
+            raise OriginFailed.answered(answer.status)
         _check_json(answer.headers)
         reader = ArrayReader()
         async for chunk in answer.body:

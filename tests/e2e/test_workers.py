@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -16,6 +18,7 @@ import pytest
 from tests.kit.inprocess import links
 from tests.kit.reloads import DICOM, ROWS, Gate, Stage, gated, marks, staged
 from tests.kit.scripted_server import until
+from tests.kit.servers import free_port
 
 pytestmark = [pytest.mark.e2e]
 
@@ -171,3 +174,39 @@ def listens(pid: int) -> bool:
         return any(one.status == psutil.CONN_LISTEN for one in psutil.Process(pid).net_connections("tcp"))
     except psutil.NoSuchProcess:
         return False
+
+
+async def test_a_worker_that_cannot_start_is_tried_again_as_long_as_another_serves(tmp_path: Path) -> None:
+    async with staged(tmp_path, workers=2) as stage:
+        await both_start(stage)
+        before = workers(stage)
+        store, away = stage.gateway.folder / "state.db", stage.gateway.folder / "away.db"
+        store.rename(away)
+        store.mkdir()
+        os.kill(min(before), signal.SIGKILL)
+        await stage.logs("cannot start", 2)
+        assert max(before) in workers(stage)
+        store.rmdir()
+        away.rename(store)
+        await stage.logs("Application startup complete", 3)
+        assert marks(await stage.ask()) == {1}
+
+
+@pytest.mark.parametrize("count", ["1", "2"])
+def test_a_start_that_fails_is_told_by_its_exit_code_with_one_worker_and_with_several(
+    tmp_path: Path, count: str
+) -> None:
+    (tmp_path / "secret").write_bytes(b"s" * 32)
+    (tmp_path / "state.db").mkdir()
+    settings = {
+        "secret": {"file": "secret"},
+        "origins": {"archive": {"dicomweb": "http://127.0.0.1:9/dicom-web"}},
+        "worklists": {"research": {"origin": "archive", "profile": "nominal"}},
+    }
+    (tmp_path / "dicomveil.yaml").write_text(json.dumps(settings))
+    command = [sys.executable, "-m", "gateway", "serve", "--config", str(tmp_path / "dicomveil.yaml")]
+    ended = subprocess.run(
+        [*command, "--port", str(free_port()), "--workers", count], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 3
+    assert "cannot start: the state store failed (OperationalError: SQLITE_CANTOPEN" in ended.stderr

@@ -187,9 +187,6 @@ FAULTY: dict[str, tuple[str, list[str]]] = {
     "keys and people": (
         access("{keys: [ai], users: [alice], worklists: [research], roles: [view]}"),
         ["11: access.allow[0].users: beside keys, which are nobody's who logs in; make two rules"]),
-    "unknown key": (
-        access("{keys: [a-i], worklists: [research], roles: [view]}"),
-        ['11: access.allow[0].keys[0]: no key named "a-i" (did you mean "ai"?)']),
     "unknown places": (
         access("{users: [a], worklists: [research, reserch], uplinks: [klinic], roles: [view, uplink]}"),
         ['11: access.allow[0].worklists[1]: no worklist named "reserch" (did you mean "research"?)',
@@ -252,6 +249,9 @@ QUIET: dict[str, tuple[str, list[str]]] = {
         access(ALL, "{keys: [ai], roles: [metrics]}", keys=f"{{ai: {{hash: '{HASH}', expires: 2020-01-31}}}}"),
         ["9: access.keys.ai.expires: the key has expired"]),
     "unused": (access(ALL), ["9: access.keys.ai: no rule names it"]),
+    "a key that is gone": (
+        access(ALL, "{keys: [ai], roles: [metrics]}", "{keys: [a-i], worklists: [research], roles: [view]}"),
+        ['13: access.allow[2].keys[0]: no key named "a-i" (did you mean "ai"?)']),
     "closed": (
         access("{keys: [ai], worklists: [research], roles: [view]}"),
         ["5: worklists.reading: no rule of access allows anything here",

@@ -443,6 +443,21 @@ async def ask_by_tls(server: uvicorn.Server, shown: Certificate) -> bytes:
     return answer
 
 
+def test_a_connection_that_agreed_on_tls_before_a_reload_ends_with_its_next_answer(shown: Certificate) -> None:
+    async def test() -> None:
+        async with serving(small, **by_tls(shown)) as (server, _, _writer):
+            port = server.servers[0].sockets[0].getsockname()[1]
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=shown.client())
+            for _ in range(2):
+                writer.write(ASK + b"\r\n")
+                assert b"all of it" in await asyncio.wait_for(reader.readuntil(b"\r\n0\r\n\r\n"), 20)
+            server.config.loaded_app.state.connections = Connections(PATIENT)  # as a reload does
+            writer.write(ASK + b"\r\n")
+            assert b"connection: close" in await asyncio.wait_for(reader.read(), 20)
+
+    on_the_loop(test())
+
+
 def test_clients_that_agree_on_tls_are_answered_and_counted_once(shown: Certificate) -> None:
     async def test() -> None:
         async with serving(small, **by_tls(shown)) as (server, _, writer):

@@ -377,3 +377,40 @@ async def test_who_has_lost_their_rights_cannot_end_what_they_had_begun_to_send(
         await asking
     assert said[0]["status"] == (good if name == "adam" else 401)
     assert name == "adam" or not list((tmp_path / "studies").rglob("*.dcm"))
+
+
+async def test_a_fault_that_is_none_of_the_settings_is_tried_again_until_it_passes(
+    source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("gateway.reloading.AGAIN_S", 0.05)
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+    async with living(serving):
+        before, store, away = serving._now, source.parent / "state.db", source.parent / "away.db"
+        store.rename(away)
+        store.mkdir()
+        written(source.parent, public_url="https://x.example")  # and somebody's key taken out, say
+        await until(lambda: caplog.text.count("the settings are not used") > 1)
+        assert serving._now is before
+        store.rmdir()
+        away.rename(store)
+        await until(lambda: serving._now is not before)
+        assert serving._now.settings.public_url == "https://x.example"
+
+
+def test_a_profile_that_would_become_the_shipped_one_of_its_name_is_missed(source: Path) -> None:
+    own = source.parent / "profiles" / "nominal.yaml"
+    own.write_text("name: nominal\nbased_on: strict\n")
+    worklists = {"research": {"origin": "archive", "profile": "nominal"}}
+    before = load_settings(written(source.parent, worklists=worklists))
+    assert without_restart(before, before) == (before, [])
+    own.unlink()
+    with pytest.raises(ConfigFaults, match="profile nominal is gone"):
+        without_restart(before, load_settings(source))
+
+
+async def test_what_is_taken_with_a_warning_is_warned_of(source: Path, caplog: pytest.LogCaptureFixture) -> None:
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+    async with living(serving):
+        written(source.parent, access={"keys": {"adam": KEYS["adam"]}, "allow": ALLOW})
+        assert await serving.reload()
+    assert any('no key named "eve"' in message for message in caplog.messages)

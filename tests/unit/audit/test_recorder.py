@@ -286,6 +286,20 @@ def test_where_records_are_not_required_nothing_is_refused_and_they_come_later(
     assert [one.levelno for one in caplog.records] == [logging.ERROR, logging.WARNING]
 
 
+def test_what_is_owed_says_what_was_so_when_it_came_to_be() -> None:
+    sink = Kept()
+    sink.broken = True
+    record, call = recorder(sink, required=False), a_call("RetrieveStudy")
+    call.status, call.is_whole = 200, True
+    record.answering(call)
+    call.actions["removed"] = call.left_out["refused"] = 7
+    sink.broken = False
+    record.ended(call)
+    _, begun, ended = sink.events
+    assert (begun.actions, begun.left_out) == ({}, {})
+    assert (ended.actions, ended.left_out) == ({"removed": 7}, {"refused": 7})
+
+
 def test_what_is_owed_is_bounded_and_a_loss_is_said(caplog: pytest.LogCaptureFixture) -> None:
     sink = Kept()
     sink.broken = True

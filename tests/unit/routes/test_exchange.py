@@ -8,9 +8,9 @@ from contextlib import asynccontextmanager, suppress
 import httpx
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from gateway.calls import Call, set_call
+from gateway.calls import DEPARTURE, Call, Departure, set_call
 from gateway.core.errors import BadRequest, MalformedInput, NotReleased
 from gateway.routes.exchange import Streamed, WhileClientStays
 
@@ -180,3 +180,22 @@ async def test_a_head_request_does_not_make_the_body() -> None:
 
     await ask(body, "HEAD")
     assert made < 3
+
+
+async def test_who_has_left_before_is_asked_nothing_for() -> None:
+    asked = []
+
+    async def application(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        asked.append(1)
+
+    async def nothing() -> Message:
+        raise AssertionError("nobody is there to read from")
+
+    departure = Departure()
+    departure.come()
+    scope = {"type": "http", "method": "GET", "headers": [], DEPARTURE: departure}
+    await WhileClientStays(application)(scope, nothing, nothing)  # type: ignore[arg-type]
+    assert not asked
+    task = asyncio.current_task()
+    assert task is not None
+    assert not task.cancelling()
