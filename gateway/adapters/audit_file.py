@@ -33,7 +33,8 @@ class AuditFile:
 
     def __init__(self, path: Path, encode: Callable[[Event], list[bytes]], key: bytes) -> None:
         self.name = f"audit file {path}"
-        self._path = path
+        self._name = os.fspath(path)
+        self._own = (-1, -1)
         self._encode = encode
         self._chain = Chain(key, os.urandom(8).hex())
         self._file = -1
@@ -62,15 +63,16 @@ class AuditFile:
     def _reopen_if_moved(self) -> None:
         """Open the file that now has the name."""
         try:
-            there = self._path.stat()
+            there = os.stat(self._name)  # noqa: PTH116 each record costs this
         except FileNotFoundError:
             self._close()
         else:
-            own = os.fstat(self._file) if self._file >= 0 else None
-            if own is None or (own.st_dev, own.st_ino) != (there.st_dev, there.st_ino):
+            if (there.st_dev, there.st_ino) != self._own:
                 self._close()
         if self._file < 0:
-            self._file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+            self._file = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+            opened = os.fstat(self._file)
+            self._own = (opened.st_dev, opened.st_ino)
             self._end = -1
             self._keep_private()
 

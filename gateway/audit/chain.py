@@ -31,7 +31,7 @@ class Chain:
     """The records of one process in one sink. ``seal`` them, write that, and only then ``keep`` it."""
 
     def __init__(self, key: bytes, chain_id: str) -> None:
-        self._key = key
+        self._signer = hmac.new(key, digestmod="sha256")
         self._id = chain_id.encode()
         self._mac = b""
         self._count = 0
@@ -50,7 +50,9 @@ class Chain:
         for number, record in enumerate(records):
             is_last = ends and number == len(records) - 1
             signed, close = self._place(record, self._count + number, None if number else after, is_last)
-            mac = mac_of(self._key, mac, signed)
+            signer = self._signer.copy()  # half of what it costs to begin with the key
+            signer.update(_linked(mac, signed))
+            mac = signer.hexdigest().encode()
             sealed.append(signed + mac + close)
         return sealed
 
@@ -71,7 +73,11 @@ class Chain:
 
 def mac_of(key: bytes, previous: bytes, signed: bytes) -> bytes:
     """Return the MAC of what stands before it in a record, in hexadecimal digits."""
-    return hmac.digest(key, b"%b\n%b" % (previous, signed), "sha256").hex().encode()
+    return hmac.digest(key, _linked(previous, signed), "sha256").hex().encode()
+
+
+def _linked(previous: bytes, signed: bytes) -> bytes:
+    return b"%b\n%b" % (previous, signed)
 
 
 def mac_at_end(line: bytes) -> bytes:

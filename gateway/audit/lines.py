@@ -1,6 +1,7 @@
 """Events as JSON, one object a line: flat, and without what is empty."""
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -64,4 +65,10 @@ def encode(event: Event) -> list[bytes]:
 
 def stamp(seconds: float) -> str:
     """Return a time in seconds since 1970 as of RFC 3339, in UTC."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    whole = int(seconds)
+    return f"{_second(whole)}.{int((seconds - whole) * 1000):03}Z"
+
+
+@lru_cache(maxsize=4)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")

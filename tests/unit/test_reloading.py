@@ -398,13 +398,13 @@ async def test_a_fault_that_is_none_of_the_settings_is_tried_again_until_it_pass
 
 
 def test_a_profile_that_would_become_the_shipped_one_of_its_name_is_missed(source: Path) -> None:
-    own = source.parent / "profiles" / "nominal.yaml"
-    own.write_text("name: nominal\nbased_on: strict\n")
-    worklists = {"research": {"origin": "archive", "profile": "nominal"}}
+    own = source.parent / "profiles" / "teaching.yaml"
+    own.write_text("name: teaching\nbased_on: strict\n")
+    worklists = {"research": {"origin": "archive", "profile": "teaching"}}
     before = load_settings(written(source.parent, worklists=worklists))
     assert without_restart(before, before) == (before, [])
     own.unlink()
-    with pytest.raises(ConfigFaults, match="profile nominal is gone"):
+    with pytest.raises(ConfigFaults, match="profile teaching is gone"):
         without_restart(before, load_settings(source))
 
 

@@ -84,11 +84,23 @@ async def test_what_is_known_is_not_known_for_ever(monkeypatch: pytest.MonkeyPat
     assert not await asked.is_ready()
 
 
+async def test_the_log_names_it_also_when_it_works_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(readiness, "KEPT_S", 0)
+    part = Part(False)
+    asked, _ = made(archive=part)
+    for works in (False, True, True):
+        part.answer = works
+        assert await asked.is_ready() is works
+    assert caplog.messages == ["not ready: archive", "ready again: archive"]
+
+
 async def test_what_is_only_shown_does_not_count(caplog: pytest.LogCaptureFixture) -> None:
     metrics = Metrics()
     asked = Readiness({"state": Part()}, metrics.ready, {"audit": Part(False)})
     assert await asked.is_ready()
-    assert (ready(metrics, "audit"), caplog.messages) == (0, ["not ready: audit"])
+    assert (ready(metrics, "audit"), caplog.messages) == (0, ["not ready: audit (without which it stays ready)"])
 
 
 async def test_a_bug_is_not_taken_for_an_answer() -> None:
