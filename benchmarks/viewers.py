@@ -32,6 +32,8 @@ from gateway.access.keys import hash_of
 STUDIES, SLICES = 6, 24
 USERS = 50
 WORKERS = 2
+CONNECTIONS = 20
+"""Of a worker: Orthanc serves 50 connections at once, and those beyond wait for others to close."""
 MEMORY_MB, P99_RATIO = 700, 5.0
 LIST = "limit=101&offset=0&fuzzymatching=false&includefield=00081030%2C00080060%2C00080090%2C00100030"
 SERIES = "includefield=00080021%2C00080031%2C0008103E%2C00200011"
@@ -208,7 +210,7 @@ def guarded(origin: int, folder: Path) -> Iterator[Target]:
         "secret": {"file": str(folder / "secret")},
         "state": f"sqlite:///{folder}/state.db",
         "profiles": str(REPOSITORY / "profiles"),
-        "origins": {"archive": {"dicomweb": f"http://127.0.0.1:{origin}/dicom-web"}},
+        "origins": {"archive": {"dicomweb": f"http://127.0.0.1:{origin}/dicom-web", "connections": CONNECTIONS}},
         "worklists": {"research": {"origin": "archive", "profile": "nominal"}},
         "access": {
             "keys": {name: {"hash": hash_of(key)} for name, key in keys.items()},
