@@ -189,6 +189,7 @@ async def test_exchanges_are_logged_where_the_settings_say_so(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, exchanges: bool
 ) -> None:
     caplog.set_level("DEBUG")
+    caplog.set_level("DEBUG", "dicomveil")
     archive = Archive([Row("1.2.3", "1.2.3.4", "1.2.3.4.5")])
     async with over(archive, tmp_path, logs={"exchanges": exchanges}) as gateway:
         await gateway.ask("/worklists/research/dicom-web/studies?PatientName=CANARY")
