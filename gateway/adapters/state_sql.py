@@ -5,9 +5,11 @@ the database nor a row moved within it tells anything. A row that does not open 
 of the pair mends it. A row that only an earlier secret opens is sealed anew under today's when it is read.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cachetools import TTLCache
 from sqlalchemy import Column, LargeBinary, MetaData, String, Table, select
@@ -38,6 +40,7 @@ _RELEASES = Table(
     Column("sealed", LargeBinary, nullable=False),
 )
 _KEY = ("domain", "kind", "released")
+_Key = tuple[str, str, str]
 
 
 def state_url(state: str, folder: Path) -> URL:
@@ -80,28 +83,39 @@ class SqlReleaseStore:
         self._insert = insert.on_conflict_do_update(
             index_elements=_KEY, set_={"sealed": insert.excluded.sealed}, where=different
         )
-        self._cache: TTLCache[tuple[str, str, str], str] = TTLCache(CACHED_RELEASES, CACHE_TTL_S)
+        self._cache: TTLCache[_Key, str] = TTLCache(CACHED_RELEASES, CACHE_TTL_S)
+        self._gathered: dict[_Key, str] = {}
+        self._writing: asyncio.Task[None] | None = None
+        self._next: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Make the table, or bring it up to this program's."""
         await migrate(self._url)
 
     async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
-        """Remember pairs; those that the cache knows cost no database access."""
-        new = {pair.released: pair.source for pair in releases if not self._knows(domain, kind, pair)}
+        """Remember pairs; those that the cache knows cost no database access.
+
+        What is put while others are written is gathered and written at once: of many clients that come together none
+        waits for more than two transactions, whoever leaves meanwhile.
+        """
+        new = {(domain, kind, pair.released): pair.source for pair in releases if not self._knows(domain, kind, pair)}
         if not new:
             return
-        ring = self._rings(domain).current
+        self._gathered |= new
+        if self._next is None:
+            self._next = asyncio.create_task(self._write_after(self._writing))
+        await asyncio.shield(self._next)
+
+    async def _write_after(self, before: asyncio.Task[None] | None) -> None:
+        await _end_of(before)
+        new, self._gathered = self._gathered, {}
+        self._writing, self._next = self._next, None
         # Sorted, so that two replicas that write the same rows wait for each other instead of locking each other out.
-        rows = [
-            {"domain": domain, "kind": kind, "released": released, "sealed": _seal(ring, kind, released, source)}
-            for released, source in sorted(new.items())
-        ]
+        rows = [self._row(key, source) for key, source in sorted(new.items())]
         for start in range(0, len(rows), BATCH_ROWS):
             async with begin(self._engine) as connection:
                 await connection.execute(self._insert, rows[start : start + BATCH_ROWS])
-        for released, source in new.items():
-            self._cache[domain, kind, released] = source
+        self._cache.update(new)
 
     async def get(self, domain: str, kind: str, released: str) -> str | None:
         """Return the source of a released identifier, or None."""
@@ -131,11 +145,22 @@ class SqlReleaseStore:
         return len(self._cache)
 
     async def aclose(self) -> None:
-        """Release connections."""
+        """Write what is under way, and release connections."""
+        await _end_of(self._next or self._writing)
         await self._engine.dispose()
+
+    def _row(self, key: _Key, source: str) -> dict[str, Any]:
+        domain, kind, released = key
+        sealed = _seal(self._rings(domain).current, kind, released, source)
+        return {**dict(zip(_KEY, key, strict=True)), "sealed": sealed}
 
     def _knows(self, domain: str, kind: str, pair: Release) -> bool:
         return self._cache.get((domain, kind, pair.released)) == pair.source
+
+
+async def _end_of(task: asyncio.Task[None] | None) -> None:
+    if task is not None and not task.done():
+        await asyncio.wait([task])
 
 
 def _seal(ring: KeyRing, kind: str, released: str, source: str) -> bytes:

@@ -86,6 +86,8 @@ KINDS: dict[type[GatewayError], Kind] = {
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
 
+RETRY_AFTER_S = 5
+"""When to come back if nobody knows when it will work again."""
 _WAIT = (
     IssuerFailed, OriginBusy, Overloaded, RenderingBusy, ScreeningBusy, StoringBusy, TooManyFollowers, TooManyRequests,
 )  # fmt: skip
@@ -105,8 +107,8 @@ def problem(fault: GatewayError) -> Response:
     if kind.status >= 500:
         log.warning("%s: %s", type(fault).__name__, fault)
     headers = None
-    if isinstance(fault, _WAIT):
-        headers = {"retry-after": str(fault.retry_after_s)}
+    if kind.status in (429, 503):
+        headers = {"retry-after": str(fault.retry_after_s if isinstance(fault, _WAIT) else RETRY_AFTER_S)}
     elif isinstance(fault, Unauthenticated):
         headers = {"www-authenticate": 'Bearer realm="dicomveil"' + (f', error="{fault.error}"' if fault.error else "")}
     return problem_response(kind, str(fault), headers)

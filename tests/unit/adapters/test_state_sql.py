@@ -92,6 +92,37 @@ async def test_two_stores_may_put_the_same_pair(store: SqlReleaseStore, state: U
     assert rows(state) == 300
 
 
+async def test_many_that_put_at_once_share_two_transactions(store: SqlReleaseStore, state: URL) -> None:
+    seen = statements(store)
+    pairs = [Release(f"2.25.{n}", f"1.2.{n}") for n in range(8)]
+    first = asyncio.create_task(store.put("research", "study", pairs[:1]))
+    for _ in range(2):  # until it is on its way
+        await asyncio.sleep(0)
+    await asyncio.gather(*(store.put("research", kind, pairs[:n]) for n in range(1, 9) for kind in 25 * ["a", "b"]))
+    await first
+    assert (len(seen), rows(state)) == (2, 17)
+
+
+async def test_who_leaves_while_pairs_are_written_takes_nobody_along(store: SqlReleaseStore, state: URL) -> None:
+    leaving, staying = (
+        asyncio.create_task(store.put("research", "study", [Release(f"2.25.{n}", f"1.2.{n}")])) for n in range(2)
+    )
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await staying
+    assert leaving.cancelled()
+    assert rows(state) == 2
+
+
+async def test_a_store_that_closes_writes_what_was_put(state: URL) -> None:
+    store = await opened(state)
+    putting = asyncio.create_task(store.put("research", "study", [Release("2.25.1", SOURCE_UID)]))
+    await asyncio.sleep(0)
+    await store.aclose()
+    await putting
+    assert rows(state) == 1
+
+
 async def test_putting_known_pairs_asks_the_database_nothing(store: SqlReleaseStore) -> None:
     await store.put("research", "study", [Release("2.25.1", SOURCE_UID)])
     seen = statements(store)
@@ -218,6 +249,10 @@ async def test_a_failure_names_no_value(store: SqlReleaseStore, state: URL) -> N
     with pytest.raises(StateFailed) as failure:
         await store.put("research", "study", [Release("2.25.4711", SOURCE_UID)])
     assert "4711" not in str(failure.value)
+    failed = await asyncio.gather(
+        *(store.put("research", "study", [Release(f"2.25.{n}", SOURCE_UID)]) for n in range(9)), return_exceptions=True
+    )
+    assert {type(each) for each in failed} == {StateFailed}
     assert SOURCE_UID not in repr(failure.value)
 
 

@@ -6,6 +6,7 @@ import logging
 import pytest
 
 from gateway.core.errors import (
+    AuditFailed,
     BadRequest,
     GatewayError,
     LimitExceeded,
@@ -89,6 +90,13 @@ def test_no_problem_is_kept_by_a_cache() -> None:
 def test_a_busy_origin_says_when_to_come_back() -> None:
     answer = problem(OriginBusy("origin archive: no connection is free", 7))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "7")
+
+
+@pytest.mark.parametrize("fault", [fault for fault, kind in KINDS.items() if kind.status in (429, 503)])
+def test_whatever_is_of_now_only_says_when_to_come_back(fault: type[GatewayError]) -> None:
+    made = fault.__new__(fault)
+    made.__dict__["retry_after_s"] = 9
+    assert int(problem(made).headers["retry-after"]) == (5 if fault in (StateFailed, AuditFailed) else 9)
 
 
 @pytest.mark.parametrize(
