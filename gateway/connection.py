@@ -209,8 +209,10 @@ class ClientConnection(HttpToolsProtocol):
 
     def _is_of_former_settings(self) -> bool:
         """Say whether the client agreed on TLS before a reload, which may have taken its authority out."""
+        if self.scheme != "https":
+            return False
         now = getattr(getattr(self.config.loaded_app, "state", None), "connections", self._connections)
-        return self.scheme == "https" and now is not self._connections
+        return now is not self._connections
 
     def on_message_complete(self) -> None:
         """Await nothing more."""

@@ -18,7 +18,7 @@ __all__ = ["FORMS", "LEVELS", "JsonFormatter", "ValueFreeFormatter", "describe",
 LEVELS = ("critical", "error", "warning", "info", "debug")
 """Without uvicorn's ``trace``, which prints headers and paths."""
 FORMS: Final = ("text", "json")
-TEXT: Final = "%(asctime)s %(levelname)s %(name)s%(request)s: %(message)s"
+TEXT: Final = "%(asctime)s %(process)d %(levelname)s %(name)s%(request)s: %(message)s"
 
 _WARNING: Final = re.compile(r"[^\n]+?:\d+: \w+")
 """How ``warnings`` begins what it prints: file, line, class."""
@@ -53,7 +53,7 @@ class JsonFormatter(ValueFreeFormatter):
     """Prints a record as one line of JSON."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return ``time``, ``level``, ``logger``, ``message`` and, where there are any, ``request`` and ``where``.
+        """Return time, level, process (its id), logger, message and, where there are any, request and where.
 
         ``where`` is that of an exception. What an exchange was has fields of its own.
         """
@@ -62,6 +62,7 @@ class JsonFormatter(ValueFreeFormatter):
         fields = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
+            "process": record.process,
             "logger": record.name,
             "message": record.message,
             "request": requestid.current().id,

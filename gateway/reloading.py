@@ -10,9 +10,9 @@ settings, as after a restart.
 import asyncio
 import logging
 import signal
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from types import FrameType
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ from gateway.logs import describe
 from gateway.memory import tune_gc
 from gateway.watching import Watch
 
-__all__ = ["Reloading", "Source", "say", "warn", "without_restart"]
+__all__ = ["Reloading", "Source", "differences", "say", "warn", "without_restart"]
 
 log = logging.getLogger("dicomveil.reload")
 
@@ -38,6 +38,7 @@ FIXED: Final[Sequence[tuple[str, Callable[[Settings], object]]]] = (
     ("logs", lambda settings: settings.logs.form),
 )
 """What a running process can't change: keys of the settings, and what of each stays; passwords may change."""
+_DERIVED: Final = ("warnings", "own_profiles")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,8 @@ class Reloading:
         warn(settings)
         for name in kept:
             log.warning("%s: changes with a restart only; what it was goes on", name)
-        log.info("settings reloaded: %d exchanges end under those before", old.exchanges)
+        changed = ", ".join(differences(old.settings, settings)) or "files that they name"
+        log.info("settings reloaded (%s): %d exchanges end under those before", changed, old.exchanges)
         self._tell(old.settings, settings)
         await _guarded(old.retire())
         ending = asyncio.create_task(_ended(old))
@@ -167,6 +169,18 @@ def without_restart(before: Settings, after: Settings) -> tuple[Settings, list[s
         kept.append("secret")
     values: dict[str, Any] = {name: getattr(before, name) for name in kept}
     return replace(after, **values), kept
+
+
+def differences(before: Settings, after: Settings) -> Iterator[str]:
+    """Name what differs: a key of the settings, and which of those with names of their own."""
+    for key in fields(Settings):
+        old, new = getattr(before, key.name), getattr(after, key.name)
+        if key.name in _DERIVED or old == new:
+            continue
+        if isinstance(old, Mapping) and isinstance(new, Mapping):
+            yield from (f"{key.name}.{name}" for name in sorted({*old, *new}) if old.get(name) != new.get(name))
+        else:
+            yield key.name
 
 
 def say(error: Exception) -> None:

@@ -4,6 +4,7 @@ The URL is written as libpq has it (``sslmode``, ``sslrootcert``, ``sslcert``, `
 """
 
 import ssl
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,8 @@ CONNECT_S: Final = 5
 ANSWER_S: Final = 10
 """What a statement may take; the server ends it a little before the gateway stops to wait."""
 LOCK_S: Final = 5
+GOODBYE_S: Final = 1
+"""What a server may take to end a session; then the gateway ends the connection."""
 UPGRADE_S: Final = 60
 """What the command that changes the schema may wait for another one that does."""
 
@@ -55,7 +58,12 @@ def checked(url: URL, folder: Path) -> URL:
 
 def connecting(url: URL, answer_s: float | None = ANSWER_S) -> tuple[URL, dict[str, Any]]:
     """Return a URL without what is for TLS, and what asyncpg gets besides. Raises OSError for certificates."""
-    arguments: dict[str, Any] = {"timeout": CONNECT_S, "command_timeout": answer_s, "server_settings": dict(_SESSION)}
+    arguments: dict[str, Any] = {
+        "timeout": CONNECT_S,
+        "command_timeout": answer_s,
+        "server_settings": dict(_SESSION),
+        "connection_class": _leaving_in_time(),
+    }
     if "sslmode" in url.query:
         arguments["ssl"] = _tls(url)
     return url.difference_update_query(["sslmode", *_FILES]), arguments
@@ -67,6 +75,21 @@ def blocking_url(url: URL) -> URL:
         return url.set(drivername="sqlite")
     limits = {"connect_timeout": str(CONNECT_S), "options": f"-c lock_timeout={UPGRADE_S}s"}
     return url.set(drivername="postgresql+psycopg").update_query_dict(limits)
+
+
+@cache
+def _leaving_in_time() -> type:
+    """Return asyncpg's connection, whose own end waits as long as for an answer: a pool of them ends one by one."""
+    from asyncpg import Connection  # noqa: PLC0415 an extra
+
+    class Leaving(Connection):  # type: ignore[misc] # it carries no types
+        async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 as it has it
+            try:
+                await super().close(timeout=GOODBYE_S if timeout is None else timeout)
+            except TimeoutError:  # it is aborted, which is as good
+                return
+
+    return Leaving
 
 
 def _tls(url: URL) -> ssl.SSLContext | str:

@@ -51,7 +51,7 @@ class Guard:
             raise login()
         if not own:
             raise NotReleased("nothing here is theirs")
-        raise Forbidden("not with these roles")
+        raise Forbidden(f"This needs the role {_in_words(self.roles, self.besides)}.")
 
     def show(self, call: Call) -> None:
         """Let whoever has any role here know that there is something; raises Unauthenticated or NotReleased."""
@@ -68,6 +68,10 @@ class Guard:
             return await endpoint(request)
 
         return answer
+
+
+def _in_words(roles: frozenset[Role], besides: frozenset[Role]) -> str:
+    return " and ".join([" or ".join(sorted(roles)), *sorted(besides)])
 
 
 def login() -> Unauthenticated:

@@ -82,7 +82,7 @@ KINDS: dict[type[GatewayError], Kind] = {
     TooManyRequests: Kind(429, "too-many-requests", "Too many requests"),
     Unauthenticated: Kind(401, "unauthenticated", "Nobody is logged in"),
     IssuerFailed: Kind(503, "issuer-failed", "Nobody can be recognized now", "The request may be sent again."),
-    Forbidden: Kind(403, "forbidden", "Not allowed", "Whoever is logged in may not do this here."),
+    Forbidden: Kind(403, "forbidden", "Not allowed"),
 }
 """By the nearest class; what is not listed is FAILED. Outside, unknown, refused and never released are all alike."""
 

@@ -68,7 +68,7 @@ class UplinkService:
         await call_of(request.scope).admit_again()
         share, who = body.share, call_of(request.scope).principal
         if share is not None and Role.SHARE not in who.roles(self._place):
-            raise Forbidden("not to share")
+            raise Forbidden(f"This needs the role {Role.SHARE}.")
         asked = Asked(body.study, tuple(body.series or ()), tuple(body.instances or ()), share.pin if share else None)
         sharer = self._sharer(request, share) if share else None
         job = await self._jobs.begin(self._name, asked, sharer, key, _owner(who))

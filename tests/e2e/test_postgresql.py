@@ -88,6 +88,8 @@ async def test_a_server_that_hangs_is_a_failure_in_a_stated_time_and_used_again_
     with cluster() as server:
         store, lead = replica(server.url), DatabaseLeadership(state_url(server.url, Path("/")))
         await store.start()
+        leaving = replica(server.url)
+        await asyncio.gather(*(leaving.get("research", "study", f"2.25.{n}") for n in range(8)))
         await store.put("research", "study", [Release("2.25.1", "1.2.1")])
         assert await lead.take()
         server.signal(signal.SIGSTOP)
@@ -98,6 +100,8 @@ async def test_a_server_that_hangs_is_a_failure_in_a_stated_time_and_used_again_
                 with pytest.raises(StateFailed):
                     await store.start()
                 assert not await lead.take()
+            async with asyncio.timeout(20):  # for four connections
+                await leaving.aclose()
         finally:
             server.signal(signal.SIGCONT)
         assert await store.get("research", "study", "2.25.2") is None

@@ -64,7 +64,7 @@ async def test_a_stream_goes_on_under_the_profile_that_it_began_with(tmp_path: P
             for number in (2, 3):
                 stage.write(number)
                 await stage.shows(number)
-            assert "settings reloaded: 1 exchanges" in stage.gateway.log
+            assert "settings reloaded (profiles.marked, worklists.research): 1 exchanges" in stage.gateway.log
             assert stage.gateway.log.count("the last exchange") == 1  # that of version 2, which had none
             gate.opened.set()
             assert marks(begun + await answer.content.read()) == {1}

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import logging.config
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -141,6 +142,7 @@ def test_a_line_of_json_has_the_fields_that_are_listed_and_no_others() -> None:
     assert time.endswith("+00:00")
     assert fields == {
         "level": "warning",
+        "process": os.getpid(),
         "logger": "dicomveil.test",
         "message": "not ready: archive",
         "request": "request-1",

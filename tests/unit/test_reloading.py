@@ -22,7 +22,7 @@ from gateway.config import Settings, load_settings
 from gateway.core.errors import ConfigFaults, StateFailed
 from gateway.generation import Generation
 from gateway.lasting import Lasting
-from gateway.reloading import Reloading, Source, without_restart
+from gateway.reloading import Reloading, Source, differences, without_restart
 from gateway.watching import Watch, files_of
 from gateway.worker import application
 from gateway.worklists.worklist import Worklist
@@ -144,6 +144,14 @@ def test_only_what_a_process_cannot_change_stays_and_is_named(source: Path) -> N
     after, kept = without_restart(before, replace(load_settings(other), secret=None))
     assert kept == ["state", "secret"]
     assert (after.state, after.secret, after.public_url) == (before.state, before.secret, "https://x.example")
+
+
+def test_what_has_changed_is_named(source: Path) -> None:
+    before = load_settings(source)
+    assert list(differences(before, load_settings(source))) == []
+    limits, others = replace(before.limits, connections=7), {"other": before.worklists["research"]}
+    after = replace(before, limits=limits, worklists=others, warnings=("a warning",))
+    assert list(differences(before, after)) == ["worklists.other", "worklists.research", "limits"]
 
 
 def test_a_password_of_the_state_store_may_change(source: Path) -> None:

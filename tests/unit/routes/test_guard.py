@@ -1,5 +1,6 @@
 """What each route asks of whoever calls it, in one list; and what a guard says to those whom it does not let in."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from gateway.core.errors import Forbidden, NotReleased, Unauthenticated
 from gateway.routes.doors import Doors
 from gateway.routes.entrances import EntranceRoute
 from gateway.routes.guard import Door, Guard
+from gateway.routes.problems import problem
 from tests.kit.inprocess import built
 
 TABLE = """
@@ -191,6 +193,21 @@ def test_a_guard_lets_in_by_role_and_tells_strangers_nothing(
         return
     with pytest.raises(refused if who is SOMEBODY else Unauthenticated):
         guard.enter(asking, {})
+
+
+@pytest.mark.parametrize(
+    ("guard", "said"),
+    [
+        (HERE, "This needs the role download."),
+        (IDENTIFIED, "This needs the role download and identified."),
+        (Guard("RetrieveInstance", frozenset({Role.VIEW, Role.DOWNLOAD})), "This needs the role download or view."),
+    ],
+)
+def test_who_may_do_something_is_told_what_they_lack(guard: Guard, said: str) -> None:
+    asking = Call("id", "", "GET", 0.0, Principal("a", Method.KEY, {guard.place: frozenset({Role.STORE})}))
+    with pytest.raises(Forbidden) as refused:
+        guard.enter(asking, {})
+    assert json.loads(bytes(problem(refused.value).body))["detail"] == said
 
 
 def test_roles_elsewhere_are_none_here() -> None:
