@@ -277,7 +277,8 @@ class Worklist:
             study, patient_id, issuer = text(elements, STUDY), text(elements, PATIENT_ID), text(elements, ISSUER)
             self._members[study] = _patient_elements(elements)
             source = json.dumps([issuer, patient_id])
-            studies += [Release(uid, study) for uid in islice(self.released_uids(study), secrets)]
+            if not self.engine.identity.retains_uids:  # else it leads to itself
+                studies += [Release(uid, study) for uid in islice(self.released_uids(study), secrets)]
             pseudonyms = islice(self.released_patients(issuer, patient_id, study), secrets)
             patients += [Release(pseudonym, source) for pseudonym in pseudonyms]
         await self.store.put(self.domain, "study", studies)

@@ -231,6 +231,14 @@ async def test_no_source_stands_in_the_state(tmp_path: Path) -> None:
     assert released(ANN.study).encode() in (tmp_path / "gateway" / "state.db").read_bytes()
 
 
+async def test_a_study_that_keeps_its_uid_is_found_by_it_and_not_remembered(tmp_path: Path) -> None:
+    async with over(Archive(ROWS), tmp_path, {"research": {"profile": "retain-uids"}}) as gateway:
+        assert ANN.study in await gateway["research"].uids("/studies", "0020000D")
+        assert (await gateway["research"].get(ANN.path)).status == 200
+    for file in (tmp_path / "gateway").glob("state.db*"):
+        assert ANN.study.encode() not in file.read_bytes()
+
+
 @pytest.mark.parametrize("level", ["series", "instances"])
 async def test_an_archive_that_caps_its_answers_hides_nothing_below_a_study(
     tmp_path: Path, level: str, monkeypatch: pytest.MonkeyPatch
