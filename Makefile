@@ -7,8 +7,6 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 OHIF := .cache/ohif/dist
 JS := .cache/js
 CORPUS := .cache/corpus
-# A third of the time tests wait: for browsers, for servers, for limits to be over.
-TESTERS ?= $(shell echo $$(($$(nproc) * 3 / 2)))
 LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --quiet
 
 .DEFAULT_GOAL := help
@@ -23,7 +21,7 @@ demo: $(VENV)/.runtime  ## samples behind the gateway, ready to browse: make dem
 
 test: system $(VENV)/.dev $(OHIF)/.complete $(JS)/out/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
 	# In the order of the folders, so that a run can be repeated; ``pytest`` alone shuffles.
-	$(BIN)/python -m pytest -n $(TESTERS) --dist loadfile --no-loadscope-reorder --randomly-dont-reorganize
+	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --randomly-dont-reorganize
 
 lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

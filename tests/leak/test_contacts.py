@@ -321,7 +321,7 @@ def test_the_search_would_see_a_contact(stage: Stage) -> None:
 
 def records(log: bytes) -> list[tuple[bytes, bytes]]:
     """Split a log into records, each with the first word of its logger's name."""
-    starts = [*re.finditer(rb"^\d{4}-\d\d-\d\d [\d:,]+ [A-Z]+ (\w+)", log, re.MULTILINE)]
+    starts = [*re.finditer(rb"^\d{4}-\d\d-\d\d [\d:,]+ \d+ [A-Z]+ (\w+)", log, re.MULTILINE)]
     ends = [start.start() for start in starts[1:]] + [len(log)]
     return [(start[1], log[start.start() : end]) for start, end in zip(starts, ends, strict=True)]
 
