@@ -44,6 +44,7 @@ class Generation:
             await asyncio.wait((opening, self._life), return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._life.cancel()
+            await asyncio.wait([self._life])  # what was opened is closed before anything else ends
             raise
         finally:
             opening.cancel()

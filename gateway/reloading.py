@@ -96,10 +96,10 @@ class Reloading:
         changed = ", ".join(differences(old.settings, settings)) or "files that they name"
         log.info("settings reloaded (%s): %d exchanges end under those before", changed, old.exchanges)
         self._tell(old.settings, settings)
-        await _guarded(old.retire())
         ending = asyncio.create_task(_ended(old))
         self._before.add(ending)
         ending.add_done_callback(self._before.discard)
+        await _guarded(old.retire())
         return True
 
     def _tell(self, before: Settings, after: Settings | None) -> None:

@@ -79,8 +79,7 @@ class Syslog:
         if self._task is None:
             return
         self._task.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._task
+        await asyncio.wait([self._task])  # and not for itself: that would hide a cancellation of whoever closes
         writer, self._writer = self._writer, None
         if writer is not None:
             with suppress(OSError, TimeoutError):

@@ -99,8 +99,7 @@ class Leader:
         self._is_open = False  # a library that loses the cancellation must not keep it going
         if self._task is not None:
             self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
+            await asyncio.wait([self._task])  # and not for itself: that would hide a cancellation of whoever closes
         await self._resign()
 
     def wake(self) -> None:

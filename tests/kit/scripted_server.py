@@ -80,7 +80,7 @@ class ScriptedServer:
         self.ended = asyncio.Queue[int]()
 
 
-async def until(holds: Callable[[], object], within_s: float = 20) -> None:
+async def until(holds: Callable[[], object], within_s: float = 60) -> None:
     """Wait until something holds, for some time at most."""
     async with asyncio.timeout(within_s):
         while True:

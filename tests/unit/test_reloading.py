@@ -387,6 +387,16 @@ async def test_who_has_lost_their_rights_cannot_end_what_they_had_begun_to_send(
     assert name == "adam" or not list((tmp_path / "studies").rglob("*.dcm"))
 
 
+@pytest.mark.parametrize("pause_s", [0.0, 0.02, 0.05, 0.1, 0.2, 0.4])
+async def test_a_server_that_ends_in_the_middle_of_a_reload_ends(tmp_path: Path, pause_s: float) -> None:
+    source = held(tmp_path, "eve", "adam")
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+    async with asyncio.timeout(60), living(serving):
+        held(tmp_path, "adam")
+        serving._asked.set()
+        await asyncio.sleep(pause_s)
+
+
 async def test_a_fault_that_is_none_of_the_settings_is_tried_again_until_it_passes(
     source: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -119,6 +119,15 @@ async def reached(claim: Callable[[], bool]) -> None:
         await until(claim)
 
 
+async def test_who_closes_a_leader_can_be_cancelled(state: URL) -> None:
+    async with led(state) as stage:
+        closing = asyncio.create_task(stage.leader.close())
+        await asyncio.sleep(0)
+        closing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await closing
+
+
 async def test_a_job_goes_through_its_stages_once(state: URL) -> None:
     async with led(state) as it:
         await it.add("a")
