@@ -95,8 +95,8 @@ class SqlReleaseStore:
     async def put(self, domain: str, kind: str, releases: Iterable[Release]) -> None:
         """Remember pairs; those that the cache knows cost no database access.
 
-        What is put while others are written is gathered and written at once: of many clients that come together none
-        waits for more than two transactions, whoever leaves meanwhile.
+        What is put while others are written is gathered and written next, all of it at once: many clients that come
+        together use one connection, and whoever leaves takes nobody along.
         """
         new = {(domain, kind, pair.released): pair.source for pair in releases if not self._knows(domain, kind, pair)}
         if not new:
