@@ -84,6 +84,7 @@ class Plan:
         self._anchors = frozenset(path[: n + 1] for path in paths for n in range(len(path)))
         self._prefixes = self._rules.prefixes | self._possible.prefixes
         self.always = tuple(self._always())
+        self.cleans = self._cleans()
 
     def _always(self) -> Iterator[tuple[int, str, str]]:
         """Yield tag, VR and value of what every object says at its root, whether it said anything there or not."""
@@ -108,8 +109,7 @@ class Plan:
         moved = option or done & {Action.SHIFT_DATE, Action.TRUNCATE_DATE, Action.CLEAN}
         return "MODIFIED" if moved else "REMOVED"
 
-    @property
-    def cleans(self) -> bool:
+    def _cleans(self) -> bool:
         """Say whether some text may be cleaned, so that the subject must be known before the first byte."""
         rules = (*self._rules.rules, *self._possible.rules)
         asked = any(rule.action is Action.CLEAN and not _may_be_date(rule) for rule in rules)

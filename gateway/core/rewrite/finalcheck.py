@@ -12,7 +12,7 @@ read value by value. Bytes that were searched before for the same person are kno
 """
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from gateway.core.errors import GatewayError, RefusedByProfile, format_path
 from gateway.core.profile.model import Action, Profile
@@ -20,16 +20,14 @@ from gateway.core.profile.plan import Plan
 from gateway.core.rewrite.dataset import Step
 from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.forms import decoded, folded, unescaped
-from gateway.core.rewrite.jsonfacts import JsonFactReader
+from gateway.core.rewrite.jsonreleased import ReleasedDataSet, pieces
 from gateway.core.rewrite.needles import Needles
 from gateway.core.rewrite.search import UidSearch, like_uids
 from gateway.core.rewrite.told import Facts, Told
 from gateway.core.rewrite.verdict import Path, Verdict, is_bulk
 from gateway.core.standard.tags import is_private
 from gateway.core.standard.vr import VRS
-from gateway.core.wire import charset
 from gateway.core.wire.elements import ITEM, Encoding, elements
-from gateway.core.wire.jsonelement import Elements, text
 
 MAX_SUBJECTS, MAX_KNOWN_BYTES, MAX_PIECE_BYTES, MAX_DECIDED = 64, 1 << 19, 1 << 16, 2_048
 """How many subjects are remembered, how much of what was searched for one, and how many decisions."""
@@ -82,7 +80,6 @@ class FinalCheck:
         dummies = (vr.dummy for vr in VRS.values())
         values = (rule.value for rule in profile.rules)
         self._own = tuple(text for text in (*dummies, *values) if text)
-        self._json = JsonFactReader()
         self._kept: dict[tuple[Plan, int, str], bool] = {}
         self._uids: dict[Plan, tuple[_Uids, _Uids]] = {}
         self._known: dict[tuple[frozenset[Told], Plan, tuple[str, ...]], _Known] = {}
@@ -97,11 +94,10 @@ class FinalCheck:
             known = self._known[subject] = self._new(facts, plan, terms)
         return ObjectCheck(self, known, self.uids(facts.uids, plan), plan, terms)
 
-    def passes(self, elements: Elements, plan: Plan, released: Elements) -> bool:
-        """Say whether what is released of an object in the JSON Model passes. Raises MalformedInput, LimitExceeded."""
-        terms = charset.split_terms(text(elements, "00080005").encode("latin-1", "replace"))
+    def passes(self, facts: Facts, terms: Sequence[str], plan: Plan, released: Mapping[str, bytes]) -> bool:
+        """Say whether what is released of an object in the JSON Model passes. Raises LimitExceeded."""
         try:
-            self.of(self._json.read(elements), plan, terms).elements(released)
+            self.of(facts, plan, terms).elements(released)
         except RefusedByProfile:
             return False
         return True
@@ -166,22 +162,30 @@ class ObjectCheck:
             searched = [part for piece in found for part in _without_bulk(piece, encoding)]
         cleared = self._known.clean
         parts = [part for piece in searched for part in ([piece] if piece in cleared else _cut(piece, encoding))]
-        if found and self._is_suspicious(parts, _as_it_is, encoding.tag(ITEM)):
+        if found and self._is_suspicious(parts, _as_it_is, tag=encoding.tag(ITEM)):
             is_told = self._search.finds(b"\n".join(cleared[piece] for piece in searched if piece in cleared))
             dubious = found if is_told else [piece for piece in found if piece not in cleared]
             self._judge(self._verdict().data_set(b"".join(dubious), encoding), searched, _as_it_is)
 
-    def elements(self, elements: Elements) -> None:
+    def elements(self, elements: Mapping[str, bytes]) -> None:
         """Search a data set of the JSON Model."""
-        found = [b"%b:%b" % (key.encode(), value) for key, value in elements.items()]
-        if self._is_suspicious(found, unescaped):
+        shared: list[bytes] | None = None
+        if isinstance(elements, ReleasedDataSet):
+            shared = [run.text for run in elements.runs]
+            found = shared + pieces(elements.rest)
+        else:
+            found = pieces(elements)
+        if self._is_suspicious(found, unescaped, shared=shared):
             self._judge(self._verdict().json(elements), found, unescaped)
 
-    def _is_suspicious(self, parts: Iterable[bytes], plain: Plain, tag: bytes = b"") -> bool:
+    def _is_suspicious(
+        self, parts: Iterable[bytes], plain: Plain, *, tag: bytes = b"", shared: Collection[bytes] | None = None
+    ) -> bool:
         """Search bytes for bytes; False means that nothing is there.
 
         ``tag``: what may have stood between two parts. It is searched with them: UTF-16 text with its mark may begin
-        or end with these bytes.
+        or end with these bytes. ``shared``: those that other objects have, too, where that is known; only they are
+        remembered.
         """
         known = self._known
         fresh: dict[bytes, None] = {}
@@ -201,7 +205,8 @@ class ObjectCheck:
         found = folded(b"\n".join(forms))
         if self._search.finds(whole) or known.needles.may_be_in(found) or self._search.finds(found):
             return True
-        known.remember(fresh, plain, has_forms=len(forms) > 1)
+        lasting = fresh if shared is None else [part for part in fresh if part in shared]
+        known.remember(lasting, plain, has_forms=len(forms) > 1)
         return False
 
     def _verdict(self) -> Verdict:

@@ -20,11 +20,14 @@ from gateway.core.wire.jsonelement import (
     inline_bytes,
     text,
     value_text,
+    vr_of_plain,
 )
 from gateway.core.wire.jsonruns import Run, SharedDataSet
 
 MEMO_BYTES = 2048
-MAX_SUBJECTS, MAX_RUNS = 64, 512
+MAX_SUBJECTS, MAX_SHARED = 64, 64
+"""How many subjects are remembered, and how many sets of runs that objects share."""
+_HOLD_ITEMS = frozenset({b"SQ", b"UN"})
 _KEY = re.compile(r"[0-9A-F]{8}")
 MOMENT_CHARACTERS = 8
 """Of a date and time the date is enough."""
@@ -35,20 +38,20 @@ class JsonFactReader:
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, bytes], tuple[Told, ...]] = {}
-        self._runs: dict[tuple[bytes, tuple[str, ...]], list[Told]] = {}
+        self._runs: dict[tuple[tuple[bytes, ...], tuple[str, ...]], Facts] = {}
         self._subjects: dict[frozenset[Told], Subject] = {}
+        self._silent: dict[tuple[str, bytes, int], bool] = {}
 
     def read(self, elements: Elements) -> Facts:
         """Read one whole object. Raises MalformedInput, LimitExceeded."""
-        terms = charset.split_terms(text(elements, "00080005").encode("latin-1", "replace"))
-        if isinstance(elements, SharedDataSet):
-            found = self._data_set(elements.rest, terms, 0, 0)
-            for run in elements.runs:
-                found += self._run(run, tuple(terms))
-        else:
-            found = self._data_set(elements, terms, 0, 0)
-        uids = [told for told in found if told.kind is Kind.UID]
-        return Facts(frozenset(found).difference(uids), tuple(uids))
+        terms = tuple(charset.split_terms(text(elements, "00080005").encode("latin-1", "replace")))
+        if not isinstance(elements, SharedDataSet):
+            return _facts(self._data_set(elements, terms, 0, 0))
+        own = _facts(self._data_set(elements.rest, terms, 0, 0))
+        shared = self._shared(elements.runs, terms)
+        # The same set where it can be: its hash is known.
+        said = shared.said if own.said <= shared.said else shared.said | own.said
+        return Facts(said, own.uids + shared.uids)
 
     def subject(self, facts: Facts) -> Subject:
         """Return the Subject that the facts are about; what the objects of a series share is remembered."""
@@ -59,14 +62,16 @@ class JsonFactReader:
             known = self._subjects[facts.said] = Facts(facts.said, ()).subject()
         return replace(known, uids=frozenset(value for told in facts.uids for value in told.values))
 
-    def _run(self, run: Run, terms: tuple[str, ...]) -> list[Told]:
+    def _shared(self, runs: Sequence[Run], terms: tuple[str, ...]) -> Facts:
         """Read what an object shares with others; that is remembered."""
-        told = self._runs.get((run.text, terms))
-        if told is None:
-            if len(self._runs) >= MAX_RUNS:
+        asked = tuple([run.text for run in runs]), terms
+        facts = self._runs.get(asked)
+        if facts is None:
+            if len(self._runs) >= MAX_SHARED:
                 self._runs.clear()
-            told = self._runs[run.text, terms] = self._data_set(run.members, terms, 0, 0)
-        return told
+            found = [told for run in runs for told in self._data_set(run.members, terms, 0, 0)]
+            facts = self._runs[asked] = _facts(found)
+        return facts
 
     def _data_set(self, elements: Elements, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
         if depth > MAX_DEPTH:
@@ -76,6 +81,9 @@ class JsonFactReader:
             raw = bytes(value)
             told = None if sequence else self._known.get((key, raw))
             if told is None:
+                vr = vr_of_plain(raw)
+                if vr is not None and self._is_silent(key, vr, sequence):
+                    continue
                 tag = int(key, 16) if _KEY.fullmatch(key) else 0  # what is no tag is refused elsewhere
                 told = tuple(self._element(tag, raw, terms, sequence, depth))
                 if not sequence and len(raw) <= MEMO_BYTES and b"InlineBinary" not in raw:
@@ -84,6 +92,18 @@ class JsonFactReader:
                     self._known[key, raw] = told
             found += told
         return found
+
+    def _is_silent(self, key: str, vr: bytes, sequence: int) -> bool:
+        """Say whether an attribute tells nothing, whatever its values; items tell by themselves."""
+        asked = key, vr, sequence
+        known = self._silent.get(asked)
+        if known is None:
+            if len(self._silent) >= MAX_MEMO:
+                self._silent.clear()
+            tag = int(key, 16) if _KEY.fullmatch(key) else 0
+            known = vr not in _HOLD_ITEMS and kind_of(tag, meant(tag, vr.decode()), sequence) is None
+            self._silent[asked] = known
+        return known
 
     def _element(self, tag: int, raw: bytes, terms: Sequence[str], sequence: int, depth: int) -> list[Told]:
         element = decode_element(raw, tag)
@@ -102,6 +122,11 @@ class JsonFactReader:
         vr = meant(tag, element.vr)
         told = tell(tag, vr, "\\".join(values), sequence)
         return [] if told is None else [told]
+
+
+def _facts(found: Sequence[Told]) -> Facts:
+    uids = [told for told in found if told.kind is Kind.UID]
+    return Facts(frozenset(found).difference(uids), tuple(uids))
 
 
 def _texts(element: Element, tag: int) -> list[str]:

@@ -4,6 +4,7 @@ from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Decision, Place, Plan
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Patient
+from gateway.core.rewrite.jsonreleased import ReleasedRun
 from gateway.core.rewrite.jsonvalues import written
 from gateway.core.rewrite.tables import MAX_KEYS, MAX_MEMO
 
@@ -21,7 +22,7 @@ Person = tuple[Patient, Cleaner | None]
 """All that makes one object's values something else than the same values of another."""
 Memo = dict[tuple[str, bytes], bytes | None]
 """What became of an element by its key and bytes; None: it went."""
-Runs = dict[bytes, dict[str, bytes]]
+Runs = dict[bytes, ReleasedRun]
 """What became of elements that follow each other, by their bytes."""
 
 
@@ -99,7 +100,7 @@ class Spot:
             memo.clear()
         memo[key, raw] = new
 
-    def remember_run(self, text: bytes, new: dict[str, bytes], *, is_personal: bool) -> None:
+    def remember_run(self, text: bytes, new: ReleasedRun, *, is_personal: bool) -> None:
         """Remember what became of a run of elements."""
         runs = self.personal_runs if is_personal else self.runs
         if len(runs) >= MAX_RUNS:

@@ -7,7 +7,7 @@ change and sequences are decoded. Sequences that do not name the patient are rem
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.mask.image import PHOTOMETRIC
 from gateway.core.mask.model import PASSES, PixelDecision, Verdict
 from gateway.core.profile.decisions import PIXEL_DATA
@@ -20,12 +20,14 @@ from gateway.core.rewrite.finalcheck import FinalCheck
 from gateway.core.rewrite.identity import Identity
 from gateway.core.rewrite.jsonactions import Actions, Bulk, Found, Whole
 from gateway.core.rewrite.jsonfacts import JsonFactReader
+from gateway.core.rewrite.jsonreleased import ReleasedDataSet, ReleasedRun
 from gateway.core.rewrite.jsonspots import Creators, Spot, Spots
 from gateway.core.rewrite.tables import Table
 from gateway.core.rewrite.told import Facts
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private, is_private_creator, json_key
 from gateway.core.standard.vr import VRS
+from gateway.core.wire import charset
 from gateway.core.wire.dicomjson import decode_object
 from gateway.core.wire.elements import IMPLICIT, IMPLICIT_LE, MAX_DEPTH, is_item
 from gateway.core.wire.jsonelement import (
@@ -36,6 +38,7 @@ from gateway.core.wire.jsonelement import (
     encode,
     inline_bytes,
     text,
+    vr_of_plain,
 )
 from gateway.core.wire.jsonruns import Run, SharedDataSet
 from gateway.core.wire.numbers import NUMBER_VRS
@@ -54,11 +57,6 @@ _UNKNOWN = b""
 _REMOVE = Decision(Action.REMOVE, "")
 _TEMPORAL = json_key(TEMPORAL)
 _KEY = re.compile(r"[0-9A-F]{8}")
-_VALUES = rb'"Value":\[(?:[^"{}\[\]\\]++|"[^"\\\x00-\x1f]*+")*+\]'
-_PLAIN = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
-"""An element without items, names, links, escapes or members that nobody knows: it may leave byte for byte.
-
-Possessive throughout: a match that fails fails in linear time."""
 _LOOKED_INTO = frozenset({b"SQ", b"UI", b"PN", *(vr.encode() for vr in BINARY_VRS)})
 _NUMBERS = frozenset(vr.encode() for vr in NUMBER_VRS)
 _QUOTES_OF_NUMBERS = 6
@@ -100,10 +98,11 @@ class MetadataRewriter:
         plan = self._plan(sop_class, values, decision, text(elements, _PHOTOMETRIC))
         if plan.refuses(sop_class):
             return None
-        out = self._root(elements, plan, bulk, elements)
+        facts = self._facts.read(elements) if plan.cleans or self._final_check else None
+        out = self._root(elements, plan, bulk, elements, facts)
         if decision.verdict is Verdict.MASK or decision.is_clean:
             _drop_inline_pixels(out)
-        if self._final_check and not self._final_check.passes(elements, plan, out):
+        if self._final_check and facts and not self._final_check.passes(facts, _terms(elements), plan, out):
             return None
         out |= self._marks(plan, jsonvalues.earlier_codes(elements), text(elements, _TEMPORAL))
         released = encode(out)
@@ -135,7 +134,7 @@ class MetadataRewriter:
         It does not say who all its subject is, so text that is to be cleaned does not leave. ``returned`` are the keys
         that it has if the objects have them.
         """
-        out = self._root(elements, plan, bulk, None)
+        out = self._root(elements, plan, bulk)
         if plan.always:
             always = jsonvalues.constants(plan.always)
             out |= {key: raw for key, raw in always.items() if key in elements or key in returned}
@@ -151,19 +150,21 @@ class MetadataRewriter:
         try:
             result, above = (self._facts.read(one) for one in (source, study))
             facts = Facts(result.said | above.said, result.uids + above.uids)
-            self._final_check.of(facts, plan, ()).elements(released)
-        except (LimitExceeded, MalformedInput, RefusedByProfile):
+        except (LimitExceeded, MalformedInput):
             return False
-        return True
+        return self._final_check.passes(facts, (), plan, released)
 
-    def _root(self, elements: Elements, plan: Plan, bulk: Bulk, root: Elements | None) -> dict[str, bytes]:
+    def _root(
+        self, elements: Elements, plan: Plan, bulk: Bulk, root: Elements | None = None, facts: Facts | None = None
+    ) -> dict[str, bytes]:
+        """Rewrite a data set; ``facts`` are those of the whole object, if it is one."""
         patient_id = text(elements, "00100020")
         patient = self._identity.patient(
             text(elements, "00100021"), patient_id, "" if patient_id else text(elements, "0020000D")
         )
         cleaner = None
-        if root is not None and plan.cleans:
-            cleaner = self._cleaners.of(self._facts.subject(self._facts.read(root)))
+        if facts is not None and plan.cleans:
+            cleaner = self._cleaners.of(self._facts.subject(facts))
         whole = Whole(root, patient, cleaner, bulk)
         return self._data_set(elements, whole, self._spots.at(plan, ROOT), 0)
 
@@ -175,9 +176,9 @@ class MetadataRewriter:
             spot = self._spots.at(spot.plan, spot.place, creators)
         spot.turn_to((whole.patient, whole.cleaner))
         if isinstance(elements, SharedDataSet):
-            out = self._members(elements, elements.rest, whole, spot, depth)
-            for run in elements.runs:
-                out |= self._run(elements, run, whole, spot)
+            rest = self._members(elements, elements.rest, whole, spot, depth)
+            runs = [self._run(elements, run, whole, spot) for run in elements.runs]
+            out: dict[str, bytes] = ReleasedDataSet(runs, rest)
         else:
             out = self._members(elements, elements, whole, spot, depth)
         if CHARACTER_SET in out:
@@ -186,14 +187,14 @@ class MetadataRewriter:
             _drop_idle_creators(out)
         return out
 
-    def _run(self, elements: Elements, run: Run, whole: Whole, spot: Spot) -> dict[str, bytes]:
+    def _run(self, elements: Elements, run: Run, whole: Whole, spot: Spot) -> ReleasedRun:
         """Rewrite what objects share; it is remembered unless some of it becomes another in each of them."""
         known = spot.runs.get(run.text)
         if known is None:
             known = spot.personal_runs.get(run.text)
         if known is None:
             before, single = whole.personal, whole.single
-            known = self._members(elements, run.members, whole, spot, 0)
+            known = ReleasedRun(self._members(elements, run.members, whole, spot, 0))
             if whole.single == single:
                 spot.remember_run(run.text, known, is_personal=whole.personal != before)
         return known
@@ -226,8 +227,8 @@ class MetadataRewriter:
 
     def _element(self, elements: Elements, key: str, raw: bytes, whole: Whole, spot: Spot, depth: int) -> bytes | None:
         """Rewrite one element; what depends on nothing but its bytes is remembered by them."""
-        plain = _PLAIN.fullmatch(raw)
-        vr = plain[1] or plain[2] if plain else decode_element(raw, None).vr.encode("latin-1", "replace")
+        plain = vr_of_plain(raw)
+        vr = plain or decode_element(raw, None).vr.encode("latin-1", "replace")
         decision = spot.decisions.get((key, vr)) or self._decide(elements, spot, key, vr)
         tag, before, single = int(key, 16), whole.personal, whole.single
         new: bytes | None
@@ -319,8 +320,12 @@ def _may_be_items(found: Found) -> bool:
     return element.vr == "UN" and (element.BulkDataURI is not None or is_item(inline_bytes(element, found.tag)))
 
 
+def _terms(elements: Elements) -> Sequence[str]:
+    return charset.split_terms(text(elements, CHARACTER_SET).encode("latin-1", "replace"))
+
+
 def _may_leave_as_it_is(vr: bytes, raw: bytes) -> bool:
-    """Say whether a plain element holds nothing but what its VR has: a string among numbers may be any text."""
+    """Say whether a plain element may leave byte for byte: a string among numbers may be any text."""
     return vr not in _LOOKED_INTO and (vr not in _NUMBERS or raw.count(b'"') <= _QUOTES_OF_NUMBERS)
 
 

@@ -28,6 +28,9 @@ _NULL: Final = Raw(b"null")
 _STRING: Final = rb'"Value":\["([ -!#-\[\]-~]+)"\]'
 _SINGLE: Final = re.compile(rb'\{"vr":"[A-Z]{2}",' + _STRING + rb"\}|\{" + _STRING + rb',"vr":"[A-Z]{2}"\}')
 """An element with one value, printable ASCII without escapes."""
+_VALUES: Final = rb'"Value":\[(?:[^"{}\[\]\\]++|"[^"\\\x00-\x1f]*+")*+\]'
+_PLAIN: Final = re.compile(rb'\{"vr":"([A-Z]{2})"(?:,' + _VALUES + rb")?\}|\{" + _VALUES + rb',"vr":"([A-Z]{2})"\}')
+"""Possessive throughout: a match that fails fails in linear time."""
 _TAG: Final = re.compile(r"[0-9A-Fa-f]{8}")
 
 
@@ -54,6 +57,12 @@ def decode_items(element: Element, tag: int) -> list[dict[str, Raw] | None]:
     return _parse(_items_decoder, b"[" + b",".join(map(bytes, element.Value or ())) + b"]", tag)
 
 
+def vr_of_plain(raw: bytes) -> bytes | None:
+    """Return the VR of an element without items, names, links, escapes or members that nobody knows; None of others."""
+    plain = _PLAIN.fullmatch(raw)
+    return plain and (plain[1] or plain[2])
+
+
 def encode(elements: Elements) -> bytes:
     """Join elements to a data set, tags ascending (PS3.18 Section F.2.2)."""
     keys = tuple(sorted(elements))
@@ -72,14 +81,20 @@ def text(elements: Elements, key: str) -> str:
     raw = elements.get(key)
     if raw is None:
         return ""
-    single = _SINGLE.fullmatch(bytes(raw))
+    single = text_of_single(bytes(raw))
     if single is not None:
-        return (single[1] or single[2]).decode().strip(" ")
+        return single
     tag = int(key, 16)
     element = decode_element(bytes(raw), tag)
     if element.InlineBinary is not None:
         return inline_bytes(element, tag).decode("latin-1").strip(" \0")
     return "\\".join(value_text(value, tag) for value in element.Value or ())
+
+
+def text_of_single(raw: bytes) -> str | None:
+    """Return the value of an element that has one in printable ASCII, without padding; None of others."""
+    single = _SINGLE.fullmatch(raw)
+    return single and (single[1] or single[2]).decode().strip(" ")
 
 
 def creator_of(elements: Elements, tag: int) -> str:

@@ -13,7 +13,10 @@ from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.facts import FactReader
 from gateway.core.rewrite.factwalk import BULK_BYTES
 from gateway.core.rewrite.finalcheck import FinalCheck, ObjectCheck
+from gateway.core.rewrite.jsonfacts import JsonFactReader
+from gateway.core.wire.dicomjson import ArrayReader
 from gateway.core.wire.elements import EXPLICIT_LE
+from gateway.core.wire.jsonruns import SharedDataSet
 from tests.kit.engine import KEYS, profile
 from tests.unit.core.rewrite.objects import CT
 
@@ -200,10 +203,46 @@ def test_the_json_model_passes_or_not_alike(values: Sequence[str], *, expected: 
     checked = Checked()
     source = raw({"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Müller^Johanna"}]}})
     released = raw({"00081030": {"vr": "LO", "Value": values}, "00100020": {"vr": "LO", "Value": ["DVABC"]}})
-    plan = checked.engine.plan(CT.decode())
-    assert checked.check.passes(source, plan, released) is expected
-    assert checked.check.passes(source, plan, released) is expected
+    facts, plan = JsonFactReader().read(source), checked.engine.plan(CT.decode())
+    assert checked.check.passes(facts, (), plan, released) is expected
+    assert checked.check.passes(facts, (), plan, released) is expected
     assert checked.check.refused == (0 if expected else 2)
+
+
+def instance(uid: str, **values: object) -> dict[str, object]:
+    """Say of an instance what it has in common with the next one; it is long enough to be taken apart by that."""
+    texts = {f"0028{number:04X}": {"vr": "US", "Value": [number]} for number in range(0x2000, 0x2060)}
+    own = {
+        "00080016": {"vr": "UI", "Value": [CT.decode()]},
+        "00080018": {"vr": "UI", "Value": [uid]},
+        "00100010": {"vr": "PN", "Value": [{"Alphabetic": "Smith^Johanna"}]},
+        "00100020": {"vr": "LO", "Value": ["4711-0815"]},
+        **{key: {"vr": "SH", "Value": [value]} for key, value in values.items()},
+    }
+    return dict(sorted((texts | own).items()))
+
+
+KERNEL, FILTER = "00181210", "00181160"
+
+
+@pytest.mark.parametrize(
+    ("odd", "of"),
+    [
+        ({KERNEL: "Smith"}, "shared"),
+        ({KERNEL: f"{UID}.9"}, "shared"),
+        ({KERNEL: "Smith"}, "own"),
+        ({FILTER: f"{UID}.9"}, "own"),
+        ({FILTER: "MR SMITH"}, "own"),
+    ],
+)
+def test_what_the_objects_of_a_series_share_is_searched_in_each(odd: dict[str, str], of: str) -> None:
+    engine = Engine(parse_profile("name: p\nfinal_check: true\n", "p.yaml", profile), KEYS)
+    series = [instance(f"{UID}.{number}", **(odd if of == "shared" or number == 9 else {})) for number in range(14)]
+    found = list(ArrayReader().feed(json.dumps(series, separators=(",", ":")).encode()))
+    assert isinstance(found[9], SharedDataSet)
+    is_named = of == "shared" and "Smith" in odd.values()
+    passed = [engine.metadata_elements(elements, str) is not None for elements in found]
+    assert passed == [not is_named and number != 9 for number in range(14)]
 
 
 def test_utf_16_text_that_begins_like_an_item_is_not_cut_in_half() -> None:
