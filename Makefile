@@ -49,6 +49,12 @@ wheel: $(VENV)/.dev  ## build a wheel for this machine in dist/, its walker comp
 	cp -r gateway profiles pyproject.toml README.md LICENSE build  # the compiler leaves its modules beside the sources
 	HATCH_BUILD_HOOK_ENABLE_MYPYC=true $(PIP) wheel --no-build-isolation --no-deps --quiet --wheel-dir dist ./build
 
+test-wheel: wheel $(CORPUS)/MANIFEST.tsv  ## the tests of the core and the independent references, on what the wheel holds
+	rm -rf build && mkdir -p build
+	$(PYTHON) -m zipfile -e dist/*.whl build
+	cp -r tests benchmarks scripts profiles docs pyproject.toml build && ln -s ../.cache build/.cache
+	cd build && ../$(BIN)/python -m pytest -n auto tests/unit/core tests/property tests/differential
+
 soak: system $(VENV)/.dev  ## 500 viewers for ten minutes, then faults under load; prints tables: make soak SOAK="--minutes 30"
 	$(BIN)/python -m benchmarks.viewers $(SOAK)
 	$(BIN)/python -m pytest -n 0 -s tests/e2e/test_chaos.py tests/e2e/test_replicas.py
@@ -91,4 +97,4 @@ $(JS)/out/.complete: scripts/fetch_js.sh $(wildcard tests/e2e/js/*)
 $(CORPUS)/MANIFEST.tsv: tests/kit/corpus.py | $(VENV)/.dev
 	$(BIN)/python -m tests.kit.corpus $(CORPUS) --cache .cache/downloads
 
-.PHONY: help demo test lint bench fuzz coverage lock wheel soak audit sbom clean system
+.PHONY: help demo test lint bench fuzz coverage lock wheel test-wheel soak audit sbom clean system
