@@ -2,7 +2,8 @@
 
 Their content decides: a touch, a rename that puts the same back, or a volume that is mounted anew, is nothing. The
 kernel says when to look (inotify on the folders, since editors and Kubernetes replace files rather than write them);
-where it does not, as on network volumes or beyond its limits, they are looked at once in ``LOOK_EACH_S``.
+where it does not, as on network volumes or beyond its limits, they are looked at once in ``LOOK_EACH_S``. A folder that
+holds a log of ours would tell of each of our own records: there the files are watched by themselves.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import logging
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from watchfiles import awatch
 
@@ -31,6 +32,15 @@ _WRITTEN: Final = ("audit", "to")
 """Files below this are the gateway's own to write."""
 
 Seen = Mapping[Path, bytes | None]
+Places = frozenset[tuple[Path, int]]
+"""What the kernel is asked about: paths, and which inode each was."""
+
+
+class Listed(NamedTuple):
+    """Files that settings are made of, and those that the gateway writes by them."""
+
+    files: frozenset[Path] = frozenset()
+    logs: frozenset[Path] = frozenset()
 
 
 class Watch:
@@ -41,18 +51,18 @@ class Watch:
 
     def __init__(self, source: Path) -> None:
         self._source = source.absolute()
-        self._files = files_of(self._source) or frozenset({self._source})
+        self._listed = Listed(frozenset({self._source}))
         self._seen = self._look()
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yield whenever the files hold something else."""
         while True:
-            folders = await asyncio.to_thread(_folders, self._files)
-            async with aclosing(_told(folders)) as told:
+            places = await asyncio.to_thread(_places, self._listed)
+            async with aclosing(_told(places)) as told:
                 async for _ in told:
                     if await self._is_new():
                         yield
-                    if await asyncio.to_thread(_folders, self._files) != folders:
+                    if await asyncio.to_thread(_places, self._listed) != places:
                         break
 
     async def _is_new(self) -> bool:
@@ -71,36 +81,38 @@ class Watch:
 
     def _look(self) -> Seen:
         """Read all files, those of a faulty settings file as far as it can be read."""
-        self._files = files_of(self._source) or self._files
-        return {file: _digest(file) for file in self._files}
+        listed = files_of(self._source)
+        self._listed = listed if listed.files else self._listed
+        return {file: _digest(file) for file in self._listed.files}
 
 
-def files_of(source: Path) -> frozenset[Path]:
+def files_of(source: Path) -> Listed:
     """List the settings file and every file that it names, profiles among them; nothing where it is no YAML."""
     try:
         data = marked_yaml.load(source.read_bytes().decode(), str(source)).data
     except (OSError, UnicodeDecodeError, ConfigFaults):
-        return frozenset()
+        return Listed()
     folder = source.parent
     named = {folder / name for name in _named(data, ())}
     profiles = data.get("profiles")
     if isinstance(profiles, str):
         named |= {*(folder / profiles).glob("*.yaml"), *(folder / profiles / "masks").glob("*.yaml")}
         named |= {folder / profiles, folder / profiles / "masks"}  # which hold nothing, but new files are told of
-    return frozenset({source, *named})
+    return Listed(frozenset({source, *named}), frozenset(folder / name for name in _named(data, (), written=True)))
 
 
-def _named(data: Any, path: tuple[str, ...]) -> Iterator[str]:
+def _named(data: Any, path: tuple[str, ...], *, written: bool = False) -> Iterator[str]:
+    """Yield what files are called: those to be read, or those ``written``."""
     if isinstance(data, list):
         for one in data:
-            yield from _named(one, path)
-    if not isinstance(data, dict) or path == _WRITTEN:
+            yield from _named(one, path, written=written)
+    if not isinstance(data, dict):
         return
     for key, value in data.items():
-        if isinstance(value, str) and key in _KEYS and value:
+        if not isinstance(value, str):
+            yield from _named(value, (*path, key), written=written)
+        elif key in _KEYS and value and (path == _WRITTEN) is written:
             yield value
-        else:
-            yield from _named(value, (*path, key))
 
 
 def _digest(file: Path) -> bytes | None:
@@ -113,17 +125,27 @@ def _digest(file: Path) -> bytes | None:
         return None
 
 
-def _folders(files: frozenset[Path]) -> frozenset[Path]:
-    """Find the folders that tell of these files: where they are named, and where symbolic links lead."""
+def _places(listed: Listed) -> Places:
+    """Find what tells of these files: the folders where they are named, and where symbolic links lead."""
+    files, written = listed.files, {log.resolve().parent for log in listed.logs}
     beside = {place for file in files for place in (file.parent, file.resolve().parent)}
-    return frozenset(folder for folder in beside | files if folder.is_dir())
+    folders = {folder for folder in beside | files if folder.is_dir() and folder.resolve() not in written}
+    alone = {file for file in files if file.is_file() and file.parent not in folders}
+    return frozenset((place, _inode(place)) for place in folders | alone)
 
 
-async def _told(folders: frozenset[Path]) -> AsyncGenerator[None, None]:
-    """Yield when something happens in the folders, and once in LOOK_EACH_S in any case."""
+def _inode(place: Path) -> int:
+    try:
+        return place.stat().st_ino
+    except OSError:  # it has gone meanwhile
+        return -1
+
+
+async def _told(places: Places) -> AsyncGenerator[None, None]:
+    """Yield when something happens there, and once in LOOK_EACH_S in any case."""
     try:
         news = awatch(
-            *folders,
+            *{place for place, _ in places},
             watch_filter=None,
             step=_QUIET_MS,
             rust_timeout=int(LOOK_EACH_S * 1000),

@@ -63,15 +63,16 @@ def test_every_file_that_settings_name_is_watched_and_none_that_the_gateway_writ
     (tmp_path / "profiles" / "masks" / "rules.yaml").write_text("rules: []\n")
     names = ["dicomveil.yaml", "secret", "old", "tls.crt", "tls.key", "clients.pem", "ca.pem"]
     names += ["profiles", "profiles/marked.yaml", "profiles/masks", "profiles/masks/rules.yaml"]
-    assert files_of(source) == {tmp_path / name for name in names}
+    assert files_of(source).files == {tmp_path / name for name in names}
+    assert files_of(source).logs == {tmp_path / "audit.jsonl"}
 
 
 def test_of_settings_that_are_no_yaml_the_files_of_before_are_watched(source: Path) -> None:
     watch = Watch(source)
     source.write_text("{")
-    assert files_of(source) == frozenset()
+    assert files_of(source).files == frozenset()
     watch._look()
-    assert source.parent / "profiles" / "marked.yaml" in watch._files
+    assert source.parent / "profiles" / "marked.yaml" in watch._listed.files
 
 
 async def test_a_touch_is_no_change_and_a_file_that_is_replaced_by_its_like_neither(source: Path) -> None:
@@ -129,6 +130,34 @@ async def test_a_profile_in_a_folder_that_was_empty_is_noticed(source: Path) -> 
     (source.parent / "profiles" / "new.yaml").write_text(PROFILE)
     async with asyncio.timeout(20):
         await news
+    await changes.aclose()
+
+
+async def test_beside_a_log_of_ours_files_are_noticed_and_records_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "LOOK_EACH_S", 1000)
+    source = written(tmp_path, audit={"to": [{"file": "audit.jsonl"}]})
+    looks = 0
+
+    class Counting(Watch):
+        def _look(self) -> watching.Seen:
+            nonlocal looks
+            looks += 1
+            return super()._look()
+
+    changes = Counting(source).changes()
+    for number in range(2):  # a file that was replaced is watched on
+        news = asyncio.ensure_future(anext(changes))
+        await asyncio.sleep(1)
+        looks = 0
+        (tmp_path / "audit.jsonl").write_text("{}\n" * (number + 1))
+        await asyncio.sleep(1)
+        assert not looks
+        (tmp_path / "new").write_bytes(bytes([number]) * 32)
+        (tmp_path / "new").replace(tmp_path / "secret")
+        async with asyncio.timeout(20):
+            await news
     await changes.aclose()
 
 
