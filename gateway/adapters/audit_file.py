@@ -51,7 +51,8 @@ class AuditFile:
         """Append a record. Raises AuditFailed when it is not written."""
         records = self._encode(event)
         try:
-            self._reopen_if_moved()
+            if self._is_moved():
+                self._reopen()
             self._lock()
             try:
                 self._append(records, ends=event.kind is Kind.STOP)
@@ -60,21 +61,21 @@ class AuditFile:
         except OSError as error:
             raise AuditFailed(f"cannot write: {error.strerror}") from None
 
-    def _reopen_if_moved(self) -> None:
-        """Open the file that now has the name."""
+    def _is_moved(self) -> bool:
+        """Say whether another file has the name now, or none."""
         try:
             there = os.stat(self._name)  # noqa: PTH116 each record costs this
         except FileNotFoundError:
-            self._close()
-        else:
-            if (there.st_dev, there.st_ino) != self._own:
-                self._close()
-        if self._file < 0:
-            self._file = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
-            opened = os.fstat(self._file)
-            self._own = (opened.st_dev, opened.st_ino)
-            self._end = -1
-            self._keep_private()
+            return True
+        return (there.st_dev, there.st_ino) != self._own
+
+    def _reopen(self) -> None:
+        self._close()
+        self._file = os.open(self._name, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, MODE)
+        opened = os.fstat(self._file)
+        self._own = (opened.st_dev, opened.st_ino)
+        self._end = -1
+        self._keep_private()
 
     def _keep_private(self) -> None:
         """Take from others what the mode of a file that was there already lets them do."""
@@ -118,4 +119,4 @@ class AuditFile:
     def _close(self) -> None:
         if self._file >= 0:
             os.close(self._file)
-            self._file = -1
+            self._file, self._own = -1, (-1, -1)

@@ -73,7 +73,8 @@ class _Account:
     def write(self, event: Event, *, owes: bool) -> AuditFailed | None:
         """Write what is owed and then ``event``, which is owed too if that fails and it ``owes``."""
         try:
-            self._resume(event.time)
+            if self._failed:
+                self._resume(event.time)
             self.sink.write(event)
         except AuditFailed as fault:
             self._fail(fault)

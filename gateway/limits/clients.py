@@ -4,11 +4,10 @@ Counted in this process only: several have several times as much. (`limits` take
 alone, keeps clients without end and has nothing for what is under way.)
 """
 
+from collections import OrderedDict
 from collections.abc import Hashable
 from math import ceil
 from typing import Final
-
-from cachetools import LRUCache
 
 from gateway.config import Limits
 from gateway.core.errors import TooManyRequests
@@ -73,11 +72,15 @@ class Clients:
 
     def __init__(self) -> None:
         self.running: dict[int, Client] = {}
-        self._known: LRUCache[Hashable, Client] = LRUCache(MAX_CLIENTS)
+        self._known: OrderedDict[Hashable, Client] = OrderedDict()  # those that asked last at its end
 
     def find(self, key: Hashable, limits: Limits, now: float) -> Client:
         """Return a client, a new one if need be."""
         client = self._known.get(key)
         if client is None:
             client = self._known[key] = Client(limits, now)
+            if len(self._known) > MAX_CLIENTS:
+                self._known.popitem(last=False)
+        else:
+            self._known.move_to_end(key)
         return client

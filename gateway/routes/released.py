@@ -8,7 +8,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
-from gateway.calls import Call
+from gateway.calls import Call, add
 from gateway.core.errors import NotReleased, RefusedByMasks, RefusedByProfile
 from gateway.core.rewrite.dataset import Piece
 from gateway.core.rewrite.part10 import Part10Rewriter, joined
@@ -127,14 +127,14 @@ async def released(
                     raise
                 tell(refusal)
                 packing.refused()
-                call.left_out["refused"] += 1
+                add(call.left_out, {"refused": 1})
                 rewriter = None
                 continue
             if pieces:
                 pieces, begun = packing.feed(pieces, rewriter), True
             if isinstance(event, PartEnd):
                 pieces = pieces + packing.end(rewriter)
-                call.actions.update(rewriter.report)
+                add(call.actions, rewriter.report)
                 call.count += 1
                 rewriter = None
                 count += 1

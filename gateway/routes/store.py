@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from typing import Final
@@ -10,7 +11,7 @@ import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from gateway.calls import Call, call_of
+from gateway.calls import Call, add, call_of
 from gateway.core.errors import (
     BadRequest,
     ClientLeft,
@@ -241,9 +242,9 @@ def _reason(one: Outcome) -> int:
 
 def _count(outcomes: list[Outcome], call: Call) -> None:
     """Say what became of them, by kind; of the UIDs only those that what was stored has at the origin."""
-    call.left_out.update(one.kind.value for one in outcomes if one.kind is not Kind.STORED)
-    call.studies.update(one.released.study for one in outcomes if one.kind is Kind.STORED)
-    call.count = call.studies.total()
+    add(call.left_out, Counter(one.kind.value for one in outcomes if one.kind is not Kind.STORED))
+    add(call.studies, Counter(one.released.study for one in outcomes if one.kind is Kind.STORED))
+    call.count = sum(call.studies.values())
 
 
 def _tell(outcomes: list[Outcome]) -> None:
