@@ -111,6 +111,7 @@ class Instruments:
         finally:
             if taking is not None:
                 taking.cancel()
+            self._metrics.catch_up()
             if self._tracing is not None:
                 await self._tracing.aclose()
 

@@ -107,7 +107,7 @@ class Gateway(Starlette):
 
     def build_middleware_stack(self) -> ASGIApp:
         """Return what is called for each request."""
-        return Front(WhileClientStays(self.router), self._cors_origins, self._around)
+        return Front(WhileClientStays(self.router.app), self._cors_origins, self._around)
 
 
 class Front:
@@ -131,17 +131,15 @@ class Front:
             max_age=PREFLIGHT_TTL_S,
         )
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Answer one request."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            return self._app(scope, receive, send)
         headers = Headers(scope=scope)
         cors = None if scope["path"].startswith(NOT_FOR_PAGES) else self._cors
         is_preflight = scope["method"] == "OPTIONS" and "access-control-request-method" in headers
         if cors is not None and is_preflight and "origin" in headers:
-            await cors.preflight_response(headers)(scope, receive, send)
-            return
+            return cors.preflight_response(headers)(scope, receive, send)
         peer_address = _connected(scope)
         address = self._around.client_of(peer_address, headers)
         trail = requestid.begin(headers, is_trusted=self._around.trusts(peer_address))
@@ -156,11 +154,7 @@ class Front:
         answer = _Answer(call, self._watchers, cors, headers, send)
         if scope["method"] not in READING:
             receive = _counted(call, receive)
-        try:
-            await self._answer(call, headers, scope, receive, answer)
-        finally:
-            for watcher in self._watchers:
-                watcher.ended(call)
+        return self._answer(call, headers, scope, receive, answer)
 
     async def _answer(self, call: Call, headers: Headers, scope: Scope, receive: Receive, send: "_Answer") -> None:
         try:
@@ -185,6 +179,9 @@ class Front:
                 await _refusal(worse, call)(scope, receive, send)
             if not isinstance(error, GatewayError | HTTPException):
                 raise  # a bug: the server logs it
+        finally:
+            for watcher in self._watchers:
+                watcher.ended(call)
 
     def _identify_now(self, headers: Headers, address: str) -> Awaitable[Principal]:
         return (self._around.identify_now() or self._around.identify)(headers, address)

@@ -34,7 +34,7 @@ class ExchangeMetrics(Watcher):
 
     def known(self, call: Call) -> None:
         """Count how its sender was recognized."""
-        self._logins[call.principal.method].inc()
+        self._metrics.later(self._logins[call.principal.method].inc)
 
     def answering(self, call: Call) -> None:
         """Note how long that took."""
@@ -42,7 +42,7 @@ class ExchangeMetrics(Watcher):
         if answers is None:
             answers = self._metrics.answer_seconds.labels(call.transaction or _NONE)
             self._answers[call.transaction] = answers
-        answers.observe(monotonic() - call.began)
+        self._metrics.later(answers.observe, monotonic() - call.began)
 
     def ended(self, call: Call) -> None:
         """Count what it was."""
@@ -52,7 +52,9 @@ class ExchangeMetrics(Watcher):
         end = self._ends.get(key)
         if end is None:
             end = self._ends[key] = _End(metrics, *key)
-        end.note(call)
+        is_broken = call.status < 400 and not call.is_whole
+        seconds = monotonic() - call.began
+        metrics.later(end.note, call.status, seconds, call.sent, call.taken, call.count, is_broken)
         if call.fault:
             metrics.refusals.labels(reason_of(call.fault)).inc()
             if call.fault == "Unauthenticated":
@@ -66,20 +68,15 @@ class _End:
         placed = (transaction, place)
         self._exchanges = {kind: metrics.exchanges.labels(*placed, kind) for kind in CLASSES}
         self._seconds = metrics.exchange_seconds.labels(transaction)
-        self._sent, self._taken = metrics.sent.labels(*placed), metrics.taken.labels(*placed)
-        self._results, self._broken = metrics.results.labels(*placed), metrics.broken.labels(*placed)
+        counters = (metrics.sent, metrics.taken, metrics.results, metrics.broken)
+        self._placed = [counter.labels(*placed) for counter in counters]
 
-    def note(self, call: Call) -> None:
-        self._exchanges[status_class(call.status)].inc()
-        self._seconds.observe(monotonic() - call.began)
-        if call.sent:
-            self._sent.inc(call.sent)
-        if call.taken:
-            self._taken.inc(call.taken)
-        if call.count:
-            self._results.inc(call.count)
-        if call.status < 400 and not call.is_whole:
-            self._broken.inc()
+    def note(self, status: int, seconds: float, sent: int, taken: int, count: int, is_broken: int) -> None:
+        self._exchanges[status_class(status)].inc()
+        self._seconds.observe(seconds)
+        for counter, by in zip(self._placed, (sent, taken, count, is_broken), strict=True):
+            if by:
+                counter.inc(by)
 
 
 class ExchangeLog(Watcher):

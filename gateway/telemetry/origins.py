@@ -30,6 +30,7 @@ class WatchedOrigin:
         self.requests = {kind: metrics.origin_requests.labels(name, kind) for kind in (*CLASSES, *_UNANSWERED)}
         self.broken = metrics.origin_broken.labels(name)
         self._origin = origin
+        self._later = metrics.later
         self._all_open = metrics.open_requests
         self._all_open.setdefault(name, 0)
 
@@ -57,6 +58,11 @@ class WatchedOrigin:
         """Count requests that have not ended."""
         self._all_open[self.name] += by
 
+    def answered(self, status: int, seconds: float) -> None:
+        """Count an answer, from when its head is there."""
+        self._later(self.seconds.observe, seconds)
+        self._later(self.requests[status_class(status)].inc)
+
 
 class _Watched(AbstractAsyncContextManager[OriginAnswer]):
     """One request: counted as open while it is, timed and traced until the head of its answer is there."""
@@ -77,8 +83,7 @@ class _Watched(AbstractAsyncContextManager[OriginAnswer]):
             origin.open(-1)
             origin.requests[_outcome(error)].inc()
             raise
-        origin.seconds.observe(perf_counter() - began)
-        origin.requests[status_class(answer.status)].inc()
+        origin.answered(answer.status, perf_counter() - began)
         return answer
 
     async def __aexit__(

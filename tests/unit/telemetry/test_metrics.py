@@ -30,6 +30,7 @@ OURS = {
 
 
 def page(metrics: Metrics) -> str:
+    metrics.take()
     return exposed(metrics.registry, "")[0].decode()
 
 
