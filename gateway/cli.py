@@ -107,7 +107,7 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
 
     A fault in the settings or in a profile stops the start; every fault is listed with file and line. The environment
     variable DICOMVEIL_LOG_LEVEL (critical, error, warning, info, debug) decides how much is logged to stderr; no level
-    logs a value of a DICOM attribute.
+    logs a value of a DICOM attribute, but what mask rules look at where they refuse.
     """
     from gateway.config.access import open_door
 
@@ -120,9 +120,10 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
     _check_port(host, port, "--port 8081")
     for warning in settings.warnings:
         click.echo(f"warning: {warning}", err=True)
+    scheme = "http" if settings.tls is None else "https"
     for name, worklist in settings.worklists.items():
         shown = worklist.profile.name if worklist.profile else "identified"
-        click.echo(f"{name} ({shown}): http://{host}:{port}{worklist.path}", err=True)
+        click.echo(f"{name} ({shown}): {scheme}://{host}:{port}{worklist.path}", err=True)
     from gateway.server import serve as run
 
     run(settings, host, port, workers, level, drain_s)

@@ -4,6 +4,7 @@ An object that the profile refuses is not there. Once bytes of an object have be
 other: what left cannot be taken back, and must look broken.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -121,7 +122,10 @@ async def released(
             if rewriter is None:
                 continue
             try:
-                pieces = await _pieces(rewriter, event, pixels)
+                async for pieces in _packed(rewriter, event, pixels, packing, call):
+                    begun = begun or bool(pieces)
+                    for piece in pieces:
+                        yield piece
             except RefusedByProfile as refusal:
                 if begun:
                     raise
@@ -130,16 +134,9 @@ async def released(
                 add(call.left_out, {"refused": 1})
                 rewriter = None
                 continue
-            if pieces:
-                pieces, begun = packing.feed(pieces, rewriter), True
             if isinstance(event, PartEnd):
-                pieces = pieces + packing.end(rewriter)
-                add(call.actions, rewriter.report)
-                call.count += 1
                 rewriter = None
                 count += 1
-            for piece in joined(pieces):
-                yield piece
             if single and count:
                 return
     if not count:
@@ -148,9 +145,32 @@ async def released(
         yield piece
 
 
-async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge) -> list[Piece]:
-    """Take the next bytes of an object, or its end, and return what may leave."""
-    steps = rewriter.pieces(event.data) if isinstance(event, PartChunk) else rewriter.last_pieces()
+async def _packed(
+    rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge, packing: Packing, call: Call
+) -> AsyncIterator[list[Piece]]:
+    """Yield what leaves of the next bytes of an object; before its last bytes do, it counts."""
+    async for some in _pieces(rewriter, event, pixels):
+        pieces = packing.feed(some, rewriter) if some else some
+        if isinstance(event, PartEnd):
+            pieces = pieces + packing.end(rewriter)
+            add(call.actions, rewriter.report)
+            call.count += 1
+        yield joined(pieces)
+
+
+async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge) -> AsyncIterator[list[Piece]]:
+    """Take the next bytes of an object, or its end, and yield what may leave; others have their turn in between."""
+    if isinstance(event, PartEnd):
+        steps = rewriter.last_pieces()
+    elif isinstance(rewriter, PassingPart10) or rewriter.is_deflated is False:
+        steps = rewriter.pieces(event.data)
+    else:
+        steps = []
+        for step in rewriter.steps(event.data):
+            if steps:
+                yield await finished(steps, pixels.codecs)
+                await asyncio.sleep(0)
+            steps = step
     if isinstance(rewriter, Part10Rewriter) and rewriter.question and rewriter.head:
         head = rewriter.head
         one = Instance(head.study, head.series, head.sop_instance, head.sop_class)
@@ -158,4 +178,4 @@ async def _pieces(rewriter: Rewriter, event: PartChunk | PartEnd, pixels: Judge)
         if judged.image is None and not judged.is_refused:
             raise RefusedByMasks("the origin's metadata describe no image")
         steps = rewriter.answer(judged.decision, judged.image)
-    return await finished(steps, pixels.codecs)
+    yield await finished(steps, pixels.codecs)

@@ -21,7 +21,7 @@ LIMITS: Final = Limits(max_inflated_bytes=1 << 30, max_depth=32)
 
 Archives built on DCMTK, Orthanc among them, die of sequences some 50 deep; real objects stay below 10.
 """
-DEFLATED_STEP_BYTES: Final = 16 << 10
+DEFLATED_STEP_BYTES: Final = 512
 """At most a thousand times as much is made of it before others have their turn."""
 
 
@@ -91,6 +91,8 @@ class Rewriting:
         for part in _steps(head, step):
             if found := await finished(rewriter.pieces(part), codecs):
                 yield joined(found)
+            if step:
+                await asyncio.sleep(0)
         del head
         self._count(rewriter.held)
         while (chunk := await self._next()) is not None:

@@ -7,6 +7,7 @@ from typing import Literal
 import msgspec
 
 from gateway.core.errors import MalformedInput
+from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import Decision
 from gateway.core.pseudonym.values import cap_age, shift, truncate
@@ -17,12 +18,16 @@ from gateway.core.rewrite.tables import PATIENT_TAGS
 from gateway.core.standard.vr import SINGLE_VALUE_VRS, VRS
 from gateway.core.wire import charset
 from gateway.core.wire.jsonelement import BINARY_VRS, Element, Elements, fitting, inline_bytes, text, value_text
-from gateway.core.wire.numbers import NUMBER_VRS, are_numbers, only_numbers
+from gateway.core.wire.numbers import DECIMAL_VRS, NUMBER_VRS, are_numbers, only_numbers
 
 Bulk = Callable[[str], str]
 """Gives the gateway's URL for an origin's BulkDataURI."""
 
 _encode = msgspec.json.encode
+_LOOKED_INTO = DECIMAL_VRS | {"UI"}
+"""VRs of text of which something may have to go even where the attribute stays."""
+_SEEN = PIXEL_DATA | {*range(0x00281201, 0x00281205), *range(0x00281221, 0x00281225), 0x00283006}
+"""Pixels, and the tables without which they are not what they show: the final check lets them be named."""
 
 
 class Whole:
@@ -63,13 +68,16 @@ class Found:
 class Actions:
     """Carries decisions out with the pseudonyms of one engine."""
 
-    def __init__(self, identity: Identity) -> None:
+    def __init__(self, identity: Identity, *, are_checked: bool = False) -> None:
         self._identity = identity
+        self._are_checked = are_checked
 
     def kept(self, found: Found, whole: Whole) -> bytes:
         """Write an element that stays and is no sequence: nothing but what its VR can hold. Raises MalformedInput."""
         element, tag = found.element, found.tag
         if element.BulkDataURI is not None:
+            if not self._may_be_linked(found):
+                return _encode({"vr": element.vr})
             return _encode({"vr": element.vr, "BulkDataURI": whole.link(element.BulkDataURI)})
         if element.InlineBinary is not None:
             raw = inline_bytes(element, tag)
@@ -81,6 +89,10 @@ class Actions:
         if element.vr == "UI":
             return written("UI", [self._identity.definition(value_text(value, tag)) for value in element.Value])
         return _encode({"vr": element.vr, "Value": [fitting(value, element.vr, tag) for value in element.Value]})
+
+    def _may_be_linked(self, found: Found) -> bool:
+        """Say whether octets that are only named may leave as they are: nothing in them can be changed, or searched."""
+        return found.tag in _SEEN if self._are_checked else found.meant not in _LOOKED_INTO
 
     def changed(self, found: Found, whole: Whole) -> bytes | None:
         """Write an element as its action wants it, or None where it goes. Raises MalformedInput."""

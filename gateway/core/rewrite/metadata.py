@@ -81,7 +81,7 @@ class MetadataRewriter:
         self._facts = JsonFactReader()
         self._condition_keys = [(tag, json_key(tag)) for tag in condition_tags]
         self._spots = Spots()
-        self._actions = Actions(identity)
+        self._actions = Actions(identity, are_checked=final_check is not None)
         self._marked: tuple[Plan, tuple[str, ...], str] | None = None
         self._last_marks: dict[str, bytes] = {}
 

@@ -6,6 +6,7 @@ is inflated, rewritten and deflated again, all in a stream.
 
 import struct
 import zlib
+from collections.abc import Iterator
 from typing import cast
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
@@ -43,7 +44,7 @@ _PLAIN = {
     EXPLICIT_BE: EXPLICIT_VR_BIG_ENDIAN,
 }
 """The Transfer Syntaxes that say nothing but how elements are encoded."""
-INFLATE_STEP_BYTES = 1 << 20
+INFLATE_STEP_BYTES = 1 << 18
 LARGE_BYTES = 1 << 15
 
 
@@ -71,6 +72,7 @@ class Part10Rewriter:
         self._syntax: TransferSyntax | None = None
         self._data_set: DataSetRewriter | None = None
         self._inflater: zlib._Decompress | None = None
+        self._holds_back = False
         self._deflater: zlib._Compress | None = None
         self._inflated = self._deflated = 0
         self._meta_sent = self._closing = False
@@ -101,6 +103,11 @@ class Part10Rewriter:
         return self._syntax.uid if self._syntax else None
 
     @property
+    def is_deflated(self) -> bool | None:
+        """Say whether a few bytes may become many; None while that is not known."""
+        return None if self._data_set is None else self._inflater is not None
+
+    @property
     def report(self) -> dict[str, int]:
         """Changed values per kind of change; no values."""
         counts: dict[str, int] = {}
@@ -123,14 +130,18 @@ class Part10Rewriter:
         """Do what ``feed`` does without joining: pixel data comes out as it went in."""
         if self._meta_sent and self._inflater is None and self._data_set is not None:
             return self._data_set.feed(data)
+        return [piece for step in self.steps(data) for piece in step]
+
+    def steps(self, data: bytes) -> Iterator[list[Step]]:
+        """Do what ``pieces`` does a step at a time: deflated bytes may become a thousand times as many."""
         at = 0
         if self._data_set is None:
             self._start += data
             found = self._read_meta()
             if found is None:
-                return []
+                return
             data, self._start, at = self._start, b"", found
-        return self._led(self._through(data, at))
+        yield from map(self._led, self._through(data, at))
 
     @property
     def held(self) -> int:
@@ -159,7 +170,8 @@ class Part10Rewriter:
         if self._closing:
             return self._ended(out)
         waited, self._start = self._start, b""
-        return self._led([*self._deflated_again(out), *self._through(waited, 0)])
+        rest = [piece for step in self._through(waited, 0) for piece in step]
+        return self._led([*self._deflated_again(out), *rest])
 
     def last_pieces(self) -> list[Step]:
         """Do what ``close`` does without joining."""
@@ -254,26 +266,26 @@ class Part10Rewriter:
             raise MalformedInput("no value", (0x00020010,))
         return uid, pos
 
-    def _through(self, data: bytes, at: int) -> list[Step]:
+    def _through(self, data: bytes, at: int) -> Iterator[list[Step]]:
         if self._data_set is None:
-            return []
+            return
         if self._inflater is None:
-            return self._data_set.feed(data, at)
-        out: list[Step] = []
+            yield self._data_set.feed(data, at)
+            return
         data = data[at:]
-        while data and not self._inflater.eof and not self.question:
+        while (data or self._holds_back) and not self._inflater.eof and not self.question:
             try:
                 plain = self._inflater.decompress(data, INFLATE_STEP_BYTES)
             except zlib.error:
                 raise MalformedInput("the deflated data set cannot be inflated") from None
             self._inflated += len(plain)
+            self._holds_back = len(plain) == INFLATE_STEP_BYTES
             if self._inflated > self._limits.max_inflated_bytes:
                 raise LimitExceeded("bytes of the inflated data set", self._limits.max_inflated_bytes)
-            out += self._deflated_again(self._data_set.feed(plain))
             data = self._inflater.unconsumed_tail
+            yield self._deflated_again(self._data_set.feed(plain))
         if self.question:
             self._start += data
-        return out
 
     def _meta(self, head: Head, syntax: str) -> bytes:
         source = pad(head.sop_instance, b"\0")

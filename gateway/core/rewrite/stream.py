@@ -278,9 +278,9 @@ class DataSetRewriter:
             self._check.pieces(checked, self._encoding)
         return out
 
-    def _hold_more(self, rest: bytes) -> None:
-        """Wait for twice as much: walking again what has come so far stays linear in the end."""
-        self._hold(rest, max(len(rest) + 1, min(2 * len(rest), self._limit)))
+    def _hold_more(self, rest: bytes, need: int = 0) -> None:
+        """Wait for what is needed, and twice as much: walking again what has come so far stays linear in the end."""
+        self._hold(rest, max(need, len(rest) + 1, min(2 * len(rest), self._limit)))
 
     @property
     def _limit(self) -> int:
@@ -347,10 +347,7 @@ class DataSetRewriter:
             after = walk_root(walker, buf, pos, table, out, closed=whole, at_once=at_once)
         except Short as short:
             out.append(buf[walker.run : walker.pos])
-            if short.upto:
-                self._hold(buf[walker.pos :], short.upto - walker.pos)
-            else:
-                self._hold_more(buf[walker.pos :])
+            self._hold_more(buf[walker.pos :], short.upto - walker.pos)
             return len(buf)
         out.append(buf[walker.run : after])
         if walker.stop == INSERT:

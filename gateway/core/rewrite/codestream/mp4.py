@@ -5,6 +5,7 @@ other tracks and unused bytes become zeros. Where it comes last, the media must 
 """
 
 import struct
+from bisect import bisect_left
 from collections.abc import Generator
 from typing import Any
 
@@ -15,6 +16,8 @@ from gateway.core.rewrite.codestream.track import Track, sample_description
 from gateway.core.rewrite.codestream.units import Codec, sized_units
 
 MAX_TABLE_BYTES = 8 << 20
+MAX_INDEXES = 64
+"""How often media may come behind a new index: the chunks of all tracks are put in order each time."""
 _SUPERBOXES = (b"moov", b"mdia", b"minf", b"stbl", b"dinf", b"edts", b"mvex", b"moof", b"traf")
 _KEPT = (
     *(b"ftyp", b"styp", b"vmhd", b"smhd", b"nmhd", b"elst", b"mehd", b"trex", b"mfhd", b"tfhd", b"tfdt", b"trun"),
@@ -28,6 +31,8 @@ class Movie:
     def __init__(self, codec: Codec) -> None:
         self._codec = codec
         self._tracks: list[Track] = []
+        self._chunks: list[tuple[int, int, int]] | None = None
+        self._indexes = 0
         rules: Rules = dict.fromkeys(_KEPT, kept) | dict.fromkeys(_SUPERBOXES, self._inside)
         self._rules: Rules = {
             **rules,
@@ -56,6 +61,22 @@ class Movie:
         self._tracks.append(Track())
         return boxes(self._rules, size, at)
 
+    def _indexed(self) -> Track:
+        """Return the track whose index comes now; where chunks are must be put together anew."""
+        self._chunks = None
+        return self._track
+
+    def _all_chunks(self) -> list[tuple[int, int, int]]:
+        """Return start, length and track of all chunks in their order."""
+        if self._chunks is None:
+            self._indexes += 1
+            if self._indexes > MAX_INDEXES:
+                raise LimitExceeded("indexes of a clip", MAX_INDEXES)
+            self._chunks = sorted(
+                (start, count, number) for number, one in enumerate(self._tracks) for start, count in one.chunks()
+            )
+        return self._chunks
+
     @property
     def _track(self) -> Track:
         if not self._tracks:
@@ -70,30 +91,29 @@ class Movie:
     def _sizes(self, size: int, _: int) -> Parser:
         needs(size, 12)
         head = yield Read(12)
-        self._track.sample_bytes = int.from_bytes(head[4:8], "big")
-        self._track.sizes = yield from _numbers("I", size - 12)
+        track = self._indexed()
+        track.sample_bytes = int.from_bytes(head[4:8], "big")
+        track.sizes = yield from _numbers("I", size - 12)
 
     def _runs(self, size: int, _: int) -> Parser:
         needs(size, 8)
         yield Keep(8)
-        self._track.runs = yield from _numbers("I", size - 8)
+        self._indexed().runs = yield from _numbers("I", size - 8)
 
     def _offsets(self, size: int, _: int) -> Parser:
         needs(size, 8)
         yield Keep(8)
-        self._track.offsets = yield from _numbers("I", size - 8)
+        self._indexed().offsets = yield from _numbers("I", size - 8)
 
     def _long_offsets(self, size: int, _: int) -> Parser:
         needs(size, 8)
         yield Keep(8)
-        self._track.offsets = yield from _numbers("Q", size - 8)
+        self._indexed().offsets = yield from _numbers("Q", size - 8)
 
     def _media(self, size: int, at: int) -> Parser:
         end = at + size
-        chunks = sorted(
-            (start, count, number) for number, one in enumerate(self._tracks) for start, count in one.chunks()
-        )
-        chunks = [chunk for chunk in chunks if at <= chunk[0] < end]
+        indexed = self._all_chunks()
+        chunks = indexed[bisect_left(indexed, (at,)) : bisect_left(indexed, (end,))]
         if not chunks:
             yield from sized_units(self._codec, 4, size)
             return

@@ -75,6 +75,10 @@ VALUES = [
     ("00281201", {"vr": "OW", "InlineBinary": "AAAA"}, {"vr": "OW", "InlineBinary": "AAAA"}),
     ("00280010", {"vr": "UN", "InlineBinary": "AAA="}, {"vr": "UN", "InlineBinary": "AAA="}),
     ("7FE00010", {"vr": "OW", "BulkDataURI": "http://origin/p"}, {"vr": "OW", "BulkDataURI": "gateway/p"}),
+    ("00282000", {"vr": "OB", "BulkDataURI": "http://origin/1"}, {"vr": "OB", "BulkDataURI": "gateway/1"}),
+    # kept, but for what is no number or names somebody, which only the value tells
+    ("00281053", {"vr": "DS", "BulkDataURI": "http://origin/1"}, {"vr": "DS"}),
+    ("00281053", {"vr": "UN", "BulkDataURI": "http://origin/1"}, None),
     # removed
     ("00081030", {"vr": "LO", "Value": ["HEAD"]}, None),
     ("00081030", {"vr": "UN", "InlineBinary": "AAA="}, None),
@@ -477,3 +481,20 @@ def test_a_constant_answers_any_vr_with_something_of_that_vr_unless_it_is_always
         assert rewrite(plain, HEAD | {"00104000": value})["00104000"]["vr"] == value["vr"]
         name = {"vr": "PN", "Value": [{"Alphabetic": "ANONYMOUS"}]}
         assert rewrite(strict, HEAD | {"00100010": value})["00100010"] == name
+
+
+@pytest.mark.parametrize(
+    ("key", "vr", "is_named"),
+    [
+        ("00282000", "OB", False),
+        ("00283006", "OW", True),
+        ("00281201", "OW", True),
+        ("7FE00010", "OW", True),
+        ("7FE00008", "OF", True),
+        ("00186060", "FL", False),
+    ],
+)
+def test_the_final_check_lets_nothing_be_named_unread_but_pixels(key: str, vr: str, is_named: bool) -> None:
+    checked = engine("final_check: true\n")
+    found = rewrite(checked, HEAD | {key: {"vr": vr, "BulkDataURI": "http://origin/1"}})[key]
+    assert found == ({"vr": vr, "BulkDataURI": "gateway/1"} if is_named else {"vr": vr})

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from gateway.core.errors import GatewayError, LimitExceeded, MalformedInput, RefusedByProfile
+from gateway.core.rewrite import part10 as module
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.part10 import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
 from gateway.core.rewrite.stream import Limits
@@ -268,3 +269,22 @@ def test_an_object_without_a_study_is_refused_when_one_is_asked_for(study: bytes
     data_set = head().removesuffix(named) + (b"" if study is None else EXPLICIT_LE.make(0x0020000D, "UI", study))
     with pytest.raises(MalformedInput):
         collect(engine(), [part10(data_set)], [], study="1.2")
+
+
+def test_what_the_inflater_holds_back_when_a_step_is_full_comes_in_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    under = engine()
+    for more in range(0, 600, 2):
+        body = head() + EXPLICIT_LE.make(0x00281201, "OW", bytes(4096 + more))
+        monkeypatch.setattr(module, "INFLATE_STEP_BYTES", 512)
+        released = rewrite(under, [part10(deflate(body), DEFLATED)])
+        assert inflate(released.removeprefix(released_meta(DEFLATED))).endswith(bytes(4096 + more))
+
+
+def test_deflated_bytes_come_out_in_steps() -> None:
+    body = head() + EXPLICIT_LE.make(0x00281201, "OW", b"ab" * module.INFLATE_STEP_BYTES)
+    rewriter = engine().part10()
+    assert rewriter.is_deflated is None
+    steps = list(rewriter.steps(part10(deflate(body), DEFLATED)))
+    assert rewriter.is_deflated
+    assert len(steps) >= 3
+    rewriter.last_pieces()

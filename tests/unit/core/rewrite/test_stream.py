@@ -2,12 +2,13 @@
 
 import itertools
 import tracemalloc
+from typing import Any
 
 import pytest
 
 from gateway.core.errors import LimitExceeded, MalformedInput, RefusedByProfile
-from gateway.core.rewrite import marks
-from gateway.core.rewrite.dataset import Piece
+from gateway.core.rewrite import marks, runs, stream
+from gateway.core.rewrite.dataset import DataSetWalker, Piece
 from gateway.core.rewrite.stream import Limits
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from tests.kit.splits import splits
@@ -260,3 +261,23 @@ def test_a_profile_with_masks_lets_pass_what_needs_none() -> None:
     size = EXPLICIT_LE.make(0x00280010, "US", b"\x08\0") + EXPLICIT_LE.make(0x00280011, "US", b"\x08\0")
     data_set = original + head() + size + EXPLICIT_LE.make(0x00280301, "CS", b"NO") + WINDOW
     assert walk(data_set, engine("apply_masks: true\n")).endswith(WINDOW)
+
+
+@pytest.mark.parametrize("is_long", [True, False], ids=["undefined length", "defined length"])
+def test_a_long_sequence_is_not_walked_again_for_each_chunk(monkeypatch: pytest.MonkeyPatch, *, is_long: bool) -> None:
+    walked = 0
+    walk_root = runs.walk_root
+
+    def counted(walker: DataSetWalker, buf: bytes, pos: int, *others: Any, **named: Any) -> int:
+        nonlocal walked
+        walked += len(buf) - pos
+        return walk_root(walker, buf, pos, *others, **named)
+
+    monkeypatch.setattr(stream, "walk_root", counted)
+    item = EXPLICIT_LE.make(0x00280010, "US", b"\1\0") * 100
+    items = b"".join(EXPLICIT_LE.tag(0xFFFEE000) + EXPLICIT_LE.u32.pack(len(item)) + item for _ in range(500))
+    length = b"\xff\xff\xff\xff" if is_long else EXPLICIT_LE.u32.pack(len(items))
+    sequence = b"\x00\x52\x30\x92SQ\0\0" + length + items + (END_SEQUENCE if is_long else b"")
+    data = head() + sequence
+    assert sequence in feed(data_set_rewriter(engine()), [data[at : at + 4096] for at in range(0, len(data), 4096)])
+    assert walked < 6 * len(data)

@@ -5,6 +5,7 @@ import pytest
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.rewrite.codestream import cleaner
 from gateway.core.rewrite.codestream import mp4 as module
+from gateway.core.rewrite.codestream.track import Track
 from tests.kit.codestreams import AUDIO_ENTRY, AVC, H264, PLACES, TEXT, USER, box, full, mp4, sei, sized, video_entry
 from tests.unit.core.rewrite.codestream.streams import cleaned, passes
 
@@ -128,3 +129,22 @@ def test_a_table_of_samples_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None
     assert one
     with pytest.raises(LimitExceeded):
         one.feed(PLACES["MP4 SEI"].data)
+
+
+def test_where_chunks_are_is_put_together_once_and_anew_for_a_new_index(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = 0
+    chunks = Track.chunks
+
+    def counted(track: Track) -> list[tuple[int, int]]:
+        nonlocal asked
+        asked += 1
+        return chunks(track)
+
+    monkeypatch.setattr(Track, "chunks", counted)
+    clean(mp4(sized(*AVC), audio=b""))
+    once, asked = asked, 0
+    clean(mp4(sized(*AVC), box(b"mdat", b"") * 100, audio=b""))
+    assert asked == once
+    index = box(b"moov", box(b"trak", full(b"stco", bytes(4))))
+    with pytest.raises(LimitExceeded, match="indexes of a clip"):
+        clean(mp4(sized(*AVC), (index + box(b"mdat", b"")) * module.MAX_INDEXES, audio=b""))
