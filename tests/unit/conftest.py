@@ -1,4 +1,7 @@
-"""Both kinds of state store: a test that takes ``state`` runs on a SQLite file and on a real PostgreSQL."""
+"""What unit tests share.
+
+Both kinds of state store: a test that takes ``state`` runs on a SQLite file and on a real PostgreSQL.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +10,15 @@ import pytest
 from sqlalchemy.engine import URL
 
 from gateway.adapters.state_sql import state_url
+from gateway.telemetry import requestid
 from tests.kit.postgresql import Server, cluster
+
+
+@pytest.fixture(autouse=True)
+def _no_request() -> Iterator[None]:
+    """Begin without the request of a test before: fixtures hand what they set in their context on to others."""
+    with requestid.following(requestid.Trail()):
+        yield
 
 
 @pytest.fixture(scope="session")
