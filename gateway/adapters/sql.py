@@ -89,7 +89,15 @@ async def migrate(url: URL, chain: str = "state") -> None:
 
 
 def upgrade(url: URL, chain: str = "state") -> None:
-    """Do so and wait for it; several programs may at once. Raises StateFailed."""
+    """Do so and wait for it; several programs may at once. Raises StateFailed, which names the store."""
+    try:
+        _upgrade(url, chain)
+    except StateFailed as fault:
+        is_file = url.get_backend_name() == "sqlite"
+        raise StateFailed(f"{fault} at {url.database if is_file else f'{url.host}:{url.port}'}") from None
+
+
+def _upgrade(url: URL, chain: str) -> None:
     with _blocking(url) as connection:
         if migrations.is_usable(migrations.found(connection, chain), chain):
             return  # which takes no lock, and no right to change tables

@@ -115,6 +115,11 @@ def exposed_secrets(draft: Draft) -> Iterator[ConfigFault]:
     previous = sequence(draft.data, "previous_secrets")
     sources += [(("previous_secrets", index), one) for index, one in enumerate(previous)]
     sources += uplinks.secret_sources(draft)
+    sources.append((("state",), draft.data.get("state")))
+    for origin, _, entry in draft.entries("origins"):
+        auth = mapping(entry, "auth")
+        sources.append(((*origin, "auth", "basic", "password"), mapping(auth, "basic").get("password")))
+        sources.append(((*origin, "auth", "bearer"), auth.get("bearer")))
     for place, source in sources:
         name = text(source, "file") if isinstance(source, Mapping) else None
         if name and (draft.folder / name).stat().st_mode & (S_IROTH | S_IWOTH):
@@ -171,7 +176,8 @@ def _origin_target(draft: Draft) -> Iterator[ConfigFault]:
             yield draft.document.fault((*place, "dicomweb"), problem)
         folder = text(entry, "folder")
         if folder is not None and not (folder and (draft.folder / folder).is_dir()):
-            yield draft.document.fault((*place, "folder"), f"no folder {folder}")
+            hint = " (~ stands for nothing here: write the whole path)" if folder.startswith("~") else ""
+            yield draft.document.fault((*place, "folder"), f"no folder {folder}{hint}")
 
 
 def _origin_auth(draft: Draft) -> Iterator[ConfigFault]:

@@ -421,3 +421,17 @@ def test_faults_of_rule_sets_are_told_with_their_lines_also_where_no_profile_nam
 def test_a_rule_set_that_is_not_there_is_a_fault(folder: Path, masks: Path) -> None:
     (masks / "ours.yaml").unlink()
     assert faults(folder, START + WORKLISTS) == ["profiles/mine.yaml:3: masks[0]: no faultless mask rule set 'ours'"]
+
+
+def test_a_home_folder_is_not_written_short(folder: Path) -> None:
+    found = faults(folder, SECRET + "origins: {a: {folder: ~/samples}}\n" + WORKLISTS)
+    assert "no folder ~/samples (~ stands for nothing here: write the whole path)" in found[0]
+
+
+@pytest.mark.parametrize("way", ["basic: {username: u, password: {file: ./pw}}", "bearer: {file: ./pw}"])
+def test_credentials_of_an_archive_that_everyone_can_read_are_a_warning(folder: Path, way: str) -> None:
+    (folder / "pw").write_text("p")
+    (folder / "pw").chmod(0o644)
+    origins = f'origins: {{a: {{dicomweb: "http://127.0.0.1:9/x", auth: {{{way}}}}}}}\n'
+    (warning,) = load(folder, SECRET + origins + WORKLISTS).warnings
+    assert warning.endswith("other users of this machine can read or change ./pw; chmod 600 it")

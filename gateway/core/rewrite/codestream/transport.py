@@ -201,8 +201,16 @@ def _crc(data: bytearray) -> int:
     """CRC-32 of MPEG (Annex A)."""
     crc = 0xFFFFFFFF
     for byte in data:
-        crc ^= byte << 24
-        for _ in range(8):
-            crc = crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)
-        crc &= 0xFFFFFFFF
+        crc = (crc << 8 & 0xFFFFFFFF) ^ _CRCS[crc >> 24 ^ byte]
     return crc
+
+
+def _crc_of_byte(byte: int) -> int:
+    crc = byte << 24
+    for _ in range(8):
+        crc = (crc << 1 ^ (0x04C11DB7 if crc & 0x80000000 else 0)) & 0xFFFFFFFF
+    return crc
+
+
+_CRCS = tuple(map(_crc_of_byte, range(256)))
+"""What each byte does to a CRC."""
