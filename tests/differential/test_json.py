@@ -17,6 +17,8 @@ pytestmark = [pytest.mark.corpus, pytest.mark.filterwarnings("ignore")]
 
 COMPARED = [name for name in NAMES if name not in REFUSED and name not in NO_JSON]
 CHARACTER_SET = "00080005"
+NAMED_UNREAD = ("7FE000", "0028120", "0028122", "00283006")
+"""Pixel data and the tables of colours."""
 ORIGIN = "http://origin.example/bulk/"
 GATEWAY = "http://gateway.example/bulk/"
 
@@ -34,11 +36,23 @@ def test_metadata_equals_the_released_part_10_object_tag_by_tag(name: str) -> No
 def test_metadata_under_strict_equals_the_released_part_10_object_tag_by_tag(name: str) -> None:
     data = (CORPUS / name).read_bytes()
     part10 = outcome(strict(), [data])
-    released = strict().metadata(json.dumps(as_json(data, with_bulk=True)).encode(), gateway_uri)
+    source = inlined(as_json(data, with_bulk=True), as_json(data, with_bulk=False))
+    released = strict().metadata(json.dumps(source).encode(), gateway_uri)
     assert (released is None) is isinstance(part10, str)
     if released is None or isinstance(part10, str):
         pytest.skip("strict refuses what is no image, or names its subject")
     assert list(differences(json.loads(released), as_json(part10, with_bulk=False))) == []
+
+
+def inlined(named: dict[str, Any], whole: dict[str, Any]) -> dict[str, Any]:
+    """Give by name what the final check lets be named, and all else in full, so that it can be searched."""
+    for key, element in named.items():
+        for item, full in zip(element.get("Value", ()), whole[key].get("Value", ()), strict=True):
+            if element["vr"] == "SQ":
+                inlined(item, full)
+        if "BulkDataURI" in element and not key.startswith(NAMED_UNREAD):
+            named[key] = whole[key]
+    return named
 
 
 @pytest.mark.parametrize("name", NO_JSON)
