@@ -93,8 +93,12 @@ def upgrade(url: URL, chain: str = "state") -> None:
     try:
         _upgrade(url, chain)
     except StateFailed as fault:
-        is_file = url.get_backend_name() == "sqlite"
-        raise StateFailed(f"{fault} at {url.database if is_file else f'{url.host}:{url.port}'}") from None
+        raise StateFailed(f"{_place(url)}: {fault}") from None
+
+
+def _place(url: URL) -> str:
+    """Where a store is: its file, or its server and port; never a user or a password."""
+    return str(url.database) if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port}"
 
 
 def _upgrade(url: URL, chain: str) -> None:

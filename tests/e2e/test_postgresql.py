@@ -73,13 +73,13 @@ async def test_a_damaged_row_is_mended_by_the_next_release(server: str) -> None:
 
 async def test_a_server_that_is_not_there_is_a_plain_failure(server: str) -> None:
     wrong_password = replica(server.replace("made-up", "wrong"))
-    with pytest.raises(StateFailed, match=r"^the state store failed \(\w+(: [\w ,:]+)?\)$"):
+    with pytest.raises(StateFailed, match=r"^127.0.0.1:\d+: the state store failed \(\w+(: [\w ,:]+)?\)$"):
         await wrong_password.start()
     await wrong_password.aclose()
     nobody = SqlReleaseStore(
         state_url("postgresql://u@127.0.0.1:1/d", Path("/")), lambda domain: KeyRings.derive([bytes(32)], domain)
     )
-    with pytest.raises(StateFailed, match=r"^the state store failed \(\w+(: [\w ,:]+)?\)$"):
+    with pytest.raises(StateFailed, match=r"^127.0.0.1:\d+: the state store failed \(\w+(: [\w ,:]+)?\)$"):
         await nobody.start()
     await nobody.aclose()
 

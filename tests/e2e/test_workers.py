@@ -209,4 +209,4 @@ def test_a_start_that_fails_is_told_by_its_exit_code_with_one_worker_and_with_se
         [*command, "--port", str(free_port()), "--workers", count], capture_output=True, text=True, check=False
     )
     assert ended.returncode == 3
-    assert "cannot start: the state store failed (OperationalError: SQLITE_CANTOPEN" in ended.stderr
+    assert "state.db: the state store failed (OperationalError: SQLITE_CANTOPEN" in ended.stderr

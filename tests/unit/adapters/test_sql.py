@@ -49,7 +49,7 @@ def test_a_fault_of_the_database_is_told_in_words_and_without_values(state: URL)
         with pytest.raises(StateFailed) as fault:
             upgrade(url)
         place = url.database if url.get_backend_name() == "sqlite" else f"{url.host}:{url.port}"
-        assert str(fault.value) == f"the state store failed ({said}) at {place}"
+        assert str(fault.value) == f"{place}: the state store failed ({said})"
 
 
 async def test_so_it_is_while_it_serves(state: URL) -> None:
