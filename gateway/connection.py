@@ -18,6 +18,7 @@ from uvicorn.protocols.utils import get_remote_addr
 
 from gateway.calls import DEPARTURE, Departure
 from gateway.limits import Connections
+from gateway.writing import Answer, Corked
 
 log = logging.getLogger("dicomveil.connection")
 
@@ -71,7 +72,7 @@ class ClientConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the client; what is one too many is told so, whatever it asks for."""
-        super().connection_made(transport)
+        super().connection_made(Corked(transport, self.loop))  # type: ignore[arg-type] # all that it has
         self.enter(self.client)
         self._watch_client()
 
@@ -204,6 +205,7 @@ class ClientConnection(HttpToolsProtocol):
         if size > MAX_HEAD_BYTES:
             raise ValueError("the request head is too large")
         super().on_headers_complete()
+        self.cycle.__class__ = Answer  # its task has yet to begin
         if self._is_of_former_settings():
             self.cycle.keep_alive = False
 
