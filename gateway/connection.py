@@ -24,6 +24,8 @@ log = logging.getLogger("dicomveil.connection")
 
 MAX_HEAD_BYTES: Final = 64 << 10
 """Of a request's line and headers together; as much as uvicorn's other parser allows."""
+MAX_AROUND_BYTES: Final = 64 << 10
+"""Of what stands around a body without bringing any of it: extensions of chunks, and trailers."""
 MIN_BODY_RATE: Final = 1 << 10
 """Bytes a second, over ``body_timeout_s``; what is stored has to be faster still (``storing.rewriting``)."""
 REFUSED_HEAD_S: Final = 1.0
@@ -46,7 +48,8 @@ class ClientConnection(HttpToolsProtocol):
 
     So it does when a head does not end in time, or a body hardly moves. Only a client that is behind is watched, by
     one timer for each direction; what flows costs nothing. A head beyond ``MAX_HEAD_BYTES`` is 400, and no more than
-    two receive buffers above that is ever held. Limits are those of the application's ``state.connections``.
+    two receive buffers above that is ever held. Trailers of a body are passed over: what proxies say stands in the head
+    alone, where they take care of what clients write. Limits are those of the application's ``state.connections``.
     """
 
     _watch: asyncio.TimerHandle | None = None
@@ -54,6 +57,7 @@ class ClientConnection(HttpToolsProtocol):
     _seen = (0, 0)
     _in_head = False
     _head_bytes = 0
+    _around_bytes = 0
     _awaited = _Awaited.HEAD
     _deadline: asyncio.TimerHandle | None = None
     _deadline_for = _Awaited.NOTHING
@@ -133,10 +137,15 @@ class ClientConnection(HttpToolsProtocol):
         return self._pauses, self.transport.get_write_buffer_size()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless a head that has begun before has become too large."""
+        """Read on, unless a head that has begun before has become too large, or what stands around a body."""
         if self._in_head:
             self._head_bytes += len(data)
+        in_body, received = self._awaited is _Awaited.BODY, self._received
         super().data_received(data)
+        self._around_bytes = self._around_bytes + len(data) if in_body and received == self._received else 0
+        if self._around_bytes > MAX_AROUND_BYTES and not self.transport.is_closing():
+            log.info("left: what stands around a body has no end")
+            self.transport.abort()
         self._was_held_back = self._was_held_back or self.flow.read_paused
         if self._in_head and self._head_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
             self.send_400_response("The request head is too large.")
@@ -196,6 +205,11 @@ class ClientConnection(HttpToolsProtocol):
         self.scope[DEPARTURE] = self._departure  # type: ignore[typeddict-unknown-key]
         self._in_head, self._head_bytes = True, 0
         self._awaited = _Awaited.HEAD
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a field of the head; one of the trailers is none (RFC 9110 Section 6.5.1)."""
+        if self._in_head:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """Begin to answer. Raises ValueError, which the parser makes a 400, for a head that is too large."""

@@ -230,6 +230,34 @@ async def test_the_limit_counts_anew_for_each_request() -> None:
             await reader.readuntil(b"\r\n0\r\n\r\n")
 
 
+@pytest.mark.parametrize("pause_s", [0, 0.05])
+async def test_trailers_are_no_headers(pause_s: float) -> None:
+    seen: list[set[bytes]] = []
+
+    async def names(scope: Scope, receive: Receive, send: Send) -> None:
+        await reads_all(scope, receive, send)
+        seen.append({name for name, _ in scope["headers"]})
+
+    async with serving(names) as (_, reader, writer):
+        for _ in range(2):
+            writer.write(ASK + b"Transfer-Encoding: chunked\r\nTrailer: X-User\r\n\r\n4\r\nbody\r\n0\r\n")
+            await asyncio.sleep(pause_s)
+            writer.write(b"X-User: chief\r\nX-Forwarded-For: 192.0.2.1\r\nAuthorization: Bearer x\r\n\r\n")
+            assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).startswith(WHOLE)
+    assert seen == [{b"host", b"transfer-encoding", b"trailer"}] * 2
+
+
+@pytest.mark.parametrize("endless", [b"X: a\r\n" * 10_000, b"X: " + b"a" * 60_000])
+async def test_trailers_without_end_are_left(endless: bytes) -> None:
+    async with serving(reads_all) as (server, _, writer):
+        writer.write(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n")
+        with suppress(ConnectionError):
+            for _ in range(20):
+                writer.write(endless)
+                await writer.drain()
+        await asyncio.wait_for(none_open(server), 20)
+
+
 @pytest.mark.parametrize("coding", ["length", "chunked"])
 async def test_a_body_arrives_whole_however_fast_it_is_read(coding: str) -> None:
     sent = random.Random(7).randbytes(3 << 20)
