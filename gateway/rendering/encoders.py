@@ -45,9 +45,11 @@ def encoded(picture: Image.Image, media_type: str, quality: int, profile: bytes 
         picture.save(out, "PNG", icc_profile=profile)
     elif media_type == GIF:
         picture.save(out, "GIF")
-    else:
+    elif media_type == JP2:
         picture.save(out, "JPEG2000")
         return _cleaned(out.getvalue(), JP2)
+    else:
+        raise NotAcceptable(f"{media_type} is not encoded here")
     return out.getvalue()
 
 

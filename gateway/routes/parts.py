@@ -17,7 +17,7 @@ from gateway.core.wire.multipart import (
 from gateway.ports import OriginAnswer, OriginServer
 from gateway.routes.exchange import Outcome
 
-_NATIVE = "application/octet-stream"
+_NATIVE, _OBJECT = "application/octet-stream", "application/dicom"
 RETRIED = frozenset({400, 406, 415, 500, 501})
 """Statuses with which origins refuse a representation that they can't make; the next one is tried."""
 
@@ -57,7 +57,7 @@ async def open_parts(
             async for event in events:
                 yield event
             return
-    if refused == {400}:  # not the form but what was asked for: a frame past the last
+    if refused == {400} and _OBJECT not in allowed:  # not the form but what was asked for: a frame past the last
         raise NotReleased
     raise NotAcceptable("the origin has no representation that the request accepts")
 

@@ -27,7 +27,9 @@ STUDY = "/studies/{study}"
 SERIES = STUDY + "/series/{series}"
 INSTANCE = SERIES + "/instances/{instance}"
 LEVELS = (("Study", STUDY), ("Series", SERIES), ("Instance", INSTANCE))
-SEARCH_PARAMETERS = ("accept", "fuzzymatching", "includefield", "limit", "offset")
+SEARCH_PARAMETERS = (
+    "accept", "emptyvaluematching", "fuzzymatching", "includefield", "limit", "multiplevaluematching", "offset",
+)  # fmt: skip
 WHOLE = frozenset(f"Retrieve{level}{what}" for level in ("Study", "Series") for what in ("", "Bulkdata", "PixelData"))
 """What hands out more than a viewer needs to show an instance."""
 OLD_BULK = Offer(OCTETS, multipart=True)

@@ -14,13 +14,13 @@ from starlette.types import ASGIApp
 from gateway.calls import Call, call_of
 from gateway.core.errors import BadRequest
 from gateway.core.wire.accept import Choice, Offer, ranked
-from gateway.rendering.look import Look, frame_number, uri_look
+from gateway.rendering.look import frame_number, uri_look
 from gateway.rendering.pool import Renderers
 from gateway.routes.drawing import Drawing, answer
 from gateway.routes.exchange import Streamed
 from gateway.routes.instances import ALONE, attempts
 from gateway.routes.parts import open_parts
-from gateway.routes.pictures import Picture, Pictures, checked_frame
+from gateway.routes.pictures import Pictures, checked_frame
 from gateway.routes.released import DICOM, Bare, released
 from gateway.routes.rendered import IMAGES, moving, parameters
 from gateway.worklists.source import Instance
@@ -52,7 +52,13 @@ class UriService:
             return self._object(await self._instance(given, call), syntax, call)
         look, number = uri_look(given), frame_number(given)
         picture = await self._pictures.of(await self._instance(given, call))
-        return self._rendered(picture, look, number, choice.offer)
+        frames = picture.description.frames
+        if number is None and frames > 1 and choice.offer in moving():
+            every, kind = range(1, frames + 1), choice.offer.media_type
+            return answer(self._drawing.animation(picture, every, look, kind), kind)
+        shown = picture.representative if number is None else checked_frame(picture, number)
+        kind = _choice(request, given, list(IMAGES)).offer.media_type  # one frame is no clip
+        return answer(self._drawing.image(picture, shown, look, kind), kind)
 
     async def _instance(self, given: Given, call: Call) -> Instance:
         """Resolve what the query names; once that was found, it is known to be released."""
@@ -66,14 +72,6 @@ class UriService:
         asked = attempts([Choice(ALONE, syntax)])
         events = open_parts(self._worklist.origin, instance.path, asked, frozenset({DICOM}))
         return Streamed(released(events, self._worklist.pixels, instance.study, Bare(), call, single=True), DICOM)
-
-    def _rendered(self, picture: Picture, look: Look, number: int | None, offer: Offer) -> ASGIApp:
-        frames = picture.description.frames
-        if number is None and frames > 1 and offer in moving():
-            every = range(1, frames + 1)
-            return answer(self._drawing.animation(picture, every, look, offer.media_type), offer.media_type)
-        shown = picture.representative if number is None else checked_frame(picture, number)
-        return answer(self._drawing.image(picture, shown, look, offer.media_type), offer.media_type)
 
 
 def _check(given: Given) -> None:

@@ -77,7 +77,8 @@ def widen(key: Key) -> str | None:
     if key.vr in MOMENT_VRS:
         return key.value if _BOUNDS[key.vr].fullmatch(key.value) else None
     if key.vr in NUMBER_VRS:
-        return key.value if key.value.isascii() and key.value.isdigit() else None
+        is_plain = key.value.isascii() and key.value.isdigit()
+        return key.value if is_plain and key.value == (key.value.lstrip("0") or "0") else None  # some compare text
     if "\\" in key.value or (key.vr in LIST_VRS and "," in key.value):
         return None
     value = key.value.upper() if key.vr == "CS" else key.value

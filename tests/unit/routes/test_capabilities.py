@@ -24,6 +24,13 @@ async def test_the_base_describes_the_service(gateway: InProcess, method: str, p
     assert {"/studies", "/studies/{study}/metadata"} <= {one["path"] for one in answer.json["resources"]}
 
 
+async def test_parameters_of_a_search_are_described(gateway: InProcess) -> None:
+    found = {one["path"]: one for one in (await gateway.ask(SERVICE)).json["resources"]}
+    assert {"emptyvaluematching", "fuzzymatching", "includefield", "limit", "multiplevaluematching", "offset"} <= set(
+        found["/studies"]["parameters"]
+    )
+
+
 @pytest.mark.parametrize("accept", [WADL, "application/xml", f"{WADL}, application/json;q=0.5"])
 async def test_wadl_says_the_same(gateway: InProcess, accept: str) -> None:
     answer = await gateway.ask(SERVICE, accept, "OPTIONS")

@@ -134,6 +134,19 @@ async def test_an_origin_is_asked_for_what_the_client_accepts_and_for_nothing_el
     assert [one.accept.removeprefix(base) for one in archive.asked if one.path == ONE.path] == asked
 
 
+@pytest.mark.parametrize(
+    "form", ['multipart/related; type="application/dicom"', "application/dicom", "application/zip"]
+)
+async def test_a_transfer_syntax_that_an_origin_calls_a_bad_request_is_not_acceptable(
+    tmp_path: Path, form: str
+) -> None:
+    """Orthanc knows no more of one that it does not know; the object is there all the same."""
+    archive = Archive([ONE], {ONE.path: reply(b"", "400 Bad Request")})
+    async with over(archive, tmp_path) as gateway:
+        answer = await gateway["research"].get(released(ONE.path), f"{form}; transfer-syntax=1.2.3")
+    assert answer.status == 406
+
+
 @pytest.mark.parametrize("accept", ["application/dicom", "application/dicom; transfer-syntax=*"])
 async def test_an_object_that_an_origin_does_not_transcode_says_its_own_transfer_syntax(
     tmp_path: Path, accept: str

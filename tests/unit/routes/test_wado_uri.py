@@ -160,6 +160,15 @@ async def test_a_frame_is_chosen_by_its_number(gateway: InProcess) -> None:
     assert count(one) == 1
 
 
+async def test_one_frame_is_no_clip(gateway: InProcess) -> None:
+    for number, more in ((PLAIN, {}), (COLOUR, {"frameNumber": "1"}), (MOVING, {"frameNumber": "2"})):
+        assert (await ask(gateway, number, contentType="video/mp4", **more)).status == 406
+        assert (await ask(gateway, number, accept="video/mp4", **more)).status == 406
+        answer = await ask(gateway, number, contentType="video/mp4,image/png;q=0.5", **more)
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/png")
+        assert Image.open(io.BytesIO(answer.body)).format == "PNG"
+
+
 @pytest.mark.parametrize(
     ("more", "named"),
     [

@@ -56,6 +56,8 @@ def parse(*parameters: tuple[str, str], level: Level = Level.STUDY) -> Search:
         ("PN", "A\\B", None),
         ("PN", "MÜLLER", "M*LLER*"),
         ("IS", "7", "7"),
+        ("IS", "0", "0"),
+        ("IS", "07", None),
         ("IS", "1*", None),
         ("IS", "²", None),
         ("IS", "-7", None),
