@@ -150,7 +150,7 @@ class TooSlow(GatewayError):
 
 
 class UnsupportedMediaType(GatewayError):
-    """The client sent a form that this resource does not take (PS3.18 Section 8.5)."""
+    """The client sent a form that this resource does not take (PS3.18 Section 8.5); the message says what it takes."""
 
 
 class Unauthenticated(GatewayError):

@@ -1,6 +1,7 @@
 """The JSON body of a request as a model; what is wrong with it is said by member, never by value."""
 
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -19,7 +20,6 @@ _Model = TypeVar("_Model", bound=BaseModel)
 
 # pydantic's own words for these would repeat a part of the input.
 _WORDS: Final = {
-    "extra_forbidden": "holds a member that is unknown",
     "json_invalid": "the body is not JSON",
     "missing": "is missing",
     "string_pattern_mismatch": "does not have the form it should have",
@@ -33,20 +33,20 @@ async def read_json(request: Request, model: type[_Model], max_bytes: int = MAX_
     HTTPException with 413.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
-        raise UnsupportedMediaType("the body should be application/json")
+        raise UnsupportedMediaType("The Content-Type should be application/json.")
     body = await _read(request, max_bytes)
     fault: BadRequest
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        fault = faults_of(error)
+        fault = faults_of(error, model)
     raise fault  # outside of the handler: pydantic's own exception holds the input
 
 
-def faults_of(error: ValidationError) -> BadRequest:
-    """Say which members are wrong, and how."""
+def faults_of(error: ValidationError, model: type[BaseModel]) -> BadRequest:
+    """Say which members of ``model`` are wrong, and how."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
-    said = list(dict.fromkeys(_said(fault) for fault in found))
+    said = list(dict.fromkeys(_said(fault, model) for fault in found))
     more = f"; and {len(said) - MAX_FAULTS} more" if len(said) > MAX_FAULTS else ""
     return BadRequest("; ".join(said[:MAX_FAULTS]) + more)
 
@@ -63,10 +63,19 @@ async def _read(request: Request, max_bytes: int) -> bytes:
     return bytes(body)
 
 
-def _said(fault: ErrorDetails) -> str:
+def _said(fault: ErrorDetails, model: type[BaseModel]) -> str:
     kind, place = fault["type"], list(fault["loc"])
+    words = _WORDS.get(kind, fault["msg"])
     if kind == "extra_forbidden":
         place.pop()  # the name of an unknown member is the sender's own
-    words = _WORDS.get(kind, fault["msg"])
+        words = f"holds a member that is unknown; there are {', '.join(_members(model, place))}"
     where = ".".join(str(step) for step in place)
     return f"{where}: {words}" if where else words
+
+
+def _members(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:
+    """List the members of ``model``, or of the object at a place in it."""
+    for step in place:
+        annotation = model.model_fields[str(step)].annotation
+        model = next(one for one in (annotation, *get_args(annotation)) if hasattr(one, "model_fields"))
+    return list(model.model_fields)

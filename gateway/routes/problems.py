@@ -2,7 +2,7 @@
 
 import json
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.responses import Response
 
@@ -62,7 +62,7 @@ KINDS: dict[type[GatewayError], Kind] = {
     NotReleased: NOT_FOUND,
     RefusedByProfile: NOT_FOUND,
     BadRequest: Kind(400, "bad-request", "Bad request"),
-    UnsupportedMediaType: UNSUPPORTED,
+    UnsupportedMediaType: replace(UNSUPPORTED, detail=None),
     KeyReused: Kind(422, "key-reused", "The idempotency key was used for another request"),
     SearchTooBroad: Kind(413, "search-too-broad", "The search is too broad"),
     NotAcceptable: Kind(406, "not-acceptable", "Not acceptable"),

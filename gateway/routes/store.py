@@ -105,13 +105,13 @@ class StoreService:
     def _objects(self, request: Request) -> AsyncIterator[Incoming]:
         """Choose how to read the body. Raises UnsupportedMediaType, BadRequest."""
         if request.headers.get("content-encoding", "identity").strip().lower() != "identity":
-            raise UnsupportedMediaType("a content coding")
+            raise UnsupportedMediaType("The body may have no Content-Encoding.")
         said = _content_type(request)
         if said.media_type == DICOM:
             return _lone(request)
         inner = said.parameters.get("type", DICOM).strip().lower()
         if said.media_type != MULTIPART or inner not in FORMS | {DICOM}:
-            raise UnsupportedMediaType("not one of this transaction")
+            raise _not_taken()
         boundary = said.parameters.get("boundary", "").encode("ascii", "replace")
         try:
             reader = MultipartReader(boundary)
@@ -219,7 +219,11 @@ def _content_type(request: Request) -> ContentType:
     try:
         return parse_content_type(request.headers.get("content-type", ""))
     except MalformedInput:
-        raise UnsupportedMediaType("no media type") from None
+        raise _not_taken() from None
+
+
+def _not_taken() -> UnsupportedMediaType:
+    return UnsupportedMediaType(f"The Content-Type should be one of {', '.join(TAKEN)}.")
 
 
 def _unread(fault: GatewayError) -> Response:

@@ -65,8 +65,8 @@ async def test_a_good_body_is_read() -> None:
         ({}, "study: is missing"),
         ({"study": EMAIL * 3}, "study: String should have at most 64 characters"),
         ({"study": {EMAIL: 1}}, "study: Input should be a valid string"),
-        ({"study": "1", EMAIL: PHONE}, "holds a member that is unknown"),
-        ({"study": "1", "share": {PHONE: EMAIL}}, "share: holds a member that is unknown"),
+        ({"study": "1", EMAIL: PHONE}, "holds a member that is unknown; there are study, series, share"),
+        ({"study": "1", "share": {PHONE: EMAIL}}, "share: holds a member that is unknown; there are email, digits"),
         ({"study": "1", "share": {"email": [EMAIL]}}, "share.email: Input should be a valid string"),
         ({"study": "1", "share": {"digits": PHONE}}, "share.digits: does not have the form it should have"),
         ({"study": "1", "series": ["1", 2]}, "series.1: Input should be a valid string"),
@@ -96,6 +96,7 @@ async def test_many_faults_are_not_all_told() -> None:
 async def test_another_media_type_is_415(media_type: str) -> None:
     answer = await post(b"{}", media_type)
     assert answer.status_code == 415
+    assert answer.json()["detail"] == "The Content-Type should be application/json."
 
 
 async def test_a_body_that_is_too_large_is_413_before_it_is_read_whole() -> None:

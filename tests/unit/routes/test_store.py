@@ -111,12 +111,17 @@ async def test_another_media_type_is_415(tmp_path: Path, content_type: str | Non
     async with over(tmp_path) as (running, far):
         answer = await post(running, body(small(1)), content_type)
         assert (answer.status_code, answer.headers["content-type"]) == (415, "application/problem+json")
+        assert answer.json()["detail"] == (
+            'The Content-Type should be one of application/dicom, multipart/related; type="application/dicom", '
+            'multipart/related; type="application/dicom+json", multipart/related; type="application/dicom+xml".'
+        )
         assert far.begun == 0
 
 
 async def test_a_coded_body_is_415(tmp_path: Path) -> None:
     async with over(tmp_path) as (running, _):
-        assert (await post(running, body(small(1)), Content_Encoding="gzip")).status_code == 415
+        answer = await post(running, body(small(1)), Content_Encoding="gzip")
+        assert (answer.status_code, answer.json()["detail"]) == (415, "The body may have no Content-Encoding.")
 
 
 HOSTILE: Mapping[str, tuple[str, bytes]] = {
