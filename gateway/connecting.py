@@ -17,6 +17,7 @@ from sqlalchemy import text
 from sqlalchemy.engine import URL
 
 from gateway.adapters.origin_folder import FolderOrigin
+from gateway.adapters.reason import reason
 from gateway.adapters.sql import begin, open_engine, revision
 from gateway.adapters.syslog import tls_context
 from gateway.assembly import open_issuer, open_mail, open_origin
@@ -81,12 +82,11 @@ async def _tried(what: str, attempt: Attempt) -> Tried:
     except (GatewayError, _Wrong) as error:
         return Tried(what, str(error).removeprefix(f"{what}: "))
     except ssl.SSLCertVerificationError as error:
-        return Tried(what, f"its certificate is not trusted: {error.verify_message}; is `ca` the authority behind it?")
+        return Tried(what, f"{reason(error)}; is `ca` the authority behind it?")
     except TimeoutError:
         return Tried(what, "no answer in time; are address and port right, and does a firewall let this machine out?")
     except OSError as error:
-        said = os.strerror(error.errno) if error.errno and error.errno > 0 else type(error).__name__
-        return Tried(what, f"no connection ({said}); are address and port right, and does it run?")
+        return Tried(what, f"no connection ({reason(error)}); are address and port right, and does it run?")
     return Tried(what)
 
 

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from gateway.access.tokens import PublicKey, SigningKey, Token, TokenRules, fitting, read_keys, refused
+from gateway.adapters.reason import reason
 from gateway.core.errors import IssuerFailed
 
 __all__ = ["HttpIssuer", "KeyPolicy", "is_safe_url"]
@@ -165,4 +166,4 @@ async def _get(session: aiohttp.ClientSession, url: str) -> Any:
 
 def _reason(error: Exception) -> str:
     """Say what happened in words of ours: those of an exception may hold what came."""
-    return str(error) if isinstance(error, _Unusable) else type(error).__name__
+    return str(error) if isinstance(error, _Unusable) else reason(error)

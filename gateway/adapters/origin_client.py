@@ -8,7 +8,6 @@ each) per open answer.
 """
 
 import asyncio
-import os
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any
 import aiohttp
 import yarl
 
+from gateway.adapters.reason import reason
 from gateway.core.errors import OriginBusy, OriginFailed, OriginTimedOut
 
 RETRY_AFTER_S = 5
@@ -137,7 +137,7 @@ class OriginClient:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return OriginTimedOut(self.said(f"no connection to {address} in time"))
         if isinstance(error, aiohttp.ClientConnectorError):
-            return self.failed(f"no connection to {address} ({_reason(error)})")
+            return self.failed(f"no connection to {address} ({reason(error)})")
         return self.broken(error)
 
 
@@ -373,14 +373,3 @@ def _by_name(headers: Any) -> dict[str, str]:
         lower = name.lower()
         joined[lower] = f"{joined[lower]}, {value}" if lower in joined else value
     return joined
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    """Say why there is no connection, in the words of the system, not of the exception."""
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return "its certificate is not trusted"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return "no TLS"
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return "unknown host name"
-    return os.strerror(error.errno).lower() if error.errno else "not reachable"

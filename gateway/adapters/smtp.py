@@ -15,6 +15,7 @@ from typing import Final
 
 import aiosmtplib
 
+from gateway.adapters.reason import reason
 from gateway.core.errors import NotifyFailed
 from gateway.notify.contact import Contact, is_email
 from gateway.notify.notice import DEFAULT_SUBJECT, Notice
@@ -24,6 +25,15 @@ __all__ = ["MailServer", "Security", "SmtpNotifier", "sender_address"]
 STEP_TIMEOUT_S: Final = 30.0
 WHOLE_TIMEOUT_S: Final = 120.0
 """However slowly a server drips its replies."""
+
+
+_WORDS: Final = {
+    aiosmtplib.SMTPAuthenticationError: "it refuses the login",
+    aiosmtplib.SMTPNotSupported: "it lacks STARTTLS, or a way to log in",
+    aiosmtplib.SMTPTimeoutError: "no answer in time",
+    aiosmtplib.SMTPConnectError: "no connection",
+    aiosmtplib.SMTPServerDisconnected: "the connection broke",
+}
 
 
 class Security(StrEnum):
@@ -75,7 +85,7 @@ class SmtpNotifier:
         except aiosmtplib.SMTPException as error:
             failure = _failure(error)
         except (OSError, ValueError) as error:  # TimeoutError is an OSError
-            failure = NotifyFailed(f"no message could be handed to the mail server ({type(error).__name__})")
+            failure = NotifyFailed(f"no message could be handed to the mail server ({reason(error)})")
         raise failure  # outside of the handler: a server's replies repeat the address, and must not travel along
 
     async def _hand_over(self, recipient: str, message: EmailMessage) -> None:
@@ -123,7 +133,7 @@ def sender_address(sender: str) -> Address:
 
 
 def _failure(error: aiosmtplib.SMTPException) -> NotifyFailed:
-    """Say what went wrong by class and status; 5yz is for good (RFC 5321 Section 4.2.1), but for a refused login."""
+    """Say what went wrong, not in its words; 5yz is for good (RFC 5321 Section 4.2.1), but for a refused login."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused):
         codes = [one.code for one in error.recipients]
         said, is_final = f"status {codes[0]}" if codes else "", bool(codes) and min(codes) >= 500
@@ -132,5 +142,8 @@ def _failure(error: aiosmtplib.SMTPException) -> NotifyFailed:
         said, is_final = f"status {error.code}", error.code >= 500 and not is_login
     else:
         said, is_final = "", False
-    kind = ", ".join(filter(None, (type(error).__name__, said)))
+    words = next((words for kind, words in _WORDS.items() if isinstance(error, kind)), "")
+    if isinstance(error.__cause__, OSError):
+        words = reason(error.__cause__)
+    kind = ", ".join(filter(None, (words, said))) or type(error).__name__
     return NotifyFailed(f"the mail server took no message ({kind})", is_final=is_final)

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from gateway.adapters.reason import reason
 from gateway.audit.chain import Chain
 from gateway.audit.events import Event, Kind, Outcome
 from gateway.audit.lines import stamp
@@ -107,7 +108,7 @@ class Syslog:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
                     reader, self._writer = await self._connect()
             except (OSError, TimeoutError) as error:
-                log.warning("%s: cannot connect: %s", self.name, type(error).__name__)
+                log.warning("%s: cannot connect: %s", self.name, reason(error))
             else:
                 pause_s = FIRST_PAUSE_S
                 self._connected.set()

@@ -18,6 +18,7 @@ from typing import Final
 import aiohttp
 import yarl
 
+from gateway.adapters.reason import reason
 from gateway.core.errors import NotifyFailed
 from gateway.notify.contact import Contact
 from gateway.notify.notice import Notice
@@ -65,7 +66,7 @@ class WebhookNotifier:
         try:
             status = await self._post(body, headers)
         except (aiohttp.ClientError, OSError, ValueError) as error:  # TimeoutError is an OSError
-            failure = self._failed(type(error).__name__)
+            failure = self._failed(reason(error))
         else:
             if 200 <= status < 300:
                 return

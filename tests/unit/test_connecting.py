@@ -61,7 +61,7 @@ async def test_an_origin_that_refuses_is_told_with_what_to_look_at(tmp_path: Pat
     assert found["origin archive"] == said
 
 
-def test_all_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_does_not_answer_is_told_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     port = free_port()
     nowhere = f"http://127.0.0.1:{port}"
     source = settings(
@@ -88,7 +88,47 @@ def test_all_that_does_not_answer_is_told_at_once(tmp_path: Path) -> None:
     ]
     assert list(found) == [*names, "webhook sms"]
     assert all(found.values()), found
-    assert found["webhook sms"] == "no connection (Connection refused); are address and port right, and does it run?"
+    refused = "no connection (connection refused); are address and port right, and does it run?"
+    assert (found["webhook sms"], found[f"syslog 127.0.0.1:{port}"]) == (refused, refused)
+    assert found["origin archive"] == f"no connection to 127.0.0.1:{port} (connection refused)"
+    assert found[f"mail server 127.0.0.1:{port}"] == "the mail server took no message (connection refused)"
+    assert f"keys of the issuer {nowhere} cannot be read: connection refused" in caplog.text
+
+
+def test_a_host_that_there_is_not_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = settings(
+        tmp_path,
+        origins={"archive": {"dicomweb": "https://archive.invalid/dicom-web"}},
+        access={
+            "oidc": [{"issuer": "https://id.invalid", "audience": "dicomveil"}],
+            "allow": [{"users": ["a"], "roles": ["metrics"]}],
+        },
+        audit={"to": [{"syslog": "log.invalid:6514"}]},
+    )
+    found = tried(source)
+    assert found["origin archive"] == "no connection to archive.invalid (no such host)"
+    assert found["syslog log.invalid:6514"].startswith("no connection (no such host); ")
+    assert "keys of the issuer https://id.invalid cannot be read: no such host" in caplog.text
+
+
+async def test_a_server_that_speaks_no_tls_is_told_with_a_hint_at_http(tmp_path: Path) -> None:
+    async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(plain, "127.0.0.1", 0) as server:
+        where = f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        source = settings(
+            tmp_path,
+            origins={"archive": {"dicomweb": f"https://{where}/dicom-web"}},
+            audit={"to": [{"syslog": where}]},
+        )
+        found = await asyncio.to_thread(tried, source)
+    said = "(it answers without TLS; is it http, or another port?)"
+    assert found["origin archive"] == f"no connection to {where} {said}"
+    assert found[f"syslog {where}"].startswith(f"no connection {said}; ")
 
 
 async def test_a_certificate_that_nobody_vouches_for_is_told(tmp_path: Path) -> None:

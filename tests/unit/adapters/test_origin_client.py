@@ -165,7 +165,7 @@ async def test_an_origin_that_is_not_there_fails_by_its_name() -> None:
 
 async def test_an_origin_whose_name_is_unknown_fails_with_that_reason() -> None:
     origin = HttpOrigin("archive", "http://archive.invalid:8042/dicom-web")
-    with pytest.raises(OriginFailed, match=r"no connection to archive\.invalid:8042 \(unknown host name\)$"):
+    with pytest.raises(OriginFailed, match=r"no connection to archive\.invalid:8042 \(no such host\)$"):
         await read(origin)
     await origin.aclose()
 
@@ -310,7 +310,7 @@ async def test_an_origin_with_an_untrusted_certificate_fails(tmp_path: Path) -> 
     server_side.load_cert_chain(certificate)
     async with scripted_server(answer_all, server_side) as server:
         untrusting = HttpOrigin("archive", server.base)
-        with pytest.raises(OriginFailed, match="archive"):
+        with pytest.raises(OriginFailed, match=r"\(its certificate is not trusted: self-signed certificate\)$"):
             await read(untrusting)
         await untrusting.aclose()
         trusting = HttpOrigin("archive", server.base, tls=ssl.create_default_context(cafile=str(certificate)))

@@ -140,7 +140,7 @@ async def test_a_wrong_password_is_not_for_good(tmp_path: Path) -> None:
     shown = certificate(tmp_path)
     async with mail_server(tls=shown.server(), users={"gate": "word"}) as server:
         notifier = SmtpNotifier(to(server.port, Security.TLS, username="gate", password="wrong"), shown.client())
-        with pytest.raises(NotifyFailed, match="SMTPAuthenticationError") as failed:
+        with pytest.raises(NotifyFailed, match="it refuses the login, status") as failed:
             await notifier.send(TO, NOTICE)
     assert not failed.value.is_final
     assert "wrong" not in str(failed.value)
@@ -172,7 +172,7 @@ async def test_a_server_that_drips_is_given_up(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr("gateway.adapters.smtp.WHOLE_TIMEOUT_S", 0.2)
     async with scripted_server(silent) as server:
-        with pytest.raises(NotifyFailed, match="TimeoutError"):
+        with pytest.raises(NotifyFailed, match="no answer in time"):
             await sent(to(port_of(server)))
 
 

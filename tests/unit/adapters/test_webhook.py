@@ -145,7 +145,7 @@ async def test_an_answer_without_end_is_not_waited_for(monkeypatch: pytest.Monke
         await WebhookNotifier("sms", server.base, SECRET).send(NUMBER, NOTICE)
     monkeypatch.setattr("gateway.adapters.webhook.WHOLE_TIMEOUT_S", 0.2)
     async with scripted_server(silent) as server:
-        with pytest.raises(NotifyFailed, match="Timeout"):
+        with pytest.raises(NotifyFailed, match="no answer in time"):
             await WebhookNotifier("sms", server.base, SECRET).send(NUMBER, NOTICE)
 
 
