@@ -21,7 +21,8 @@ demo: $(VENV)/.runtime  ## samples behind the gateway, ready to browse: make dem
 
 test: system $(VENV)/.dev $(OHIF)/.complete $(JS)/out/.complete $(CORPUS)/MANIFEST.tsv lint  ## install what the tests need, then run every check
 	# In the order of the folders, so that a run can be repeated; ``pytest`` alone shuffles.
-	$(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --randomly-dont-reorganize
+	# The tests start hundreds of Pythons: what one has compiled is kept for the next, whatever the environment says.
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder --randomly-dont-reorganize
 
 lint: $(VENV)/.dev  ## ruff, mypy and the import contracts
 	$(BIN)/ruff check .

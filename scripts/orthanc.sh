@@ -2,6 +2,7 @@
 # A throw-away Orthanc (Debian packages orthanc + orthanc-dicomweb) as origin server for tests.
 #   orthanc.sh start          start, wait until ready, print the DICOMweb base URL on stdout
 #   orthanc.sh stop           stop (waits until the process is gone and the database is closed)
+#   orthanc.sh kill           end it at once; nobody may want its database any more
 #   orthanc.sh wipe           stop and delete the data directory
 #   orthanc.sh load PATH...   STOW-RS every DICOM file below PATH..., one request per file
 #   orthanc.sh url | wado | status | log
@@ -68,6 +69,12 @@ stop() {
   kill -9 "$pid"; rm -f "$DIR/pid"
 }
 
+# A stop takes seconds, in which Orthanc waits for its own threads.
+end() {
+  alive && kill -9 "$(cat "$DIR/pid")"
+  rm -f "$DIR/pid"
+}
+
 load() {
   [ $# -gt 0 ] || die "load: which directory?"
   ready || die "load: not running on port $PORT"
@@ -113,6 +120,7 @@ PY
 case "${1:-}" in
   start) start ;;
   stop) stop ;;
+  kill) end ;;
   wipe) stop; rm -rf -- "$DIR" ;;
   load) shift; load "$@" ;;
   url) echo "$BASE/dicom-web" ;;
@@ -120,5 +128,5 @@ case "${1:-}" in
   log) cat "$DIR/log" ;;
   status) alive && ready && { echo "running pid $(cat "$DIR/pid") $BASE/dicom-web"
           curl -fsS ${AUTH[@]+"${AUTH[@]}"} "$BASE/statistics"; } || { echo "not running"; exit 3; } ;;
-  *) sed -n "2,17p" "$0" >&2; exit 2 ;;
+  *) sed -n "2,18p" "$0" >&2; exit 2 ;;
 esac

@@ -73,7 +73,8 @@ class Check:
     """What to open and what to look for; ``forbid`` is matched without regard to case, also in bodies as bytes.
 
     ``search`` is typed into the list, ``query`` stands in its address. ``activate`` names a series without pictures of
-    its own, by its modality, that is opened on top. ``user`` logs in at the issuer that the viewer leads to.
+    its own, by its modality, that is opened on top. ``user`` logs in at the issuer that the viewer leads to. Who is
+    ``refused`` sees a list without rows, and opens nothing.
     """
 
     base: str
@@ -91,6 +92,7 @@ class Check:
     settle_s: float = 2
     chromium: str = CHROMIUM
     user: str = ""
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -146,7 +148,7 @@ class _Visit:
             page.wait_for_timeout(500)
         outcome.rows = page.locator(_ROWS).count()
         self._keep("list")
-        if not self._check.lists_only:
+        if not (self._check.lists_only or self._check.refused):
             if self._step("painted", self._paint):
                 self._turn_wheel()
                 self._step("picture", self._picture)
@@ -185,7 +187,13 @@ class _Visit:
         self._page.goto(f"{self._base}/{self._check.query}", wait_until="domcontentloaded", timeout=self._timeout_ms)
         if self._check.user:
             self._page.locator("input[name=user]").fill(self._check.user, timeout=self._timeout_ms)
-            self._page.get_by_role("button").click()
+            with self._page.expect_response(
+                lambda answer: bool(_SERVICE_PATH.search(answer.url)), timeout=self._timeout_ms
+            ):
+                self._page.get_by_role("button").click()
+        if self._check.refused:
+            self._page.wait_for_timeout(self._check.settle_s * 1000)  # rows would be there soon after the answer
+            return
         if self._check.search:
             self._page.locator(_FILTER).first.fill(self._check.search, timeout=self._timeout_ms)
             self._page.wait_for_timeout(1500)  # OHIF waits for the end of typing before it asks

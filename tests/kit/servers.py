@@ -60,6 +60,10 @@ class Orthanc:
         """Stop and wait until its database is closed."""
         self._run("stop")
 
+    def kill(self) -> None:
+        """End it at once: its data are of no more use, and a stop takes seconds."""
+        self._run("kill")
+
     def _run(self, *arguments: str) -> str:
         environment = os.environ | {"ORTHANC_PORT": str(self.port), "ORTHANC_DIR": str(self.folder)}
         # Its standard error is a file: a pipe would stay open as long as the server it starts.
@@ -80,7 +84,7 @@ def orthanc(folder: Path) -> Iterator[Orthanc]:
     try:
         yield server
     finally:
-        server.stop()
+        server.kill()
 
 
 @dataclass(slots=True)
