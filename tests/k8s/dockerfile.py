@@ -13,6 +13,8 @@ from typing import Final
 from tests.k8s.overlay import ROOT
 
 IGNORED: Final = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and line[0] not in "#!*"]
+PIP: Final = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http"))}
+"""This machine's settings of pip, as they are before a test takes its authorities away (``tests/conftest.py``)."""
 _OURS: Final = re.compile(r"(?<![\w./-])(?=/(?:opt|src|wheels|var/lib/dicomveil|etc/dicomveil)\b)")
 """Where a path begins that is the image's own; others (/var/lib/apt) are its Debian's."""
 
@@ -71,12 +73,11 @@ class Build:
 
     def variables(self) -> Mapping[str, str]:
         """Return what its processes have in their environment: this machine's settings of pip besides."""
-        pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "HTTP", "http"))}
         ours = {
             name: self.here(value.replace("$PATH", f"{self.path}:/usr/bin:/bin"))
             for name, value in self.environment.items()
         }
-        return {"PATH": f"{self.path}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), **pip, **ours}
+        return {"PATH": f"{self.path}:/usr/bin:/bin", "HOME": os.environ.get("HOME", "/"), **PIP, **ours}
 
     def _run(self, command: str) -> None:
         environment = {**self.variables(), "PIP_NO_CACHE_DIR": "0"}  # what is here already need not be fetched again
