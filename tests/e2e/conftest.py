@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.demo.samples import make_samples
 from tests.differential.corpus_files import CORPUS
 from tests.e2e.stack import IDENTIFIERS, STUDIES, Stack
 from tests.kit.servers import gateway, orthanc, worklists
@@ -49,6 +50,20 @@ def stack(running: Stack) -> Iterator[Stack]:
     before = len(running.gateway.log)
     yield running
     print(running.gateway.log[before:])
+
+
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder of caches, in which the demonstration finds its sample studies: they take seconds to make."""
+    folder = tmp_path_factory.mktemp("cache")
+    make_samples(folder / "dicomveil")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def samples(cache: Path) -> Path:
+    """Give the sample studies, to be read only."""
+    return make_samples(cache / "dicomveil")
 
 
 @pytest.fixture(scope="session")

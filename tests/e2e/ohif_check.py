@@ -14,8 +14,8 @@ import re
 import sys
 import time
 import urllib.parse
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -37,6 +37,7 @@ FLAGS: Final = (
     "--use-gl=angle",  # this and the next two: WebGL2 on the CPU
     "--use-angle=swiftshader",
     "--enable-unsafe-swiftshader",
+    "--disable-gpu-compositing",  # only WebGL: to lay out whole pages as well took twelve seconds of a core a visit
 )
 _SERVICE_PATH: Final = re.compile(r"/(studies|series|instances|wado)\b")
 _ROWS: Final = "tbody tr[aria-selected]"  # the first tr of tbody is the filter row
@@ -90,7 +91,6 @@ class Check:
     scroll: int = 0
     timeout_s: float = 60
     settle_s: float = 2
-    chromium: str = CHROMIUM
     user: str = ""
     refused: bool = False
 
@@ -109,29 +109,35 @@ class Outcome:
     problems: list[str] = field(default_factory=list)
 
 
-def run_check(check: Check) -> Outcome:
-    """Run one check; the outcome lists every problem, at most the browser's own failures are raised."""
-    return run_checks([check])[0]
-
-
-def run_checks(checks: Sequence[Check]) -> list[Outcome]:
-    """Run several checks in one browser, each as a new visitor."""
-    outcomes = []
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Start a browser for any number of checks."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=checks[0].chromium, args=list(FLAGS))
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
         try:
-            for check in checks:
-                check.out.mkdir(parents=True, exist_ok=True)
-                outcomes.append(_Visit(check, browser).run())
+            yield browser
         finally:
             browser.close()
-    return outcomes
+
+
+def run_check(check: Check, browser: Browser | None = None) -> Outcome:
+    """Run one check as a new visitor, in a browser that is there or in one of its own.
+
+    The outcome lists every problem, at most the browser's own failures are raised.
+    """
+    check.out.mkdir(parents=True, exist_ok=True)
+    with nullcontext(browser) if browser else chromium() as found:
+        context = _context(found, check)
+        try:
+            return _Visit(check, context).run()
+        finally:
+            context.close()
 
 
 class _Visit:
     """One run of the steps in one page."""
 
-    def __init__(self, check: Check, browser: Browser) -> None:
+    def __init__(self, check: Check, context: BrowserContext) -> None:
         self._check = check
         self._base = check.base.rstrip("/")
         self._timeout_ms = check.timeout_s * 1000
@@ -140,7 +146,7 @@ class _Visit:
         self._lines = ["t\tmethod\tstatus\turl\taccept\tcontent_type\tbytes"]
         self._forbidden = [text.lower() for text in check.forbid]
         self._outcome = Outcome()
-        self._page = self._open_page(_context(browser, check))
+        self._page = self._open_page(context)
 
     def run(self) -> Outcome:
         outcome, page = self._outcome, self._page

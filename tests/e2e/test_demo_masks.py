@@ -11,11 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from gateway.demo.burned import SECTOR
-from gateway.demo.samples import make_samples
-from tests.e2e.ohif_check import CHROMIUM, FLAGS, Check, run_check
+from tests.e2e.ohif_check import Check, chromium, run_check
 from tests.e2e.ohif_server import Service, serve_ohif
 from tests.kit.servers import ROOT
 
@@ -26,10 +25,8 @@ WIDTH, HEIGHT = 640, 480
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def base(cache: Path) -> Iterator[str]:
     """Run the demonstration on a free port."""
-    cache = tmp_path_factory.mktemp("cache")
-    make_samples(cache / "dicomveil")
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", "--port", "0"],
         cwd=ROOT,
@@ -42,17 +39,21 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         process.terminate()
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def page(base: str) -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        page = browser.new_page(viewport={"width": 1280, "height": 860})
-        faults: list[str] = []
-        page.on("console", lambda line: faults.append(line.text) if line.type in ("error", "warning") else None)
-        page.on("response", lambda answer: faults.append(answer.url) if answer.status >= 400 else None)
-        page.goto(f"{base}/masks", wait_until="networkidle")
-        yield page
-        browser.close()
+def page(browser: Browser, base: str) -> Iterator[Page]:
+    page = browser.new_page(viewport={"width": 1280, "height": 860})
+    faults: list[str] = []
+    page.on("console", lambda line: faults.append(line.text) if line.type in ("error", "warning") else None)
+    page.on("response", lambda answer: faults.append(answer.url) if answer.status >= 400 else None)
+    page.goto(f"{base}/masks", wait_until="networkidle")
+    yield page
+    page.close()
     assert faults == []
 
 
@@ -75,12 +76,15 @@ def test_the_page_fits_a_phone(page: Page, artifacts: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("worklist", ["identified", "research"])
-def test_ohif_paints_the_clip_and_where_its_banner_was_it_is_black(base: str, artifacts: Path, worklist: str) -> None:
+def test_ohif_paints_the_clip_and_where_its_banner_was_it_is_black(
+    base: str, browser: Browser, artifacts: Path, worklist: str
+) -> None:
     service = f"{base}/worklists/{worklist}/dicom-web"
     found = httpx.get(f"{service}/studies?ModalitiesInStudy=US", timeout=60).json()
     out = artifacts / f"ohif-masks-{worklist}"
     with serve_ohif(Service(service)) as viewer:
-        outcome = run_check(Check(viewer, out, study=found[0]["0020000D"]["Value"][0], expect=("US",), scroll=3))
+        check = Check(viewer, out, study=found[0]["0020000D"]["Value"][0], expect=("US",), scroll=3)
+        outcome = run_check(check, browser)
     assert outcome.problems == []
     shown = picture(out / "canvas.png")
     left, top, right, bottom = SECTOR

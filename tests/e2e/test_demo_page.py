@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 from pydicom import dcmread
 
-from gateway.demo.samples import make_samples
 from tests.e2e.ohif_check import CHROMIUM
 from tests.kit.servers import ROOT
 
@@ -29,17 +28,7 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("cache")
-
-
-@pytest.fixture(scope="module")
-def samples(cache: Path) -> Path:
-    return make_samples(cache / "dicomveil")
-
-
-@pytest.fixture(scope="module")
-def base(cache: Path, samples: Path) -> Iterator[str]:
+def base(cache: Path) -> Iterator[str]:
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", "--port", "0"],
         cwd=ROOT,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from gateway.demo.samples import make_samples
 from tests.kit.servers import ROOT
 from tests.kit.uplinks import ended
 
@@ -23,13 +22,12 @@ WRITTEN = "http://127.0.0.1:8080"
 
 
 @pytest.fixture
-def base(tmp_path: Path) -> Iterator[str]:
+def base(cache: Path) -> Iterator[str]:
     """Run what ``make demo`` runs when everything is installed, on a free port."""
-    make_samples(tmp_path / "dicomveil")
     with subprocess.Popen(
         [sys.executable, "-m", "gateway", "demo", "--port", "0"],
         cwd=ROOT,
-        env=os.environ | {"XDG_CACHE_HOME": str(tmp_path)},
+        env=os.environ | {"XDG_CACHE_HOME": str(cache)},
         stdout=subprocess.PIPE,
         text=True,
     ) as process:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import httpx
 import pytest
+from playwright.sync_api import Browser
 
-from tests.e2e.ohif_check import Check, Outcome, run_check
+from tests.e2e.ohif_check import Check, Outcome, chromium, run_check
 from tests.e2e.ohif_server import Service, serve_ohif
 from tests.kit.background import in_background
 from tests.kit.inprocess import sample_folder
@@ -36,7 +37,15 @@ def guarded(running: Issuer, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield server
 
 
-def visit(guarded: Gateway, running: Issuer, user: str, out: Path, *, refused: bool = False) -> Outcome:
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def visit(
+    browser: Browser, guarded: Gateway, running: Issuer, out: Path, user: str, *, refused: bool = False
+) -> Outcome:
     login = {
         "authority": running.base,
         "client_id": "ohif",
@@ -46,12 +55,13 @@ def visit(guarded: Gateway, running: Issuer, user: str, out: Path, *, refused: b
     }
     service = Service(guarded.worklist("research"), cross_origin=True, config={"oidc": [login]})
     with serve_ohif(service) as base:
-        return run_check(Check(base, out / f"ohif-login-{user}", user=user, forbid=("smith",), refused=refused))
+        check = Check(base, out / f"ohif-login-{user}", user=user, forbid=("smith",), refused=refused)
+        return run_check(check, browser)
 
 
-def test_ohif_shows_what_its_user_may_see(guarded: Gateway, running: Issuer, artifacts: Path) -> None:
+def test_ohif_shows_what_its_user_may_see(browser: Browser, guarded: Gateway, running: Issuer, artifacts: Path) -> None:
     assert httpx.get(f"{guarded.worklist('research')}/studies").status_code == 401
-    outcome = visit(guarded, running, "alice", artifacts)
+    outcome = visit(browser, guarded, running, artifacts, "alice")
     assert outcome.problems == []
     assert outcome.rows == 4
     assert set(outcome.statuses) <= {200, 204}
@@ -59,7 +69,9 @@ def test_ohif_shows_what_its_user_may_see(guarded: Gateway, running: Issuer, art
     assert "alice" not in guarded.log
 
 
-def test_ohif_shows_nothing_to_who_may_see_nothing(guarded: Gateway, running: Issuer, artifacts: Path) -> None:
-    outcome = visit(guarded, running, "mallory", artifacts, refused=True)
+def test_ohif_shows_nothing_to_who_may_see_nothing(
+    browser: Browser, guarded: Gateway, running: Issuer, artifacts: Path
+) -> None:
+    outcome = visit(browser, guarded, running, artifacts, "mallory", refused=True)
     assert outcome.rows == 0
     assert set(outcome.statuses) == {404}

@@ -16,7 +16,6 @@ from pydicom import dcmread
 from pydicom.dataset import FileDataset
 from pydicom.uid import UID
 
-from gateway.demo.samples import make_samples
 from tests.e2e.ohif_check import CHROMIUM
 from tests.kit.shared import Running, deidentified, running_site
 from tests.unit.routes.test_shares import CLIP_BOUND, JPEG_BOUND, difference, frames_of, is_bare
@@ -45,9 +44,8 @@ class Seen:
 
 
 @pytest.fixture(scope="module")
-def exam(tmp_path_factory: pytest.TempPathFactory) -> list[FileDataset]:
+def exam(samples: Path) -> list[FileDataset]:
     """Put samples of several kinds, and a report, into one study."""
-    samples = make_samples(tmp_path_factory.mktemp("cache"))
     found = []
     for series, files in enumerate(
         ("*/us-*.dcm", "*/cr-*.dcm", "*abdomen*/mr-*.dcm", "*/ct-00[1-4].dcm", "*/sr-*.dcm"), 1
