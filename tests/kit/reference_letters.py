@@ -23,6 +23,15 @@ GONE: Final = {0xFFFCFFFC, 0xFFFAFFFA, 0x00080300, 0x00120063, 0x00120064}
 DATES: Final = {"DA", "DT", "TM"}
 TEXTS: Final = {"AE", "LO", "LT", "PN", "SH", "ST", "UC", "UT"}
 FULL, MODIFIED = "retain_longitudinal_full_dates", "retain_longitudinal_modified_dates"
+OF_MANY: Final = {
+    "ContextGroupVersion", "ContextGroupLocalVersion", "TemplateVersion", "TemplateLocalVersion",
+    "EthicsCommitteeApprovalEffectivenessStartDate", "EthicsCommitteeApprovalEffectivenessEndDate",
+    "CalibrationDate", "DateOfLastCalibration", "DateTimeOfLastCalibration",
+    "CalibrationDateTime", "DateOfManufacture", "DateOfInstallation", "DateOfLastDetectorCalibration",
+    "ProductExpirationDateTime", "EffectiveDateTime", "InformationIssueDateTime", "HangingProtocolCreationDateTime",
+    "SourceStrengthReferenceDate",
+}  # fmt: skip
+"""Dates that are no patient's own: moved as a patient's are, they would tell by how much."""
 TIMEZONE: Final = 0x00080201
 """Timezone Offset From UTC: it is in the columns for dates, and days that move do not touch it."""
 
@@ -86,6 +95,8 @@ def _listed(tag: int, path: tuple[str, ...], iod: str, options: Options) -> str:
     letters = {option: row[option] for option in options if row.get(option)}
     if vr in DATES and not {FULL, MODIFIED} & options:
         letters = {}  # an option that keeps a device or a person keeps no date of them
+    if MODIFIED in options and LISTED[tag]["keyword"] in OF_MANY:
+        letters = {}
     if not letters:
         return _settled(tag, path, iod)
     if "C" not in letters.values():

@@ -22,6 +22,16 @@ GRAPHIC_CODES = frozenset({0x0020, 0x0040, 0x1001})
 DUMMIES = {TIMEZONE: "+0000"}
 """Dummies where that of the VR would not parse."""
 DATE_OPTIONS = (Option.RETAIN_LONGITUDINAL_FULL_DATES, Option.RETAIN_LONGITUDINAL_MODIFIED_DATES)
+SHARED_DATES = frozenset(
+    {
+        *(0x00080106, 0x00080107, 0x0040DB06, 0x0040DB07),  # versions of context groups and templates
+        *(0x00120086, 0x00120087),  # approval of a trial
+        *(0x0014407E, 0x00181200, 0x00181202, 0x00181203, 0x00181204, 0x00181205),  # devices
+        *(0x0018700C, 0x0044000B, 0x00686226, 0x00686270, 0x0072000A, 0x300A022C),  # detectors, products, implants
+    }
+)
+"""Dates that are the same in objects of many patients, the first of them published with the standard. Whoever knows
+one, or one patient, would read off how far all dates of another have moved: so they go as if no dates were kept."""
 CLEANING = frozenset(
     {
         Option.RETAIN_SAFE_PRIVATE,
@@ -85,6 +95,8 @@ class AnnexE:
         letters = {option: entry.options[option] for option in self.options if option in entry.options}
         if known in DATE_VRS and self.date_option is None:
             letters = {}  # an option that keeps a device or a person does not keep its dates
+        if tag in SHARED_DATES and self.date_option is Option.RETAIN_LONGITUDINAL_MODIFIED_DATES:
+            return self.settled(entry.basic, tag, place, f"E.1-1 {entry.basic} (moved, it would tell how far)")
         if not letters:
             return self.settled(entry.basic, tag, place, f"E.1-1 {entry.basic}")
         names = ", ".join(sorted(option.value for option in letters))

@@ -202,7 +202,7 @@ def test_an_option_changes_what_its_column_lists(option: str, keyword: str, done
     ("options", "keyword", "done"),
     [
         ("retain_patient_characteristics, clean_descriptors", "PatientState", Action.CLEAN),
-        ("retain_longitudinal_modified_dates, retain_device_identity", "DateOfManufacture", Action.SHIFT_DATE),
+        ("retain_longitudinal_modified_dates, retain_device_identity", "TimeOfLastCalibration", Action.SHIFT_DATE),
         ("retain_patient_characteristics", "LastMenstrualDate", Action.REMOVE),
     ],
 )
@@ -212,9 +212,18 @@ def test_cleaning_wins_over_keeping(options: str, keyword: str, done: Action) ->
 
 def test_two_options_that_disagree_take_the_more_cautious() -> None:
     text = "options: [retain_device_identity, retain_longitudinal_modified_dates]\n"
-    assert action(make(text), "DateOfLastCalibration") is Action.SHIFT_DATE
+    assert action(make(text), "TimeOfLastCalibration") is Action.SHIFT_DATE
     text = "options: [retain_device_identity, retain_longitudinal_full_dates]\n"
     assert action(make(text), "DateOfLastCalibration") is Action.KEEP
+
+
+@pytest.mark.parametrize("keyword", ["ContextGroupVersion", "TemplateVersion", "DateOfInstallation"])
+def test_a_date_that_many_patients_share_does_not_move_with_one(keyword: str) -> None:
+    moved = make("options: [retain_device_identity, retain_longitudinal_modified_dates]\n")
+    assert action(moved, keyword) in (Action.REMOVE, Action.REPLACE)
+    assert action(make("options: [retain_longitudinal_full_dates]\n"), keyword) is Action.KEEP
+    own = "options: [retain_longitudinal_modified_dates]\nattributes: {%s: {action: shift_date}}\n"
+    assert action(make(own % keyword), keyword) is Action.SHIFT_DATE
 
 
 @pytest.mark.parametrize(
