@@ -58,6 +58,7 @@ class Reloading:
 
     def __init__(self, source: Source, settings: Settings, lasting: Lasting, drain_s: float = 0) -> None:
         self._source = source
+        self._read = source.watch.look()
         self._lasting = lasting
         self._drain_s = drain_s
         self._now = Generation(settings, app.assemble(settings, lasting))
@@ -80,6 +81,7 @@ class Reloading:
     async def reload(self) -> bool:
         """Take new settings; False, and nothing has changed, where they have faults."""
         old = self._now
+        read = await asyncio.to_thread(self._source.watch.look)
         try:
             settings, kept = without_restart(old.settings, await asyncio.to_thread(self._source.load))
             new = Generation(settings, await asyncio.to_thread(app.assemble, settings, self._lasting))
@@ -93,7 +95,9 @@ class Reloading:
         warn(settings)
         for name in kept:
             log.warning("%s: changes with a restart only; what it was goes on", name)
-        changed = ", ".join(differences(old.settings, settings)) or "files that they name"
+        files = sorted(file.name for file in {*self._read, *read} if self._read.get(file) != read.get(file))
+        self._read = read
+        changed = ", ".join([*differences(old.settings, settings)] or files) or "nothing has changed"
         log.info("settings reloaded (%s): %d exchanges end under those before", changed, old.exchanges)
         self._tell(old.settings, settings)
         ending = asyncio.create_task(_ended(old))

@@ -52,7 +52,7 @@ class Watch:
     def __init__(self, source: Path) -> None:
         self._source = source.absolute()
         self._listed = Listed(frozenset({self._source}))
-        self._seen = self._look()
+        self._seen = self.look()
 
     async def changes(self) -> AsyncGenerator[None, None]:
         """Yield whenever the files hold something else."""
@@ -66,7 +66,7 @@ class Watch:
                         break
 
     async def _is_new(self) -> bool:
-        now = await asyncio.to_thread(self._look)
+        now = await asyncio.to_thread(self.look)
         if now == self._seen:
             return False
         while (later := await self._look_later()) != now:
@@ -77,10 +77,10 @@ class Watch:
 
     async def _look_later(self) -> Seen:
         await asyncio.sleep(SETTLE_S)
-        return await asyncio.to_thread(self._look)
+        return await asyncio.to_thread(self.look)
 
-    def _look(self) -> Seen:
-        """Read all files, those of a faulty settings file as far as it can be read."""
+    def look(self) -> Seen:
+        """Tell what all files hold now, those of a faulty settings file as far as it can be read."""
         listed = files_of(self._source)
         self._listed = listed if listed.files else self._listed
         return {file: _digest(file) for file in self._listed.files}

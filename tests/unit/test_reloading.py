@@ -71,7 +71,7 @@ def test_of_settings_that_are_no_yaml_the_files_of_before_are_watched(source: Pa
     watch = Watch(source)
     source.write_text("{")
     assert files_of(source).files == frozenset()
-    watch._look()
+    watch.look()
     assert source.parent / "profiles" / "marked.yaml" in watch._listed.files
 
 
@@ -92,11 +92,11 @@ async def test_a_file_that_is_still_being_written_is_waited_for(source: Path, mo
     looks = 0
 
     class Written(Watch):
-        def _look(self) -> watching.Seen:
+        def look(self) -> watching.Seen:
             nonlocal looks
             looks += 1
             profile.write_text(PROFILE + "#" * min(looks, 4))
-            return super()._look()
+            return super().look()
 
     watch.__class__ = Written
     assert await watch._is_new()
@@ -141,10 +141,10 @@ async def test_beside_a_log_of_ours_files_are_noticed_and_records_are_not(
     looks = 0
 
     class Counting(Watch):
-        def _look(self) -> watching.Seen:
+        def look(self) -> watching.Seen:
             nonlocal looks
             looks += 1
-            return super()._look()
+            return super().look()
 
     changes = Counting(source).changes()
     for number in range(2):  # a file that was replaced is watched on
@@ -279,6 +279,27 @@ async def test_a_reload_tells_its_followers_what_was_before_and_what_is_after(so
     assert after is not None
     assert (before.public_url, after.public_url) == (None, "https://x.example")
     assert (still, none) == (after, None)
+
+
+async def test_a_reload_logs_what_has_changed_in_settings_or_else_in_files_or_nothing(
+    source: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "dicomveil.reload")
+    serving = Reloading(Source(lambda: load_settings(source), Watch(source)), load_settings(source), Lasting())
+    async with living(serving):
+        assert await serving.reload()
+        source.write_text(source.read_text() + "\n# a comment")  # noqa: ASYNC240 nothing else runs
+        assert await serving.reload()
+        written(source.parent, public_url="https://x.example")
+        assert await serving.reload()
+        assert await serving.reload()
+    lines = [record.getMessage().partition(":")[0] for record in caplog.records]
+    assert [line for line in lines if line.startswith("settings reloaded")] == [
+        "settings reloaded (nothing has changed)",
+        "settings reloaded (dicomveil.yaml)",
+        "settings reloaded (public_url)",
+        "settings reloaded (nothing has changed)",
+    ]
 
 
 async def test_faults_are_logged_as_check_prints_them(source: Path, caplog: pytest.LogCaptureFixture) -> None:
