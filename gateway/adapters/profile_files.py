@@ -71,9 +71,9 @@ class ProfileFiles:
         return sorted(self._sets)
 
     def rules(self, name: str) -> tuple[MaskRule, ...] | None:
-        """Return the rules of a mask rule set, or None when there is no such name or its file has faults."""
+        """Return the rules of a mask rule set, or None when its file has faults; raises LookupError without a file."""
         if name not in self._sets:
-            return None
+            raise LookupError(f'no mask rule set named "{name}"{marked_yaml.nearest(name, self.mask_sets)}')
         if name not in self._rules:
             self._rules[name] = self._parse_rules(name)
         return self._rules[name]

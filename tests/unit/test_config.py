@@ -414,13 +414,15 @@ def test_faults_of_rule_sets_are_told_with_their_lines_also_where_no_profile_nam
         "profiles/masks/bytes.yaml:1: cannot be read: not UTF-8 text",
         "profiles/masks/ours.yaml:3: rules[0].blank[0].width: should be more than nothing",
         "profiles/masks/unused.yaml:1: name: should be unused, as the file is called",
-        "profiles/mine.yaml:3: masks[0]: no faultless mask rule set 'ours'",
+        'profiles/mine.yaml:3: masks[0]: the mask rule set "ours" has faults',
     ]
 
 
 def test_a_rule_set_that_is_not_there_is_a_fault(folder: Path, masks: Path) -> None:
-    (masks / "ours.yaml").unlink()
-    assert faults(folder, START + WORKLISTS) == ["profiles/mine.yaml:3: masks[0]: no faultless mask rule set 'ours'"]
+    (masks / "ours.yaml").rename(masks / "our.yaml")
+    (masks / "our.yaml").write_text(OURS.replace("ours", "our"))
+    missing = 'profiles/mine.yaml:3: masks[0]: no mask rule set named "ours" (did you mean "our"?)'
+    assert faults(folder, START + WORKLISTS) == [missing]
 
 
 def test_a_home_folder_is_not_written_short(folder: Path) -> None:

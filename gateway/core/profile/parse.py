@@ -1,7 +1,7 @@
 """Profile text (YAML) -> Profile, or every fault with its file and line."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
@@ -22,11 +22,12 @@ AVAILABLE = frozenset(Option) - {Option.CLEAN_RECOGNIZABLE_VISUAL_FEATURES}
 """Every option but the one that nothing here can carry out: nobody's face is taken out of a volume."""
 
 RuleSets = Callable[[str], tuple[MaskRule, ...] | None]
-"""Finds the rules of a mask rule set by its name."""
+"""Finds the rules of a mask rule set by its name, None where they have faults; raises LookupError without the set."""
 
 
-def no_sets(_name: str) -> None:
+def no_sets(name: str) -> NoReturn:
     """Find nothing: for profiles that apply no masks."""
+    raise LookupError(f'no mask rule set named "{name}"')
 
 
 _WORDS = [action.value for action in Action]
@@ -150,9 +151,13 @@ def _rule_sets(
     """Yield the rules of the rule sets that are named, or of all that are shipped."""
     for index, name in enumerate(DEFAULT_SETS if names is None else names):
         place = ("apply_masks",) if names is None else ("masks", index)
-        rules = sets(name)
+        try:
+            rules = sets(name)
+        except LookupError as missing:
+            faults.append(document.fault(place, str(missing)))
+            continue
         if rules is None:
-            faults.append(document.fault(place, f"no faultless mask rule set {name!r}"))
+            faults.append(document.fault(place, f'the mask rule set "{name}" has faults'))
         elif names and name in names[:index]:
             faults.append(document.fault(place, f"{name} is named twice"))
         else:

@@ -8,9 +8,9 @@ from gateway.core.conditions import Condition, Operator
 from gateway.core.errors import ConfigFaults
 from gateway.core.mask.model import Policy
 from gateway.core.mask.parse import parse_rules
-from gateway.core.mask.rules import DEFAULT_SETS, Masks
+from gateway.core.mask.rules import DEFAULT_SETS, MaskRule, Masks
 from gateway.core.profile.model import Action, Profile, Rule, Selector
-from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, parse_profile, parse_selector
+from gateway.core.profile.parse import AVAILABLE, COMPOUND_CODES, no_sets, parse_profile, parse_selector
 from gateway.core.standard.ps315 import Option
 from gateway.core.standard.tags import TagMask, parse_mask
 from tests.kit.engine import PROFILES, profile
@@ -34,8 +34,12 @@ def find(name: str) -> Profile | None:
     return BASE if name == "base" else None
 
 
+def sets(name: str) -> tuple[MaskRule, ...]:
+    return SETS[name] if name in SETS else no_sets(name)
+
+
 def parse(text: str) -> Profile:
-    return parse_profile("name: p\n" + text, "p.yaml", find, SETS.get)
+    return parse_profile("name: p\n" + text, "p.yaml", find, sets)
 
 
 def rule(line: str) -> Rule:
@@ -45,7 +49,7 @@ def rule(line: str) -> Rule:
 
 def faults(text: str) -> list[str]:
     with pytest.raises(ConfigFaults) as caught:
-        parse_profile(text, "p.yaml", find, SETS.get)
+        parse_profile(text, "p.yaml", find, sets)
     return [str(fault) for fault in caught.value.faults]
 
 
@@ -157,7 +161,7 @@ def test_a_profile_says_what_becomes_of_pixels(said: str, masks: Masks | None) -
         ),
         (
             "apply_masks: true\nmasks:\n  - own\n  - gone\n",
-            "p.yaml:5: masks[1]: no faultless mask rule set 'gone'",
+            'p.yaml:5: masks[1]: no mask rule set named "gone"',
         ),
         ("apply_masks: true\nmasks: [own, two, own]\n", "p.yaml:3: masks[2]: own is named twice"),
         (
@@ -171,7 +175,7 @@ def test_masks_that_cannot_be_had_are_refused(said: str, fault: str) -> None:
 
 
 def test_the_shipped_sets_that_are_not_found_are_refused_where_masks_are_asked_for() -> None:
-    with pytest.raises(ConfigFaults, match=r"p\.yaml:2: apply_masks: no faultless mask rule set '"):
+    with pytest.raises(ConfigFaults, match=r"p\.yaml:2: apply_masks: no mask rule set named "):
         parse_profile("name: p\napply_masks: true\n", "p.yaml", find)
 
 
@@ -525,7 +529,7 @@ def test_every_available_option_is_taken_and_the_others_are_refused() -> None:
     for option in Option:
         text = f"name: p\noptions: [{option.value}]\n"
         if option in AVAILABLE:
-            assert parse_profile(text, "p.yaml", find, SETS.get).options == {option}
+            assert parse_profile(text, "p.yaml", find, sets).options == {option}
         else:
             assert faults(text) == [
                 f"p.yaml:2: options: {option.value} is not available: nothing here recognises faces"
