@@ -50,9 +50,8 @@ def find_profile(name: str, folder: Path | None) -> Profile:
     profile = files.get(name)
     _exit_on_faults(files)
     if profile is None:
-        raise click.ClickException(
-            f'no profile named "{name}"{nearest(name, files.names)}; dicomveil profiles lists them'
-        )
+        where = f" --profiles {folder} lists them" if folder else " lists them; --profiles FOLDER adds your own"
+        raise click.ClickException(f'no profile named "{name}"{nearest(name, files.names)}; dicomveil profiles{where}')
     return profile
 
 

@@ -169,10 +169,14 @@ def test_profiles_and_check_warn_of_what_is_kept_although_the_table_names_it(tmp
 
 def test_explain_suggests_the_profile_that_was_meant() -> None:
     result = run("explain", "nominl", "PatientID")
-    assert (result.exit_code, result.stderr) == (
-        1,
-        'Error: no profile named "nominl" (did you mean "nominal"?); dicomveil profiles lists them\n',
-    )
+    said = 'Error: no profile named "nominl" (did you mean "nominal"?); dicomveil profiles lists them; '
+    assert (result.exit_code, result.stderr) == (1, said + "--profiles FOLDER adds your own\n")
+
+
+def test_explain_says_where_it_looked_for_a_profile_of_ones_own(tmp_path: Path) -> None:
+    result = run("explain", "mine", "PatientID", "--profiles", tmp_path)
+    said = f'Error: no profile named "mine"; dicomveil profiles --profiles {tmp_path} lists them\n'
+    assert (result.exit_code, result.stderr) == (1, said)
 
 
 def test_explain_refuses_what_is_no_attribute() -> None:
