@@ -22,6 +22,10 @@ need_file() { [ -e "$2" ] || missing+=("$1"); }
 check_venv() {
   local python=${1:-python3}
   if ! command -v "$python" >/dev/null; then
+    if [ "$python" != python3 ]; then
+      echo "setup: there is no $python; give another one, Python 3.11 or newer: make PYTHON=python3.11" >&2
+      exit 1
+    fi
     missing+=(python3 python3-venv)
   elif ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
     echo "setup: $python is older than 3.11; give another one: make PYTHON=python3.11" >&2
