@@ -109,7 +109,7 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
     variable DICOMVEIL_LOG_LEVEL (critical, error, warning, info, debug) decides how much is logged to stderr; no level
     logs a value of a DICOM attribute, but what mask rules look at where they refuse.
     """
-    from gateway.config.access import open_door
+    from gateway.config.access import open_door, plain_door
 
     level = _level("info")
     settings = _settings(config, faults_to_stderr=True)
@@ -118,12 +118,17 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
     if problem := open_door(settings, host):
         raise click.ClickException(problem)
     _check_port(host, port, "--port 8081")
-    for warning in settings.warnings:
+    for warning in filter(None, (*settings.warnings, plain_door(settings, host))):
         click.echo(f"warning: {warning}", err=True)
-    scheme = "http" if settings.tls is None else "https"
+    base = f"{'http' if settings.tls is None else 'https'}://{host}:{port}"
     for name, worklist in settings.worklists.items():
         shown = worklist.profile.name if worklist.profile else "identified"
-        click.echo(f"{name} ({shown}): {scheme}://{host}:{port}{worklist.path}", err=True)
+        click.echo(f"{name} ({shown}): {base}{worklist.path}", err=True)
+    for name, entrance in settings.entrances.items():
+        places = ", ".join(dict.fromkeys(choice.worklist for choice in entrance.choices))
+        click.echo(f"{name} (entrance to {places}): {base}{entrance.path}", err=True)
+    for name, uplink in settings.uplinks.items():
+        click.echo(f"{name} (uplink, {uplink.profile.name}): {base}/uplinks/{name}", err=True)
     from gateway.server import serve as run
 
     run(settings, host, port, workers, level, drain_s)
@@ -142,9 +147,11 @@ def check(config: Path, connect: bool) -> None:  # noqa: FBT001 as click calls i
     name is asked for an answer, and what gives none is told with what to look at; nothing changes anything there.
     """
     from gateway import profiles_cli
+    from gateway.config.access import plain_door
 
     settings = _settings(config, faults_to_stderr=False)
-    profiles_cli.print_warnings(list(settings.profiles.values()), settings.warnings)
+    others = filter(None, (*settings.warnings, plain_door(settings)))
+    profiles_cli.print_warnings(list(settings.profiles.values()), others)
     counted = [(settings.worklists, "worklist"), (settings.uplinks, "uplink"), (settings.profiles, "profile")]
     click.echo(f"ok: {', '.join(_count(len(some), what) for some, what in counted if some or what != 'uplink')}")
     if connect and not _all_answer(settings):

@@ -24,7 +24,7 @@ from gateway.config.model import Access, Issuer, Settings
 from gateway.core.errors import ConfigFault
 from gateway.core.marked_yaml import nearest
 
-__all__ = ["ROLES_AT", "RULES", "make_access", "open_door", "warnings"]
+__all__ = ["ROLES_AT", "RULES", "make_access", "open_door", "plain_door", "warnings"]
 
 ROLES_AT: Final[Mapping[str, frozenset[Role]]] = {
     "worklists": frozenset({Role.VIEW, Role.DOWNLOAD, Role.STORE, Role.IDENTIFIED}),
@@ -278,6 +278,20 @@ def open_door(settings: Settings, host: str) -> str | None:
     return (
         f"without access, everybody who reaches {host} may do everything; say in the settings who may do what, "
         "or access: {without_authentication: true}"
+    )
+
+
+def plain_door(settings: Settings, host: str | None = None) -> str | None:
+    """Say that keys and tokens can be read on their way to an address, or to any but this machine's (None)."""
+    access = settings.access
+    if access is None or not (access.keys or access.issuers) or settings.tls or settings.trusted_proxies:
+        return None
+    if host is not None and _is_here(host):
+        return None
+    where = host or "any address but this machine's own"
+    return (
+        f"over plain HTTP, keys and tokens can be read on their way to {where}: give tls, "
+        "or in trusted_proxies the proxy at which TLS ends"
     )
 
 

@@ -299,6 +299,56 @@ def test_the_program_runs_as_a_process(tmp_path: Path) -> None:
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
 
 
+def test_serve_lists_worklists_entrances_and_uplinks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.server.serve", lambda *_arguments: None)
+    port = free_port()
+    (tmp_path / "near").mkdir()
+    (tmp_path / "far").mkdir()
+    (tmp_path / "settings.yaml").write_text(
+        "secret: {env: SECRET}\norigins: {near: {folder: near}, far: {folder: far, writable: true}}\n"
+        "worklists: {w: {origin: near, profile: nominal}, x: {origin: near, identified: true}}\n"
+        "entrances: {door: {choose: [{worklist: x, host: a}, {worklist: w}]}}\n"
+        "uplinks: {clinic: {origin: near, destination: far}}\n"
+    )
+    result = run("serve", "--config", tmp_path / "settings.yaml", "--port", port, SECRET=SECRET)
+    base = f"http://127.0.0.1:{port}"
+    assert (result.exit_code, result.stderr.splitlines()) == (
+        0,
+        [
+            f"w (nominal): {base}/worklists/w/dicom-web",
+            f"x (identified): {base}/worklists/x/dicom-web",
+            f"door (entrance to x, w): {base}/entrances/door/dicom-web",
+            f"clinic (uplink, strict): {base}/uplinks/clinic",
+        ],
+    )
+
+
+@pytest.mark.parametrize(
+    ("more", "host", "where"),
+    [
+        ("", "0.0.0.0", "0.0.0.0"),  # noqa: S104 nothing listens
+        ("", "127.0.0.1", None),
+        ("trusted_proxies: [10.0.0.7]\n", "0.0.0.0", None),  # noqa: S104 nothing listens
+        ("", None, "any address but this machine's own"),
+    ],
+)
+def test_keys_over_plain_http_are_a_warning_of_serve_and_check(
+    settings: Path, monkeypatch: pytest.MonkeyPatch, more: str, host: str | None, where: str | None
+) -> None:
+    monkeypatch.setattr("gateway.server.serve", lambda *_arguments: None)
+    rules = "allow: [{keys: [k], worklists: '*', roles: [view]}]"
+    access = f"access: {{keys: {{k: {{hash: 'sha256:{'1' * 64}'}}}}, {rules}}}\n"
+    settings.write_text(settings.read_text() + access + more)
+    command = ["serve", "--port", free_port(), "--host", host] if host else ["check"]
+    result = run(*command, "--config", settings, SECRET=SECRET)
+    told = [line for line in result.stderr.splitlines() if "plain HTTP" in line]
+    said = f"warning: over plain HTTP, keys and tokens can be read on their way to {where}: give tls, "
+    assert (result.exit_code, told) == (
+        0,
+        [said + "or in trusted_proxies the proxy at which TLS ends"] if where else [],
+    )
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize("workers", [1, 2])
 def test_serve_answers_logs_no_request_and_ends_when_told(settings: Path, workers: int) -> None:
