@@ -40,7 +40,7 @@ from gateway.core.standard import dictionary
 from gateway.core.standard.tags import parse_tag
 from gateway.core.standard.uids import MAX_UID_LENGTH
 
-__all__ = ["RULES", "exposed_secrets", "match_tag"]
+__all__ = ["RULES", "exposed_secrets", "match_tag", "placeholders"]
 
 STUDY_KEYS = frozenset(
     {
@@ -60,6 +60,10 @@ Origins ignore a key they do not know and then answer with every study; hence no
 _UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9A-Fa-f:.]+\](:[0-9]{1,5})?")
 _DATES = re.compile(r"[0-9]{8}(-([0-9]{8})?)?|-[0-9]{8}")
+
+_EXAMPLE = re.compile(r"(?<![a-z0-9-])example\.(com|net|org)(?![a-z0-9.-])", re.IGNORECASE)
+_CHANGE_ME = re.compile(r"change[-_ ]?me", re.IGNORECASE)
+NOBODYS_HASH = "sha256:" + "0" * 64
 
 
 def match_tag(key: str) -> int:
@@ -125,6 +129,28 @@ def exposed_secrets(draft: Draft) -> Iterator[ConfigFault]:
         if name and (draft.folder / name).stat().st_mode & (S_IROTH | S_IWOTH):
             what = f"other users of this machine can read or change {name}; chmod 600 it"
             yield draft.document.fault(place, what)
+
+
+def placeholders(draft: Draft) -> Iterator[ConfigFault]:
+    """Say what was copied from an example and stands for a value of one's own."""
+    for place, value in _texts((), draft.data):
+        if _EXAMPLE.search(value):
+            yield draft.document.fault(
+                place, "a name of example.org, .com or .net stands for one of yours; put it here"
+            )
+        elif value == NOBODYS_HASH:
+            yield draft.document.fault(place, "the hash of no key; `dicomveil key NAME` makes one, and its line")
+        elif _CHANGE_ME.fullmatch(value):
+            yield draft.document.fault(place, "a placeholder; put a value of yours here")
+
+
+def _texts(place: Place, data: Any) -> Iterator[tuple[Place, str]]:
+    """Yield every value with its place."""
+    if isinstance(data, str):
+        yield place, data
+    elif isinstance(data, Mapping | list):
+        for step, value in data.items() if isinstance(data, Mapping) else enumerate(data):
+            yield from _texts((*place, step), value)
 
 
 def _state(draft: Draft) -> Iterator[ConfigFault]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.adapters.profile_files import ProfileFiles, shipped_profiles
 from gateway.adapters.state_sql import state_url
 from gateway.config import access, audit, entrances, limits, schema, telemetry, uplinks
-from gateway.config.checks import RULES, exposed_secrets, match_tag
+from gateway.config.checks import RULES, exposed_secrets, match_tag, placeholders
 from gateway.config.draft import Draft
 from gateway.config.model import (
     BasicAuth,
@@ -97,6 +97,7 @@ def _build(path: Path, file: schema.File, draft: Draft) -> Settings:
             str(warning)
             for warning in (
                 *exposed_secrets(draft),
+                *placeholders(draft),
                 *uplinks.warnings(draft),
                 *limits.warnings(draft),
                 *access.warnings(draft),

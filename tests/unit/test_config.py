@@ -437,3 +437,21 @@ def test_credentials_of_an_archive_that_everyone_can_read_are_a_warning(folder: 
     origins = f'origins: {{a: {{dicomweb: "http://127.0.0.1:9/x", auth: {{{way}}}}}}}\n'
     (warning,) = load(folder, SECRET + origins + WORKLISTS).warnings
     assert warning.endswith("other users of this machine can read or change ./pw; chmod 600 it")
+
+
+def test_what_an_example_left_is_a_warning_that_repeats_no_value(folder: Path) -> None:
+    auth = "auth: {basic: {username: change-me, password: {env: SECRET}}}"
+    text = f"""{SECRET}origins:
+  a: {{dicomweb: "https://pacs.example.org/hidden", {auth}}}
+  b: {{dicomweb: "https://myexample.org/d"}}
+public_url: https://Example.com
+access: {{keys: {{k: {{hash: "sha256:{"0" * 64}"}}}}, allow: [{{keys: [k], worklists: "*", roles: [view]}}]}}
+{WORKLISTS}"""
+    told = [warning.partition(": ")[2] for warning in load(folder, text).warnings]
+    yours = "a name of example.org, .com or .net stands for one of yours; put it here"
+    assert told == [
+        f"origins.a.dicomweb: {yours}",
+        "origins.a.auth.basic.username: a placeholder; put a value of yours here",
+        f"public_url: {yours}",
+        "access.keys.k.hash: the hash of no key; `dicomveil key NAME` makes one, and its line",
+    ]

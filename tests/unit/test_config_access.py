@@ -15,7 +15,7 @@ from tests.kit.certificates import certificate
 
 START = """\
 secret: {env: SECRET}
-origins: {local: {folder: ./studies}, cloud: {dicomweb: "https://store.example.org/dicom-web"}}
+origins: {local: {folder: ./studies}, cloud: {dicomweb: "https://store.hospital.test/dicom-web"}}
 worklists:
   research: {origin: local, profile: nominal}
   reading: {origin: local, identified: true}
@@ -23,7 +23,7 @@ uplinks: {clinic: {origin: local, destination: cloud}}
 """  # six lines
 HASH, OTHER = "sha256:" + "0a" * 32, "sha256:" + "0b" * 32
 EVERYWHERE = "0.0.0.0"  # noqa: S104 nothing listens there
-ISSUER = "{issuer: 'https://id.example.org/realms/hospital', audience: dicomveil}"
+ISSUER = "{issuer: 'https://id.hospital.test/realms/hospital', audience: dicomveil}"
 KEY = f"{{ai: {{hash: '{HASH}'}}}}"
 ALL = "{users: '*', worklists: '*', uplinks: '*', roles: [view, uplink, identified]}"
 
@@ -63,7 +63,7 @@ def test_everything_that_can_be_said_is_understood(folder: Path) -> None:
 trusted_proxies: [10.0.0.7]
 access:
   oidc:
-    - issuer: https://id.example.org/realms/hospital
+    - issuer: https://id.hospital.test/realms/hospital
       audience: [dicomveil, viewer]
       algorithms: [RS256]
       leeway_s: 5
@@ -106,7 +106,7 @@ def test_without_access_everybody_may_do_everything_on_this_machine_only(folder:
     assert settings.access is None
     for host in ("127.0.0.1", "::1", "localhost", "127.9.9.9"):
         assert open_door(settings, host) is None
-    for host in (EVERYWHERE, "::", "10.0.0.1", "gateway.example.org", ""):
+    for host in (EVERYWHERE, "::", "10.0.0.1", "gateway.hospital.test", ""):
         assert "without_authentication: true" in str(open_door(settings, host))
 
 
@@ -125,28 +125,28 @@ FAULTY: dict[str, tuple[str, list[str]]] = {
          "9: access.keys: everybody may do everything, says without_authentication; leave out one of the two",
          "10: access.allow: everybody may do everything, says without_authentication; leave out one of the two"]),
     "http": (
-        access(ALL, oidc="{issuer: 'http://id.example.org', audience: x}"),
+        access(ALL, oidc="{issuer: 'http://id.hospital.test', audience: x}"),
         ["8: access.oidc[0].issuer: should be an https URL: over http anybody on the way could make keys"]),
     "password": (
-        access(ALL, oidc="{issuer: 'https://u:p@id.example.org', audience: x}"),
+        access(ALL, oidc="{issuer: 'https://u:p@id.hospital.test', audience: x}"),
         ["8: access.oidc[0].issuer: cannot hold a user name or password"]),
     "twice": (access(ALL, oidc=f"{ISSUER}, {ISSUER}"), ["8: access.oidc[1].issuer: given twice"]),
     "no audience": (
-        access(ALL, oidc="{issuer: 'https://id.example.org'}"), ["8: access.oidc[0].audience: missing"]),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test'}"), ["8: access.oidc[0].audience: missing"]),
     "empty audience": (
-        access(ALL, oidc="{issuer: 'https://id.example.org', audience: []}"),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test', audience: []}"),
         ["8: access.oidc[0].audience: names nobody"]),
     "weak algorithm": (
-        access(ALL, oidc="{issuer: 'https://id.example.org', audience: x, algorithms: [HS256]}"),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test', audience: x, algorithms: [HS256]}"),
         [f"8: access.oidc[0].algorithms[0]: should be {', '.join(ALGORITHMS[:-1])} or EdDSA"]),
     "no algorithm": (
-        access(ALL, oidc="{issuer: 'https://id.example.org', audience: x, algorithms: []}"),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test', audience: x, algorithms: []}"),
         ["8: access.oidc[0].algorithms: allows none"]),
     "no authority": (
-        access(ALL, oidc="{issuer: 'https://id.example.org', audience: x, ca: ./none.pem}"),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test', audience: x, ca: ./none.pem}"),
         ["8: access.oidc[0].ca: ./none.pem cannot be read: No such file or directory"]),
     "broken authority": (
-        access(ALL, oidc="{issuer: 'https://id.example.org', audience: x, ca: ./settings.yaml}"),
+        access(ALL, oidc="{issuer: 'https://id.hospital.test', audience: x, ca: ./settings.yaml}"),
         ["8: access.oidc[0].ca: ./settings.yaml holds no certificate (PEM)"]),
     "key itself": (
         access(ALL, keys="{ai: {hash: dv_abc}}"),
@@ -258,7 +258,7 @@ QUIET: dict[str, tuple[str, list[str]]] = {
          "6: uplinks.clinic: no rule of access allows anything here"]),
     "two issuers": (
         access(ALL.replace("'*',", "[a], claims: {iss: x},", 1), ALL, "{keys: [ai], roles: [metrics]}",
-               oidc=ISSUER + ", {issuer: 'https://id.example.net', audience: x}"),
+               oidc=ISSUER + ", {issuer: 'https://id.elsewhere.test', audience: x}"),
         ["12: access.allow[1]: whoever vouches for them; claims: {iss: ISSUER} says which issuer is meant"]),
     "many proxies": (
         access(ALL, "{keys: [ai], roles: [metrics]}",
@@ -277,7 +277,7 @@ def test_what_may_not_be_meant_is_a_warning(folder: Path, case: str) -> None:
 def test_no_fault_tells_a_hash_or_a_url(folder: Path) -> None:
     text = access(
         ALL,
-        oidc="{issuer: 'http://secret.example.org/s3cret', audience: x}",
+        oidc="{issuer: 'http://secret.hospital.test/s3cret', audience: x}",
         keys=f"{{ai: {{hash: '{HASH}s3cret'}}, b: {{hash: '{OTHER}'}}}}",
     )
     said = "\n".join(faults(folder, text))

@@ -13,7 +13,7 @@ secret: {env: SECRET}
 profiles: ./profiles
 origins:
   local: {dicomweb: "http://127.0.0.1:8042/dicom-web"}
-  cloud: {dicomweb: "https://store.example.org/dicom-web"}
+  cloud: {dicomweb: "https://store.hospital.test/dicom-web"}
   here: {folder: ./studies}
 """  # six lines
 UPLINK = START + "uplinks:\n  clinic: "  # line 8
@@ -62,23 +62,23 @@ def test_an_uplink_with_everything_is_understood(folder: Path) -> None:
         + """
 notify:
   smtp:
-    host: mail.example.org
+    host: mail.hospital.test
     port: 465
     security: tls
-    from: Imaging <no-reply@example.org>
+    from: Imaging <no-reply@hospital.test>
     auth: {username: u, password: {env: PASSWORD}}
     subject: Your images
   webhooks:
-    sms: {url: "https://messages.example.org/hook", secret: {env: HOOK}}
-public_url: https://gateway.example.org
+    sms: {url: "https://messages.hospital.test/hook", secret: {env: HOOK}}
+public_url: https://gateway.hospital.test
 """,
     )
     uplink = settings.uplinks["clinic"]
     assert (uplink.profile.name, uplink.domain, uplink.share) == ("nominal", "trial-7", SharePolicy(7, 3))
     assert settings.notify.smtp == Smtp(
-        "mail.example.org", 465, "tls", "Imaging <no-reply@example.org>", "u", Secret(b"hunter2"), "Your images"
+        "mail.hospital.test", 465, "tls", "Imaging <no-reply@hospital.test>", "u", Secret(b"hunter2"), "Your images"
     )
-    assert settings.notify.webhooks == {"sms": Webhook("sms", "https://messages.example.org/hook", Secret(b"h00k"))}
+    assert settings.notify.webhooks == {"sms": Webhook("sms", "https://messages.hospital.test/hook", Secret(b"h00k"))}
     assert settings.secret_variables == {"SECRET", "PASSWORD", "HOOK"}
     assert settings.warnings == ()
 
@@ -149,7 +149,7 @@ def test_a_fault_names_its_line_and_what_is_wrong(folder: Path, text: str, expec
         (UPLINK + "{origin: local, destination: cloud, share: {}}\n",
          [("8: uplinks.clinic.share: without public_url, links to what is shared follow the address that the gateway "
           "is called by")]),
-        (SMTP + "{host: mail.example.org, security: none, from: a@b.c}\n",
+        (SMTP + "{host: mail.hospital.test, security: none, from: a@b.c}\n",
          ["10: notify.smtp.security: addresses of patients travel unencrypted"]),
         (SMTP + "{host: localhost, security: none, from: a@b.c}\n", []),
         (NOTIFY + "  webhooks: {sms: {url: 'http://10.0.0.1/x', secret: {env: HOOK}}}\n",
