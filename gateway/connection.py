@@ -212,12 +212,17 @@ class ClientConnection(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """Begin to answer. Raises ValueError, which the parser makes a 400, for a head that is too large."""
+        """Begin to answer. Raises ValueError, which the parser makes a 400, for a head that is too large.
+
+        So does one with two hosts (RFC 9112 Section 3.2): a proxy may have gone by the other one.
+        """
         self._in_head = False
         self._awaited = _Awaited.BODY
         size = len(self.url) + sum(len(name) + len(value) + _SEPARATORS for name, value in self.headers)
         if size > MAX_HEAD_BYTES:
             raise ValueError("the request head is too large")
+        if sum(name == b"host" for name, _ in self.headers) > 1:
+            raise ValueError("the request has two hosts")
         super().on_headers_complete()
         self.cycle.__class__ = Answer  # its task has yet to begin
         if self._is_of_former_settings():

@@ -230,6 +230,10 @@ async def test_the_limit_counts_anew_for_each_request() -> None:
             await reader.readuntil(b"\r\n0\r\n\r\n")
 
 
+async def test_a_request_for_two_hosts_is_refused() -> None:
+    assert await answer_to(ASK + b"HOST: y\r\n\r\n") == b"HTTP/1.1 400 Bad Request"
+
+
 @pytest.mark.parametrize("pause_s", [0, 0.05])
 async def test_trailers_are_no_headers(pause_s: float) -> None:
     seen: list[set[bytes]] = []
