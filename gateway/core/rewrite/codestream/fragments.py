@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from gateway.core.rewrite.dataset import Sink
 
 _HEADER_BYTES = 8
+_MAX_FRAME_BYTES = 1 << 28
 
 
 class Fragments:
@@ -26,6 +27,7 @@ class Fragments:
         self._u32 = encoding.u32
         self._cleaner = cleaner
         self._frames = frames
+        self._offsets = _Offsets(encoding)
         self._header = b""
         self._left = self._items = 0
         self.ended = False
@@ -43,7 +45,10 @@ class Fragments:
                 end = min(len(buf), pos + self._left)
                 self._left -= end - pos
                 old = view[pos:end]
-                new = self._cleaner.feed(old) if self._cleaner and self._items > 1 else old
+                if self._items == 1:
+                    new = self._offsets.feed(old, is_last=not self._left)
+                else:
+                    new = self._cleaner.feed(old) if self._cleaner else old
                 changed = new is not old
             else:
                 end = min(len(buf), pos + _HEADER_BYTES - len(self._header))
@@ -80,3 +85,37 @@ class Fragments:
         self._left = length
         self._items += 1
         return self._cleaner.fragment(header) if self._cleaner and self._items > 1 else header
+
+
+class _Offsets:
+    """A Basic Offset Table in place: what cannot be the offset of a frame leaves as zeros, and so does all behind it.
+
+    Offsets ascend from 0 (PS3.5 Section A.4), and by less than text would: four letters count half a billion or more.
+    """
+
+    def __init__(self, encoding: Encoding) -> None:
+        self._u32 = encoding.u32
+        self._rest = b""
+        self._before = -1
+        self._holds = True
+
+    def feed(self, piece: memoryview, *, is_last: bool) -> Piece:
+        """Take bytes of the table; those of an offset that is not whole yet leave with the next."""
+        had, data = len(self._rest), self._rest + piece
+        whole = len(data) - len(data) % self._u32.size
+        good = self._good(data[:whole])
+        leaves = len(data) if is_last else whole
+        self._rest = data[leaves:]
+        if not had and good == leaves == len(piece):
+            return piece
+        return data[:good] + bytes(leaves - good)
+
+    def _good(self, data: bytes) -> int:
+        """Return how many bytes are offsets."""
+        for number, (offset,) in enumerate(self._u32.iter_unpack(data) if self._holds else ()):
+            least, most = (self._before + 1, self._before + _MAX_FRAME_BYTES) if self._before >= 0 else (0, 0)
+            if not least <= offset <= most:
+                self._holds = False
+                return number * self._u32.size
+            self._before = offset
+        return len(data) if self._holds else 0

@@ -32,9 +32,36 @@ def through(value: bytes, syntax: str = JPEG, *, cleans: bool = True) -> bytes:
     return released.pop()
 
 
+def offsets(*values: int) -> bytes:
+    return b"".join(value.to_bytes(4, "little") for value in values)
+
+
 def test_fragments_are_cleaned_and_the_offset_table_is_not() -> None:
-    table = item(FRAME)  # bytes that would change if they were a frame's
+    table = item(offsets(0, 8 + len(FRAME)))
     assert through(table + item(FRAME) + item(FRAME) + END) == table + item(CLEAN) + item(CLEAN) + END
+    unlike = item(FRAME)  # bytes that would become others if they were a frame's
+    assert through(unlike + item(FRAME) + END) == item(bytes(len(FRAME))) + item(CLEAN) + END
+
+
+@pytest.mark.parametrize(
+    ("table", "released"),
+    [
+        (b"", b""),
+        (offsets(0), offsets(0)),
+        (offsets(*range(0, 1 << 32, 1 << 28)), offsets(*range(0, 1 << 32, 1 << 28))),
+        (b"SMITH^JOHN", bytes(10)),
+        (offsets(0) + b"SMITH^JOHN", bytes(14)),
+        (offsets(0, 100, 200) + b"BILL^MARY", offsets(0, 100, 200) + bytes(9)),
+        (offsets(8, 16), bytes(8)),
+        (offsets(0, 16, 16, 20), offsets(0, 16, 0, 0)),
+        (offsets(0, 16, 12, 20), offsets(0, 16, 0, 0)),
+        (offsets(0, 15), offsets(0, 15)),
+        (offsets(0, 16) + b"X", offsets(0, 16) + b"\0"),
+    ],
+)
+def test_an_offset_table_holds_offsets_or_zeros(table: bytes, released: bytes) -> None:
+    frames = item(FRAME) + END
+    assert through(item(table) + frames, cleans=False) == item(released) + frames
 
 
 def test_a_frame_may_lie_in_several_fragments() -> None:
@@ -74,7 +101,7 @@ def test_what_does_not_change_passes_uncopied() -> None:
 def test_it_stops_at_its_end() -> None:
     out: list[Piece] = []
     fragments = Fragments(EXPLICIT_LE, None)
-    value = b"before" + item(b"12") + END
+    value = b"before" + item(b"\0\0") + END
     assert fragments.feed(value + b"after", 6, out) == len(value)
     assert b"".join(out) == value[6:]
 
