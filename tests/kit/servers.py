@@ -185,8 +185,8 @@ def gateway(
     } | dict(settings)
     # Every JSON document is a YAML document.
     server.config.write_text(json.dumps(whole, indent=1), encoding="utf-8")
-    server.start()
     try:
+        server.start()
         yield server
     finally:
         server.stop()
