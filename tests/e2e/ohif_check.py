@@ -74,8 +74,9 @@ class Check:
     """What to open and what to look for; ``forbid`` is matched without regard to case, also in bodies as bytes.
 
     ``search`` is typed into the list, ``query`` stands in its address. ``activate`` names a series without pictures of
-    its own, by its modality, that is opened on top. ``user`` logs in at the issuer that the viewer leads to. Who is
-    ``refused`` sees a list without rows, and opens nothing.
+    its own, by its modality, that is opened on top; ``fetches`` is a pattern for the address of what the viewer must
+    get for that, before it paints again. ``user`` logs in at the issuer that the viewer leads to. Who is ``refused``
+    sees a list without rows, and opens nothing.
     """
 
     base: str
@@ -85,6 +86,7 @@ class Check:
     query: str = ""
     lists_only: bool = False
     activate: str = ""
+    fetches: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     forbid: tuple[str, ...] = ()
     expect: tuple[str, ...] = ()
@@ -211,6 +213,9 @@ class _Visit:
             self._page.goto(url, wait_until="domcontentloaded", timeout=self._timeout_ms)
         else:
             self._page.locator(_ROWS).first.dblclick(timeout=self._timeout_ms)
+        self._wait_for_paint()
+
+    def _wait_for_paint(self) -> None:
         end = time.monotonic() + self._check.timeout_s
         canvases: list[dict[str, float]] = []
         while time.monotonic() < end:
@@ -222,8 +227,15 @@ class _Visit:
 
     def _activate(self) -> None:
         series = self._page.locator('[data-cy="study-browser-thumbnail-no-image"]', has_text=self._check.activate)
-        series.first.dblclick(timeout=self._timeout_ms)
-        self._page.wait_for_timeout(2000)
+        if not self._check.fetches:
+            series.first.dblclick(timeout=self._timeout_ms)
+            self._page.wait_for_timeout(2000)
+            return
+        wanted = re.compile(self._check.fetches)
+        with self._page.expect_response(wanted, timeout=self._timeout_ms) as fetched:
+            series.first.dblclick(timeout=self._timeout_ms)
+        fetched.value.finished()
+        self._wait_for_paint()
 
     def _picture(self) -> None:
         """Keep what is on the canvas, without the text that the viewer lays over it."""
