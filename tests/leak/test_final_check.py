@@ -108,6 +108,32 @@ def test_what_leaks_without_the_check_is_refused_with_it(leak: str, syntax: str)
     assert refused(checking) == before + 1
 
 
+JIS, KOREAN = "ISO 2022 IR 87", "ISO 2022 IR 149"
+BETWEEN_ESCAPES = {
+    "name": (JIS, "山田^太郎", b"\x1b$B;3ED\x1b(B"),
+    "both names": (JIS, "山田^太郎", b"\x1b$B;3EDB@O:\x1b(B"),
+    "name at the end": (JIS, "山田^太郎", b"CT \x1b$B650t;3ED\x1b(B"),
+    "name at the start": (JIS, "山田^太郎", b"\x1b$B;3ED$5$s\x1b(B CT"),
+    "Korean": (KOREAN, "홍^길동", b"\x1b$)C\xc8\xaf\xc0\xda\xc8\xab\xb1\xe6\xb5\xbf"),
+    "in another declared set": (f"{JIS}\\{KOREAN}", "山田^太郎", b"\x1b$)C\xdf\xa3\xef\xa3"),
+}
+
+
+@pytest.mark.parametrize("leak", BETWEEN_ESCAPES)
+def test_a_name_is_found_wherever_the_escapes_beside_it_stand(leak: str) -> None:
+    terms, name, text = BETWEEN_ESCAPES[leak]
+    codec = "euc_kr" if terms == KOREAN else "iso2022_jp"
+    parts = [b"\x1b$)C" * (terms == KOREAN) + part.encode(codec) for part in name.split("^")]
+    body = {element.tag: element for element in source(text)}
+    body[0x00080005] = Element(0x00080005, "CS", b"\\" + terms.encode())
+    body[0x00080080] = Element(0x00080080, "LO", b"")
+    body[0x00100010] = Element(0x00100010, "PN", b"=" + b"^".join(parts))
+    data = part10([body[tag] for tag in sorted(body)], EXPLICIT)
+    assert text in rewrite(leaky(check=False), [data])
+    with pytest.raises(RefusedByProfile, match=r"\(0008,1030\)"):
+        rewrite(leaky(check=True), [data])
+
+
 @pytest.mark.parametrize("leak", [leak for leak in LEAKS if "Latin-2" not in leak])
 def test_metadata_that_leak_without_the_check_are_refused_with_it(leak: str) -> None:
     elements = source(LEAKS[leak])

@@ -78,6 +78,8 @@ _DENSE: Final = re.compile(
 """Thai, Lao, kana, Hangul, ideographs: few characters make a name, and no blank need stand beside it."""
 _BETWEEN, _SEPARATORS = r"[\W_]{0,3}", ("^", " ", ", ", ",", "_", "-", ".", "")
 _LETTER, _NO_CODE, _NO_DIGIT = r"[^\W\d_]", r"[^\W_]", r"\d"
+_ESCAPES: Final = re.compile(rb"\x1b[ -/]+[0-~]")
+"""What changes the set in ISO 2022: it stands around a name only where the text beside it is in another set."""
 
 
 class Where(IntEnum):
@@ -216,8 +218,11 @@ def _encoded(text: str, terms: Sequence[str]) -> Iterator[bytes]:
         yield folded(text.encode())
         return
     for variant in {text, text.lower(), text.upper(), text.title(), text.capitalize()}:
-        own = charset.encode(variant, terms)
-        for raw in (own, variant.encode(), _latin(variant), variant.encode("utf-16-le"), variant.encode("utf-16-be")):
+        for given in (tuple(terms), *(("", term) for term in terms[1:])):
+            own = charset.encode(variant, given)
+            if own:
+                yield folded(max(_ESCAPES.split(own), key=len))
+        for raw in (variant.encode(), _latin(variant), variant.encode("utf-16-le"), variant.encode("utf-16-be")):
             if raw:
                 yield folded(raw)
 
