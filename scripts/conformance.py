@@ -1,7 +1,7 @@
 """Write docs/conformance.md: what each shipped profile removes, replaces, keeps and inserts (PS3.15 Section E.1.1).
 
 ``python scripts/conformance.py`` writes it; with ``--check`` nothing is written and the exit status is 1 when the page
-is not what the profiles say.
+is not what the profiles say. With a folder of profiles, their statement is printed and nothing is written.
 """
 
 import sys
@@ -43,7 +43,10 @@ LETTERS = {"X": "removed", "Z": "emptied", "D": "dummy", "U": "UID mapped", "T":
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page, or with ``--check`` say that it is stale; return the exit status."""
+    """Write the page, or with ``--check`` say that it is stale; with a folder, print its; return the exit status."""
+    if arguments and arguments[0] != "--check":
+        print("\n".join(page(Path(arguments[0]))))
+        return 0
     text = "\n".join(page()) + "\n"
     if PAGE.exists() and PAGE.read_text(encoding="utf-8") == text:
         return 0
@@ -55,10 +58,10 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def page() -> Iterator[str]:
-    """Compose the page, line by line."""
-    files = ProfileFiles([PROFILES])
-    profiles = [files.require(name) for name in files.names]
+def page(folder: Path = PROFILES) -> Iterator[str]:
+    """Compose the page of a folder of profiles, line by line; what they are based on may be shipped."""
+    files = ProfileFiles([folder, PROFILES])
+    profiles = [files.require(name) for name in files.names if (folder / f"{name}.yaml").is_file()]
     yield from introduction()
     yield from overview(profiles)
     yield from basic()

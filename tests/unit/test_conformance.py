@@ -22,3 +22,17 @@ def test_a_stale_statement_is_named_and_left_alone(
     assert page.read_text(encoding="utf-8") == "nothing"
     assert conformance.main([]) == 0
     assert conformance.main(["--check"]) == 0
+
+
+def test_the_statement_of_own_profiles_names_what_is_disabled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    details = "  StudyID: {disabled: true}\n  SeriesDescription: {action: clean}\n"
+    (tmp_path / "own.yaml").write_text(f"name: own\nbased_on: nominal\nattributes:\n{details}", encoding="utf-8")
+    before = conformance.PAGE.read_bytes()
+    assert conformance.main([str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
+    assert [line for line in printed.splitlines() if line.startswith("## ")][-1] == "## own"
+    assert "- **Not anonymized** (disabled): StudyID" in printed
+    assert "`SeriesDescription: clean" in printed
+    assert conformance.PAGE.read_bytes() == before
