@@ -212,13 +212,14 @@ class Plan:
         return guard(decision, tag, known, vr) if rule.selector.vr else decision
 
     def _privately(self, rule: Rule, meant: str) -> Decision:
-        """Carry out a detail on a private element. Keeping keeps no UIDs and no dates by itself."""
+        """Carry out a detail on a private element. Keeping keeps no UIDs and no dates by itself, ``disabled`` does."""
         if rule.action is None:
             return Decision(Action.REMOVE, rule.reason)
-        if rule.action is Action.KEEP and meant == "UI":
-            return self._standard.mapped(f"UID (VR) under {rule.reason}")
-        if rule.action is Action.KEEP and meant in DATE_VRS and not rule.disabled:
-            return self._standard.dated(rule.reason)
+        if rule.action is Action.KEEP and not rule.disabled:
+            if meant == "UI":
+                return self._standard.mapped(f"UID (VR) under {rule.reason}")
+            if meant in DATE_VRS:
+                return self._standard.dated(rule.reason)
         return _carried_out(rule, meant)
 
 
