@@ -9,6 +9,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 from starlette.types import Lifespan
 
+from gateway.access.model import worklist_place
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.adapters.state_sql import SqlReleaseStore
 from gateway.assembly import Uplinks, open_access, open_audit, open_origin, secrets_of
@@ -73,6 +74,7 @@ def assemble(
     targets: dict[str, Target] = {}
     for name, listed in settings.worklists.items():
         worklist = _worklist(listed, seen, store, secrets, lasting.codecs, screenings[name])
+        instruments.count_hits(worklist_place(name), worklist.engine)
         service = worklist_routes(worklist, links, lasting.renderers, lasting.held)
         targets[name] = Target(listed.path, listed.wado_path, service)
         routes += service

@@ -18,6 +18,8 @@ from gateway.audit.recorder import Recorder
 from gateway.calls import Watcher
 from gateway.config import model
 from gateway.core.errors import GatewayError
+from gateway.core.rewrite.engine import Engine
+from gateway.core.rewrite.passing import Passing
 from gateway.lasting import Lasting
 from gateway.ports import OriginServer, ReleaseStore
 from gateway.telemetry.certificate import expiry
@@ -92,9 +94,16 @@ class Instruments:
         """Count what a cache holds, too."""
         self._samples.add(self._metrics.cache_entries.labels(name), entries)
 
+    def count_hits(self, place: str, engine: Engine | Passing) -> None:
+        """Count what the final check of a place keeps back, too."""
+        if isinstance(engine, Engine) and (check := engine.final_check) is not None:
+            self._samples.count(self._metrics.final_check_hits.labels(place), lambda: check.refused)
+
     def count_jobs(self, uplinks: Uplinks) -> None:
         """Count jobs, too."""
         self._uplinks = uplinks
+        for name, uplink in uplinks.jobs.uplinks.items():
+            self.count_hits(uplink_place(name), uplink.engine)
 
     async def exposed(self, accept: str) -> tuple[bytes, str]:
         """Return all metrics in the form that a scraper accepts, with its media type."""
@@ -111,6 +120,7 @@ class Instruments:
         finally:
             if taking is not None:
                 taking.cancel()
+            self._samples.catch_up()
             self._metrics.catch_up()
             if self._tracing is not None:
                 await self._tracing.aclose()

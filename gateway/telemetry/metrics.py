@@ -56,6 +56,11 @@ class Metrics:
         self._in_flight = gauge("exchanges_in_flight", "Requests that are being answered.")
         self.open_exchanges = 0
         self.refusals = counter("refusals", "Exchanges that an error ended, by its kind.", ("reason",))
+        self.final_check_hits = counter(
+            "final_check_hits",
+            "Objects and search results that the final check found to name their subject.",
+            ("place",),
+        )
         self.logins = counter("authentications", "Requests by how their sender was recognized.", ("outcome",))
         self.origin_requests = counter("origin_requests", "Requests to origins.", ("origin", "status"))
         self.origin_broken = counter("origin_broken_answers", "Answers of origins that broke off.", ("origin",))

@@ -10,7 +10,9 @@ import pytest
 from gateway.access.model import Method
 from gateway.core.errors import NotReleased, OriginBusy
 from gateway.core.standard.uids import valid_uid
+from gateway.core.wire.elements import EXPLICIT_LE
 from gateway.telemetry.metrics import CLASSES, Metrics, reason_of, status_class
+from gateway.telemetry.samples import Samples
 from gateway.telemetry.workers import exposed
 from tests.kit.archive import Archive, Row, multipart_reply, reply
 from tests.kit.inprocess import DICOM, InProcess, over, released
@@ -86,6 +88,34 @@ async def test_an_answer_that_breaks_off_is_counted_as_such(tmp_path: Path) -> N
     assert values(text, "dicomveil_broken_exchanges_total")["worklist:research", "RetrieveStudy"] == 1
     assert values(text, "dicomveil_exchanges_total")["worklist:research", "2xx", "RetrieveStudy"] == 1
     assert values(text, "dicomveil_exchanges_in_flight")[()] == 1  # this one
+
+
+async def test_what_the_final_check_keeps_back_is_counted_where_it_was(tmp_path: Path) -> None:
+    text = "name: leaky\nbased_on: nominal\nfinal_check: true\nattributes:\n  StudyDescription: {disabled: true}\n"
+    (tmp_path / "leaky.yaml").write_text(text, encoding="utf-8")
+    data = ROWS[0].part10()
+    told = EXPLICIT_LE.make(0x00081030, "LO", b"Smith, CT ")
+    at = data.index(EXPLICIT_LE.make(0x00100010, "PN", b"SMITH^ANN "))
+    whole = multipart_reply([data[:at] + told + data[at:]])
+    archive = Archive(ROWS, {"/studies/1.2.3": whole})
+    places = {"research": {"profile": "leaky"}, "other": {"profile": "nominal"}}
+    async with over(archive, tmp_path, places, profiles=str(tmp_path)) as gateway:
+        answers = [await gateway.ask(BASE + STUDY, DICOM) for _ in range(2)]
+        text = await scraped(gateway)
+    assert [answer.status for answer in answers] == [404, 404]
+    assert values(text, "dicomveil_final_check_hits_total") == {("worklist:research",): 2}
+
+
+def test_a_total_counts_on_where_one_before_a_reload_ended() -> None:
+    metrics, grown = Metrics(), [0, 0]
+    for number in range(2):
+        samples = Samples(metrics)
+        samples.count(metrics.final_check_hits.labels("worklist:a"), lambda number=number: grown[number])  # type: ignore[misc]
+        for _ in range(3):
+            grown[number] += 1
+            samples.catch_up()
+        samples.take()
+    assert values(page(metrics), "dicomveil_final_check_hits_total") == {("worklist:a",): 6}
 
 
 async def test_requests_to_an_origin_are_counted_by_its_name(tmp_path: Path) -> None:
