@@ -40,6 +40,8 @@ FLAGS: Final = (
     "--disable-gpu-compositing",  # only WebGL: to lay out whole pages as well took twelve seconds of a core a visit
 )
 _SERVICE_PATH: Final = re.compile(r"/(studies|series|instances|wado)\b")
+_METADATA: Final = re.compile(r"/series/[0-9.]+/metadata$")
+_SEGMENTATION: Final = "1.2.840.10008.5.1.4.1.1.66.4"
 _ROWS: Final = "tbody tr[aria-selected]"  # the first tr of tbody is the filter row
 _FILTER: Final = "tbody tr[data-filter-row] input, thead input"
 _NO_DIALOGS: Final = """
@@ -208,12 +210,21 @@ class _Visit:
         self._page.locator(_ROWS).first.wait_for(timeout=self._timeout_ms)
 
     def _paint(self) -> None:
+        if self._check.fetches:
+            self._page.route(_METADATA, self._hold_back)
         if self._check.study:
             url = f"{self._base}/viewer?StudyInstanceUIDs={self._check.study}"
             self._page.goto(url, wait_until="domcontentloaded", timeout=self._timeout_ms)
         else:
             self._page.locator(_ROWS).first.dblclick(timeout=self._timeout_ms)
         self._wait_for_paint()
+
+    def _hold_back(self, route: Route) -> None:
+        """Let a segmentation come first: OHIF draws it over nothing that it met before, from any server."""
+        answer = route.fetch()
+        if _SEGMENTATION not in answer.text():
+            self._page.wait_for_timeout(1000)
+        route.fulfill(response=answer)
 
     def _wait_for_paint(self) -> None:
         end = time.monotonic() + self._check.timeout_s
