@@ -3,13 +3,15 @@
 import asyncio
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from gateway.writing import ENOUGH, LARGE, Corked
-from tests.unit.test_connection import on_the_loop, serving
+from tests.kit.certificates import Certificate, certificate
+from tests.unit.test_connection import by_tls, none_open, on_the_loop, serving
 
 ASK = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 SIZES = (1, LARGE - 1, LARGE, ENOUGH, 3, ENOUGH - 1, 1, 5 * ENOUGH, 2)
@@ -73,12 +75,16 @@ async def test_what_waits_leaves_before_the_end_and_not_after_it() -> None:
 
 
 @pytest.mark.parametrize("is_slow", [False, True], ids=["fast", "slow"])
+@pytest.mark.parametrize("scheme", ["http", "https"])
 @pytest.mark.parametrize("kind", ["bytes", "view", "buffer", "view of a buffer"])
-def test_a_client_gets_what_was_sent_whatever_becomes_of_the_buffer(kind: str, is_slow: bool) -> None:
-    on_the_loop(gets_what_was_sent(kind, is_slow=is_slow))
+def test_a_client_gets_what_was_sent_whatever_becomes_of_the_buffer(
+    kind: str, scheme: str, is_slow: bool, tmp_path: Path
+) -> None:
+    shown = certificate(tmp_path) if scheme == "https" else None
+    on_the_loop(gets_what_was_sent(kind, shown, is_slow=is_slow))
 
 
-async def gets_what_was_sent(kind: str, *, is_slow: bool) -> None:
+async def gets_what_was_sent(kind: str, shown: Certificate | None, *, is_slow: bool) -> None:
     made = random.Random(20261123)
     pieces = [made.randbytes(size) for size in SIZES * (20 if is_slow else 2)]
 
@@ -96,11 +102,16 @@ async def gets_what_was_sent(kind: str, *, is_slow: bool) -> None:
             buffer[:] = bytes(len(buffer))  # who made it uses it again
         await send({"type": "http.response.body"})
 
-    async with serving(app) as (server, reader, writer):
+    async with serving(app, **(by_tls(shown) if shown else {})) as (server, _, first):
+        first.close()
+        await none_open(server)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=shown.client() if shown else None)
         writer.write(ASK)
         await reader.readuntil(b"\r\n\r\n")
         assert await chunks(server, reader, is_slow=is_slow) == pieces
         assert await reader.read() == b""
+        writer.close()
 
 
 async def chunks(server: uvicorn.Server, reader: asyncio.StreamReader, *, is_slow: bool) -> list[bytes]:
