@@ -4,7 +4,7 @@ Patterns are those of file names (``*``, ``?``), not regular expressions: nobody
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from enum import Enum
@@ -25,6 +25,7 @@ TEXT_VRS: Final = frozenset(
 """VRs of values that are text on the wire."""
 NUMBER_VRS: Final = frozenset({"SL", "SS", "UL", "US"})
 """VRs of whole numbers on the wire; a condition sees them as decimal text."""
+_ASKED_VRS: Final = TEXT_VRS | NUMBER_VRS
 _COMPARED_NUMBERS: Final = NUMBER_VRS | {"DS", "IS"}
 
 
@@ -146,20 +147,18 @@ class Asked(Negation):
     without: Negation | None = Field(default=None, alias="not")
 
 
-def parse_when(tests: Mapping[str, Asked], *, numbers: bool = False) -> When:
-    """Make the conditions of a rule, in the order of their tags; ``numbers``: also of binary ones such as Rows.
-
-    Raises ValueError.
-    """
-    vrs = TEXT_VRS | NUMBER_VRS if numbers else TEXT_VRS
-    found = {condition for name, test in tests.items() for condition in _conditions(name, test, vrs)}
+def parse_when(tests: Mapping[str, Asked]) -> When:
+    """Make the conditions of a rule, in the order of their tags. Raises ValueError."""
+    found = {condition for name, test in tests.items() for condition in _conditions(name, test)}
     return tuple(sorted(found, key=lambda one: (one.tag, one.operator.value, one.negated, one.values)))
 
 
-def _conditions(name: str, test: Asked, vrs: Collection[str]) -> list[Condition]:
+def _conditions(name: str, test: Asked) -> list[Condition]:
     tag = _tag(name)
-    if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in vrs:
-        raise ValueError(f"when: {name}: a condition looks at text, dates and UIDs of the data set's top level")
+    if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in _ASKED_VRS:
+        raise ValueError(
+            f"when: {name}: a condition looks at text, dates, numbers and UIDs of the data set's top level"
+        )
     found = [*_said(tag, test, negated=False), *_said(tag, test.without, negated=True)]
     if not found:
         raise ValueError(f"when: {name}: say equals, contains, matches, at_least, at_most, present or not")

@@ -102,7 +102,7 @@ def parse_rules(text: str, source: str) -> tuple[str, tuple[MaskRule, ...]]:
 def _rule(set_name: str, rule: _Rule, where: str) -> MaskRule:
     """Make one rule; raises ValueError."""
     what, areas = _what(rule)
-    when = parse_when(rule.when, numbers=True)
+    when = parse_when(rule.when)
     if any(condition.tag > LAST_TAG for condition in when):
         raise ValueError("when: a mask rule looks at groups 0008 to 0028: what comes later is not known in time")
     return MaskRule(f"{set_name}/{rule.name}", when, what, areas, where)

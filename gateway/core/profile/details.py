@@ -5,7 +5,7 @@ import unicodedata
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.core.conditions import Asked, parse_when
+from gateway.core.conditions import NUMBER_VRS, Asked, When, parse_when
 from gateway.core.profile.decisions import CLEANED_VRS, DATE_VRS, TEXT_VRS
 from gateway.core.profile.model import LETTERS, Action, Rule, Selector
 from gateway.core.profile.rulebook import LINKING_UIDS, OWN_TAGS
@@ -39,6 +39,7 @@ class Detail(BaseModel):
 def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:
     """Make the rule of one detail; raises ValueError when it cannot be carried out."""
     when = parse_when(detail.when)
+    _check_signs(when)
     if selector.creator is None and selector.mask is None:
         _refuse_own(selector.tag)
     if detail.always:
@@ -55,6 +56,16 @@ def make_rule(selector: Selector, detail: Detail, where: str) -> Rule:
     _check_action(action, _vr_of(selector))
     value = _value(action, detail.value, _vr_of(selector))
     return Rule(selector, action, value=value, when=when, where=where, always=detail.always)
+
+
+def _check_signs(when: When) -> None:
+    """Raise ValueError for numbers whose VR depends on another attribute: rules of masks alone read that, too."""
+    for condition in when:
+        vrs = dictionary.vrs_of(condition.tag)
+        if len(vrs) > 1 and NUMBER_VRS & set(vrs):
+            raise ValueError(
+                f"when: {dictionary.keyword_of(condition.tag)}: its VR is {' or '.join(vrs)}: not compared here"
+            )
 
 
 def _refuse_own(tag: int) -> None:

@@ -59,7 +59,8 @@ class HeadReader:
         self._asked = tuple(asked)
         self._masks = tuple(masks)
         self._wanted = _WANTED.union(self._asked, self._masks, (SERIES,) if self._masks else ())
-        self._looked_at = frozenset((REGIONS, *filter(number_vr, self._masks)) if self._masks else ())
+        regions = (REGIONS,) if self._masks else ()
+        self._looked_at = frozenset((*regions, *filter(number_vr, self._asked + self._masks)))
         self._last = max(ISSUER - 1, *self._asked, maskfacts.LAST if self._masks else 0)
         self._known: dict[bytes, int] = {}
         self._pictured: dict[tuple[object, ...], Pictured] = {}
@@ -104,7 +105,7 @@ class HeadReader:
         return self._head(found) if whole else None
 
     def _special(self, tag: int, buf: bytes, pos: int, found: dict[int, bytes]) -> None:
-        """Look at what masks read more of than a short value: the regions as a whole, the VR of binary numbers."""
+        """Look at more than a short value: the VR of binary numbers, the regions as a whole."""
         header = read_header(buf, pos, self._encoding)
         if tag != REGIONS:
             require_vr(tag, header.vr, little=self._encoding.little)
@@ -120,14 +121,18 @@ class HeadReader:
         deciding = self._asked + self._masks
         if not deciding:
             return head
-        asked = {tag: found[tag].strip(b" \0") for tag in self._asked if tag in found}
         return replace(
             head,
-            asked={tag: charset.decode(raw, head.character_set) for tag, raw in asked.items()},
+            asked={tag: self._decoded(tag, found[tag], head) for tag in self._asked if tag in found},
             given={**{tag: found.get(tag, b"") for tag in deciding}, **head.given},
             pictured=self._picture(found, head.character_set) if self._masks else None,
             series=_ascii(found, SERIES) if self._masks else "",
         )
+
+    def _decoded(self, tag: int, raw: bytes, head: Head) -> str:
+        if number_vr(tag):
+            return maskfacts.numbers(tag, raw, self._encoding)
+        return charset.decode(raw.strip(b" \0"), head.character_set)
 
     def _picture(self, found: dict[int, bytes], terms: tuple[str, ...]) -> Pictured:
         """Read what masks look at; the objects of a series say the same."""

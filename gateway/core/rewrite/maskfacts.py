@@ -107,7 +107,7 @@ def pictured(found: Mapping[int, bytes], tags: Iterable[int], encoding: Encoding
         if tag in found and tag not in COLOURS:
             is_number = number_vr(tag)
             values[tag] = (
-                _numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
+                numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
             )
     where = regions(found[REGIONS], encoding) if REGIONS in found else None
     palette = {tag: found[tag] for tag in COLOURS if tag in found}
@@ -130,11 +130,14 @@ def require_vr(tag: int, vr: str, *, little: bool = True) -> None:
     In UN they are little endian (PS3.5 Section 6.2.2), which a big endian data set is not sure to know.
     """
     if vr and vr not in (*dictionary.vrs_of(tag), "UN" if little else ""):
-        raise MalformedInput("a number that masks depend on, in a VR that it cannot have", (tag,))
+        raise MalformedInput("a number that rules depend on, in a VR that it cannot have", (tag,))
 
 
-def _numbers(tag: int, raw: bytes, encoding: Encoding, *, is_signed: bool) -> str:
-    """Return binary numbers as decimal text; attributes that are US or SS follow Pixel Representation."""
+def numbers(tag: int, raw: bytes, encoding: Encoding, *, is_signed: bool = False) -> str:
+    """Return binary numbers as decimal text; attributes that are US or SS follow Pixel Representation.
+
+    Raises MalformedInput where one is cut.
+    """
     vr = "SS" if is_signed and "SS" in dictionary.vrs_of(tag) else number_vr(tag)
     each = struct.Struct(("<" if encoding.little else ">") + _FORMATS[vr])
     if len(raw) % each.size:
@@ -178,7 +181,7 @@ def json_pictured(
     for tag in tags:
         key = json_key(tag)
         if key in data_set and tag not in COLOURS:
-            values[tag] = _json_number(data_set, tag) if number_vr(tag) else _json_text(data_set, tag)
+            values[tag] = json_number(data_set, tag) if number_vr(tag) else _json_text(data_set, tag)
     inline = {tag: raw for tag in COLOURS if (raw := _inline(data_set, tag))}
     return Pictured(values, _json_regions(data_set), inline | dict(palette))
 
@@ -202,15 +205,16 @@ def _json_text(data_set: Elements, tag: int) -> str:
 def _require_said(element: Element, tag: int) -> None:
     """Raise MalformedInput where an element stands for a value that it does not hold."""
     if element.BulkDataURI is not None or element.vr == "SQ":
-        raise MalformedInput("a value that masks depend on, and that the metadata do not hold", (tag,))
+        raise MalformedInput("a value that rules depend on, and that the metadata do not hold", (tag,))
 
 
-def _json_number(data_set: Elements, tag: int) -> str:
+def json_number(data_set: Elements, tag: int) -> str:
+    """Return binary numbers of the JSON Model as decimal text. Raises MalformedInput where they are none."""
     element = decode_element(bytes(data_set[json_key(tag)]), tag)
     _require_said(element, tag)
     require_vr(tag, element.vr)
     if element.vr == "UN":
-        return _numbers(tag, inline_bytes(element, tag), IMPLICIT_LE, is_signed=False)
+        return numbers(tag, inline_bytes(element, tag), IMPLICIT_LE, is_signed=False)
     return text(data_set, json_key(tag))
 
 
@@ -234,7 +238,7 @@ def _json_regions(data_set: Elements) -> Regions | None:
 
 def has_overlay_in_bits(data_set: Elements) -> bool:
     """Say whether overlays lie inside the pixels of an object of the JSON Model. Raises MalformedInput."""
-    return any(_json_number(data_set, tag) != "0" for tag in OVERLAY_BITS if json_key(tag) in data_set)
+    return any(json_number(data_set, tag) != "0" for tag in OVERLAY_BITS if json_key(tag) in data_set)
 
 
 def require_answer(decision: PixelDecision) -> None:

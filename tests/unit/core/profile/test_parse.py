@@ -376,6 +376,7 @@ CT, MR = (Condition(0x00080060, Operator.EQUALS, (modality,)) for modality in ("
         ("'0008,0060': {equals: CT}", (CT,)),
         ("Manufacturer: {contains: acme}", (Condition(0x00080070, Operator.CONTAINS, ("acme",)),)),
         ("Manufacturer: {matches: 'AC*'}", (Condition(0x00080070, Operator.MATCHES, ("AC*",)),)),
+        ("Rows: {at_least: '512'}", (Condition(0x00280010, Operator.AT_LEAST, ("512",)),)),
         ("PatientAge: {present: true}", (Condition(0x00101010, Operator.PRESENT, ("true",)),)),
         ("SOPClassUID: {equals: CTImageStorage}", (Condition(0x00080016, Operator.EQUALS, (CT_IMAGE,)),)),
         ("Modality: {equals: [CT, MR]}", (Condition(0x00080060, Operator.EQUALS, ("CT", "MR")),)),
@@ -397,7 +398,8 @@ def test_a_rule_may_depend_on_the_object(written: str, when: tuple[Condition, ..
     [
         ("Modaliti: {equals: CT}", "Modaliti: not a keyword or tag"),
         ("'0029,1010': {equals: CT}", "0029,1010: not a keyword or tag"),
-        ("Rows: {equals: 512}", "Rows: a condition looks at text"),
+        ("SmallestImagePixelValue: {equals: 0}", "SmallestImagePixelValue: its VR is US or SS: not compared here"),
+        ("RealWorldValueSlope: {equals: 1}", "RealWorldValueSlope: a condition looks at text"),
         ("ContentSequence: {present: true}", "ContentSequence: a condition looks at text"),
         ("DataSetTrailingPadding: {present: true}", "DataSetTrailingPadding: a condition looks at text"),
         ("TransferSyntaxUID: {present: true}", "TransferSyntaxUID: a condition looks at text"),

@@ -1,11 +1,15 @@
 """Rules with conditions: the object's own values decide, however late they come and however the bytes arrive."""
 
+import base64
+
 import pytest
 
+from gateway.core.errors import MalformedInput
 from gateway.core.rewrite import engine as engine_module
 from gateway.core.rewrite.head import HeadReader
 from gateway.core.wire.elements import EXPLICIT_BE, EXPLICIT_LE, IMPLICIT_LE, Encoding
 from tests.unit.core.rewrite.objects import CT, engine, walk
+from tests.unit.core.rewrite.test_metadata import rewrite
 
 DETAILS = """\
   InstitutionName:
@@ -60,6 +64,41 @@ def test_the_values_of_the_object_decide(
 def test_a_value_that_comes_after_what_it_decides_is_waited_for_and_decoded(late: bytes | None, holds: bool) -> None:
     whole = walk(data_set(b"CT", late=late), engine(DETAILS))
     assert (EXPLICIT_LE.make(0x00081030, "LO", b"LATE") in whole) is holds
+
+
+NUMBERS = """\
+  InstitutionName:
+    - {action: remove}
+    - {action: replace, value: LARGE, when: {Rows: {at_least: '256'}, Columns: {equals: ['256', '512']}}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "is_large"), [(256, 256, True), (512, 512, True), (1, 512, False), (512, 2, False)]
+)
+def test_whole_numbers_decide_in_every_encoding_and_in_metadata(rows: int, columns: int, is_large: bool) -> None:
+    under = engine(NUMBERS)
+    for encoding in ENCODINGS:
+        size = b"".join(
+            encoding.make(tag, "US", value.to_bytes(2, "little" if encoding.little else "big"))
+            for tag, value in ((0x00280010, rows), (0x00280011, columns))
+        )
+        whole = walk(data_set(b"CT", encoding=encoding) + size, under, encoding)
+        assert (encoding.make(0x00080080, "LO", b"LARGE") in whole) is is_large
+    described = {
+        "00080016": {"vr": "UI", "Value": [CT.decode()]},
+        "00080018": {"vr": "UI", "Value": ["1.2.3"]},
+        "00080080": {"vr": "LO", "Value": ["St. Elsewhere"]},
+        "00280010": {"vr": "US", "Value": [rows]},
+        "00280011": {"vr": "UN", "InlineBinary": base64.b64encode(columns.to_bytes(2, "little")).decode()},
+    }
+    assert ("00080080" in rewrite(under, described)) is is_large
+
+
+def test_a_number_that_is_none_decides_nothing_and_refuses_the_object() -> None:
+    for wrong in (EXPLICIT_LE.make(0x00280010, "LO", b"256 "), b"\x28\0\x10\0US\3\x00256"):
+        with pytest.raises(MalformedInput, match=r"\(0028,0010\)"):
+            walk(data_set(b"CT") + wrong, engine(NUMBERS))
 
 
 def test_objects_under_one_condition_share_a_plan_and_its_tables() -> None:
