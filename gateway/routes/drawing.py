@@ -11,7 +11,8 @@ from gateway.rendering.encoders import MP4
 from gateway.rendering.look import Look
 from gateway.rendering.pool import Renderers
 from gateway.rendering.view import viewed_pixels
-from gateway.routes.exchange import Streamed
+from gateway.routes.conditions import entity_tag
+from gateway.routes.exchange import Outcome, Streamed
 from gateway.routes.octets import MAX_FRAMES
 from gateway.routes.pictures import Picture, Pictures
 
@@ -70,8 +71,11 @@ def _check_animation(picture: Picture, numbers: Sequence[int], look: Look, media
 
 def answer(body: Awaitable[bytes], media_type: str) -> Streamed:
     """Answer with something that is made when it is asked for."""
-    return Streamed(_whole(body), media_type)
+    outcome = Outcome()
+    return Streamed(_whole(body, outcome), media_type, outcome=outcome)
 
 
-async def _whole(body: Awaitable[bytes]) -> AsyncIterator[bytes]:
-    yield await body
+async def _whole(body: Awaitable[bytes], outcome: Outcome) -> AsyncIterator[bytes]:
+    made = await body
+    outcome.tag = entity_tag([made])
+    yield made

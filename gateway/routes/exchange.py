@@ -6,25 +6,28 @@ import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.calls import DEPARTURE, Departure, call_of
 from gateway.core.errors import GatewayError
+from gateway.routes.conditions import condition
 from gateway.routes.headers import OURS
 from gateway.routes.problems import PRECONDITION_FAILED, problem, problem_response
 
 log = logging.getLogger("dicomveil.exchange")
 
 _OF_BODIES = (b"content-length", b"transfer-encoding")
-_CONDITIONS = (b"if-match", b"if-none-match")
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What the body's maker knows of it when its first byte leaves; later is too late."""
+    """What the body's maker knows of it when its first byte leaves; later is too late.
+
+    ``tag`` is the entity tag of a body that is known as a whole by then.
+    """
 
     is_partial: bool = False
+    tag: str = ""
 
 
 class WhileClientStays:
@@ -120,7 +123,7 @@ class Streamed:
             await send({"type": "http.response.start", "status": self._empty, "headers": _encoded(OURS)})
             await send({"type": "http.response.body"})
             return
-        status = _conditional(scope) or (206 if self._outcome.is_partial else 200)
+        status = condition(scope, self._outcome.tag) or (206 if self._outcome.is_partial else 200)
         if status == 412:
             await problem_response(PRECONDITION_FAILED)(scope, receive, send)
             return
@@ -140,17 +143,9 @@ class Streamed:
 
     def _start(self, status: int) -> Message:
         headers = OURS if status == 304 else self._headers
+        if self._outcome.tag:
+            headers = headers | {"etag": self._outcome.tag}
         return {"type": "http.response.start", "status": status, "headers": _encoded(headers)}
-
-
-def _conditional(scope: Scope) -> int | None:
-    """Return 304 or 412 where a condition says so; there are no entity tags and no dates (RFC 9110 Section 13.1)."""
-    if not any(name in _CONDITIONS for name, _ in scope["headers"]):
-        return None
-    headers = Headers(scope=scope)
-    if headers.get("if-match", "*").strip() != "*":
-        return 412
-    return 304 if headers.get("if-none-match", "").strip() == "*" else None
 
 
 def _encoded(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -54,7 +54,7 @@ class Kind:
 
 NOT_FOUND = Kind(404, "not-found", "Not found", "There is no such resource here.")
 METHOD_NOT_ALLOWED = Kind(405, "method-not-allowed", "Method not allowed", "This resource does not have this method.")
-PRECONDITION_FAILED = Kind(412, "precondition-failed", "Precondition failed", "Resources here have no entity tags.")
+PRECONDITION_FAILED = Kind(412, "precondition-failed", "Precondition failed", "Its entity tag is another one.")
 UNSUPPORTED = Kind(415, "unsupported-media-type", "Unsupported media type", "This resource takes no such media type.")
 FAILED = Kind(500, "gateway-failed", "The gateway failed", "See the gateway's log.")
 

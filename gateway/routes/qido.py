@@ -17,7 +17,8 @@ from gateway.core.standard.levels import Level
 from gateway.core.wire.accept import Offer
 from gateway.core.wire.dicomxml import to_xml
 from gateway.core.wire.multipart import MultipartWriter, content_type, random_boundary
-from gateway.routes.exchange import Streamed
+from gateway.routes.conditions import entity_tag
+from gateway.routes.exchange import Outcome, Streamed
 from gateway.routes.headers import OURS
 from gateway.routes.links import Links
 from gateway.routes.negotiation import choose
@@ -84,7 +85,9 @@ class SearchService:
         call.count = 0 if page.rest is not None else len(page.held)
         if not page.held:
             return Response(status_code=204, headers=OURS | headers)
-        return Streamed(_body(page, form, call), form.media_type, headers)
+        is_known = form is IN_JSON and page.rest is None
+        outcome = Outcome(tag=entity_tag(page.held) if is_known else "")
+        return Streamed(_body(page, form, call), form.media_type, headers, outcome=outcome)
 
     async def _scope(self, request: Request) -> Scope:
         """Resolve what the path names; what is outside or unknown is not found."""

@@ -127,11 +127,40 @@ async def test_an_entity_tag_that_must_match_never_does(gateway: InProcess, path
 
 
 @shared
+@pytest.mark.parametrize("path", [f"{INSTANCE}/rendered", f"{INSTANCE}/frames/1/thumbnail", "/studies?limit=2"])
+async def test_what_is_held_whole_has_an_entity_tag(gateway: InProcess, path: str) -> None:
+    door = gateway["research"]
+    whole = await door.get(released(path))
+    tag = whole.headers["etag"]
+    assert (await door.get(released(path))).headers["etag"] == tag
+    for same in (tag, f"W/{tag}", f'"x", {tag}'):
+        answer = await door.get(released(path), if_none_match=same)
+        assert (answer.status, answer.body, answer.headers["etag"]) == (304, b"", tag)
+    assert (await door.get(released(path), if_match=tag)).body == whole.body
+    for other in ('"x"', f"W/{tag}"):
+        assert (await door.get(released(path), if_match=other)).status == 412
+    changed = await door.get(released(path), if_none_match='"x"')
+    assert (changed.status, changed.headers["etag"], changed.body) == (200, tag, whole.body)
+
+
+@shared
+async def test_other_contents_have_another_entity_tag(gateway: InProcess) -> None:
+    paths = (
+        "/studies?limit=1",
+        "/studies?limit=2",
+        f"{released(INSTANCE)}/rendered?quality=50",
+        f"{released(INSTANCE)}/rendered",
+    )
+    tags = [(await gateway["research"].get(path)).headers["etag"] for path in paths]
+    assert len(set(tags)) == len(paths)
+
+
+@shared
 @pytest.mark.parametrize(
     "condition",
     [
         {"if_match": "*"},
-        {"if_none_match": '"x", W/"y"'},
+        {"if_none_match": '"x", W/"y", W/, '},
         {"if_modified_since": "Fri, 01 Jan 2100 00:00:00 GMT"},
         {"if_unmodified_since": "Mon, 01 Jan 1900 00:00:00 GMT"},
         {"range": "bytes=0-9"},
