@@ -1,9 +1,9 @@
-"""An origin that is only searched: as many studies as wanted, made up as they are asked for, in compact JSON.
+"""An origin that is only searched: as many studies as wanted, made up as they are asked for.
 
 It reads ``limit`` and ``offset`` and one study's UID, and no other key.
 
 ``GET /asked`` tells, and forgets, which pages were asked for and how many bytes they had.
-Run: ``python -m benchmarks.listing_origin PORT STUDIES INSTANCES``.
+Run: ``python -m benchmarks.listing_origin PORT STUDIES INSTANCES FORM``; the form is one of ``benchmarks.forms``.
 """
 
 import json
@@ -11,6 +11,8 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
+
+from benchmarks.forms import FORMS
 
 ROOT = "1.2.826.0.1.3680043.8.498.78"
 _FAMILIES = ("BERG", "CORDES", "DIALLO", "ESPOSITO", "FISCHER", "GARCIA", "HOLM", "IVANOVA")
@@ -76,6 +78,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
     studies = instances = 0
+    form = "compact"
     asked: list[tuple[str, int, int, int]] = []  # noqa: RUF012 - path, offset, limit, bytes: of the whole process
 
     def do_GET(self) -> None:
@@ -86,7 +89,7 @@ class Handler(BaseHTTPRequestHandler):
         else:
             keys = dict(parse_qsl(url.query))
             offset, limit = int(keys.get("offset", 0)), int(keys.get("limit", 0)) or 1 << 30
-            body = json.dumps(self._found(url.path, keys)[offset : offset + limit], separators=(",", ":"))
+            body = FORMS[self.form](self._found(url.path, keys)[offset : offset + limit])
             self.asked.append((url.path, offset, limit, len(body)))
         self.send_response(200)
         self.send_header("Content-Type", "application/dicom+json")
@@ -120,7 +123,8 @@ class _Lazy:
 
 
 def main() -> None:
-    port, Handler.studies, Handler.instances = map(int, sys.argv[1:])
+    port, Handler.studies, Handler.instances = map(int, sys.argv[1:4])
+    Handler.form = sys.argv[4]
     ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
 
 

@@ -1,7 +1,7 @@
 """DICOM JSON metadata, de-identified as it streams, against a whole document through the standard library's ``json``.
 
 The peer is what one writes first: load the document, walk it with the same decisions, dump it. The study is written
-twice: compact, and indented with tabs as Orthanc writes it. Profile ``strict`` also makes the final check. Every run is
+twice: compact, and as Orthanc writes it. Profile ``strict`` also makes the final check. Every run is
 a process of its own, in turns. Run: ``python -m benchmarks.metadata``.
 """
 
@@ -19,6 +19,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from benchmarks import samples
+from benchmarks.forms import FORMS
 from benchmarks.processes import Running
 from benchmarks.report import Samples, ratios, table, verdict
 from benchmarks.stacks import SECRET, WORKLIST
@@ -93,10 +94,6 @@ METHODS: dict[str, Method] = {
     "json, whole document": whole,
 }
 GATEWAY, STRICT, JSON = METHODS
-FORMS: dict[str, dict[str, Any]] = {
-    "compact": {"separators": (",", ":")},
-    "indented": {"separators": (",", " : "), "indent": "\t"},
-}
 
 
 def main() -> None:
@@ -120,7 +117,7 @@ def _write_document(file: Path, instances: int) -> None:
     document = [
         samples.metadata(each, "http://127.0.0.1:8042/dicom-web/studies/1/series/1") for each in study.instances
     ]
-    file.write_text(json.dumps(document, **FORMS[file.stem.removeprefix("small-")]), encoding="utf-8")
+    file.write_text(FORMS[file.stem.removeprefix("small-")](document), encoding="utf-8")
 
 
 def _measure(file: Path, rounds: int) -> dict[str, list[dict[str, float]]]:

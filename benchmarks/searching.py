@@ -1,8 +1,9 @@
 """Searches: CPU per megabyte of answers against a plain proxy and against ``json`` alone; how far a filter reads.
 
 What the plain proxy does is pass bytes. ``json`` loads and dumps the same bytes, in a process that does nothing else:
-what every gateway that understands its answers pays at least. The filters can only be evaluated on released values:
-no page of the origin may be read behind the one that answers. Run: ``python -m benchmarks.searching``.
+what every gateway that understands its answers pays at least. The origin writes compact JSON, then as Orthanc does. The
+filters can only be evaluated on released values: no page of the origin may be read behind the one that answers.
+Run: ``python -m benchmarks.searching``.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from benchmarks.forms import FORMS
 from benchmarks.listing_origin import patient_id, study_uid
 from benchmarks.processes import cores, free_port, python_module, running
 from benchmarks.report import Samples, ratios, table, verdict
@@ -36,7 +38,7 @@ Results = dict[tuple[str, str], list[dict[str, float]]]
 
 @dataclass(frozen=True)
 class Load:
-    """One search, of other studies in every round where ``is_new``."""
+    """One search, of other studies in every round where ``is_new``, else of what was asked for just before."""
 
     name: str
     repeat: int
@@ -60,21 +62,29 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     options = parser.parse_args()
     os.sched_setaffinity(0, cores()[1])
-    with TemporaryDirectory(prefix="dicomveil-bench-") as name:
-        folder = Path(name)
-        with _origin(folder) as origin, plain(origin, folder) as proxy, dicomveil(origin, folder, STUDIES) as gateway:
-            results: Results = {(load.name, stack): [] for load in LOADS for stack in (JSON, PLAIN, GATEWAY)}
-            for turn in range(options.rounds + 1):
-                for load in LOADS:
-                    _measure(load, turn, [proxy, gateway], origin, results)
-            _print_costs(results)
-            _print_filters(gateway, origin)
+    for form in FORMS:
+        with TemporaryDirectory(prefix="dicomveil-bench-") as name:
+            _run(form, Path(name), options.rounds)
+
+
+def _run(form: str, folder: Path, rounds: int) -> None:
+    with (
+        _origin(folder, form) as origin,
+        plain(origin, folder) as proxy,
+        dicomveil(origin, folder, STUDIES) as gateway,
+    ):
+        results: Results = {(load.name, stack): [] for load in LOADS for stack in (JSON, PLAIN, GATEWAY)}
+        for turn in range(rounds + 1):
+            for load in LOADS:
+                _measure(load, turn, [proxy, gateway], origin, results)
+        _print_costs(form, results)
+        _print_filters(form, gateway, origin)
 
 
 @contextmanager
-def _origin(folder: Path) -> Iterator[int]:
+def _origin(folder: Path, form: str) -> Iterator[int]:
     port = free_port()
-    program = python_module("benchmarks.listing_origin", str(port), str(STUDIES), str(INSTANCES))
+    program = python_module("benchmarks.listing_origin", str(port), str(STUDIES), str(INSTANCES), form)
     with running(program, port, cores()[1], folder / "origin.log"):
         yield port
 
@@ -95,6 +105,8 @@ def _measure(load: Load, turn: int, stacks: list[Stack], origin: int, results: R
 def _ask(load: Load, turn: int, stack: Stack, origin: int) -> dict[str, float]:
     assert stack.process is not None
     client = stack.client()
+    for path in () if load.is_new else dict.fromkeys(load.paths(stack, turn)):
+        client.fetch(path, accept=ACCEPT)
     _asked(origin)
     cpu = stack.process.cpu_s()
     fetched = [client.fetch(path, accept=ACCEPT) for path in load.paths(stack, turn)]
@@ -112,7 +124,7 @@ def _asked(origin: int) -> list[Any]:
     return found
 
 
-def _print_costs(results: Results) -> None:
+def _print_costs(form: str, results: Results) -> None:
     for load in LOADS:
         rows = []
         cpu = {name: Samples(tuple(one["cpu"] for one in results[load.name, name])) for name in (JSON, PLAIN, GATEWAY)}
@@ -127,17 +139,16 @@ def _print_costs(results: Results) -> None:
                     Samples(tuple(first)).text(1, 1e3) if first else "-",
                 ]
             )
-        title = (
-            f"{load.name} (median [least-most] of {len(results[load.name, GATEWAY])} rounds; per MB of the origin's)"
-        )
+        rounds = len(results[load.name, GATEWAY])
+        title = f"{load.name}, {form} (median [least-most] of {rounds} rounds; per MB of the origin's)"
         print(table(title, ["", "CPU ms/MB", "x json", "x plain", "first byte ms"], rows))
     print()
     for load in LOADS:
         cost = Samples(tuple(one["cpu"] for one in results[load.name, GATEWAY])).middle
-        print(verdict(f"CPU per MB, {load.name}", cost, CPU_TARGET_MS, " ms"))
+        print(verdict(f"CPU per MB, {load.name}, {form}", cost, CPU_TARGET_MS, " ms"))
 
 
-def _print_filters(gateway: Stack, origin: int) -> None:
+def _print_filters(form: str, gateway: Stack, origin: int) -> None:
     assert gateway.process is not None
     idle_mb = gateway.process.rss_mb()
     keys = KeyRing(SECRET, WORKLIST)
@@ -171,7 +182,7 @@ def _print_filters(gateway: Stack, origin: int) -> None:
             ]
         )
     columns = ["patients", "studies needed", "read in pages", "s to the page", "CPU ms/MB read", "RSS + MB"]
-    print(table(f"first page of a filtered search over {STUDIES} studies", columns, rows))
+    print(table(f"first page of a filtered search over {STUDIES} studies, {form}", columns, rows))
     print()
     print(verdict("pages read behind the one that answers", behind, 0, ""))
     print(verdict("memory over idle", peak_mb, RSS_TARGET_MB, " MB"))

@@ -30,8 +30,9 @@ class Spot:
     """What is known of the data sets at one place under one plan: decisions, and what became of elements.
 
     ``known`` holds for everybody, ``personal`` for the person of the last data set. ``settled`` are attributes whose
-    value makes no difference: how they begin, and what they become; ``named`` are those that name the patient. Data
-    sets with different private creators share nothing: what a private element is depends on them.
+    value makes no difference: how they begin where their VR comes first, or end where it comes last, and what they
+    become; ``named`` are those that name the patient. Data sets with different private creators share nothing: what a
+    private element is depends on them.
     """
 
     __slots__ = (
@@ -58,9 +59,9 @@ class Spot:
         self.children: dict[tuple[int, bool], Spot] = {}
         self.known: Memo = {}
         self.personal: Memo = {}
-        self.settled: dict[str, tuple[bytes, bytes]] = {}
-        self.named: dict[str, tuple[bytes, bytes]] = {}
-        self._names: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self.settled: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self.named: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self._names: dict[str, tuple[bytes, bytes, bytes, bytes]] = {}
         self.runs: Runs = {}
         self.personal_runs: Runs = {}
         self._person: Person | None = None
@@ -72,7 +73,8 @@ class Spot:
             self.personal.clear()
             self.personal_runs.clear()
             pseudonym = person[0].pseudonym.encode()
-            self.named = {key: (begin, pseudonym.join(around)) for key, (begin, *around) in self._names.items()}
+            named = self._names.items()
+            self.named = {key: (begin, end, pseudonym.join(around)) for key, (begin, end, *around) in named}
 
     def decide(self, key: str, vr: bytes, decision: Decision, *, always_removed: bool) -> None:
         """Remember a decision; ``always_removed``: whatever VR the attribute comes in."""
@@ -86,10 +88,10 @@ class Spot:
             self.removed.add(key)
         elif decision.action is Action.EMPTY:
             begin = b'{"vr":"%b"' % vr
-            self.settled[key] = begin, begin + b"}"
+            self.settled[key] = begin, b',"vr":"%b"}' % vr, begin + b"}"
         elif decision.action is Action.PSEUDONYM and vr in _NAMED.get(key, ()):
             before, after = written(vr.decode(), ["*"]).split(b"*")
-            self._names[key] = b'{"vr":"%b","Value":[' % vr, before, after
+            self._names[key] = b'{"vr":"%b","Value":[' % vr, b'],"vr":"%b"}' % vr, before, after
 
     def remember(self, key: str, raw: bytes, new: bytes | None, *, is_personal: bool) -> None:
         """Remember what became of an element unless it is large."""

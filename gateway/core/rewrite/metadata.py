@@ -212,13 +212,17 @@ class MetadataRewriter:
             if key in removed:
                 continue
             raw = bytes(value)
-            if key in settled and raw.startswith(settled[key][0]):
-                out[key] = settled[key][1]
-                continue
-            if key in named and raw.startswith(named[key][0]):
-                out[key] = named[key][1]
-                whole.personal += 1
-                continue
+            if key in settled:
+                begin, end, same = settled[key]
+                if raw.startswith(begin) or raw.endswith(end):
+                    out[key] = same
+                    continue
+            elif key in named:
+                begin, end, same = named[key]
+                if raw.startswith(begin) or raw.endswith(end):
+                    out[key] = same
+                    whole.personal += 1
+                    continue
             new = known.get((key, raw), _UNKNOWN)
             if new is _UNKNOWN:
                 new = personal.get((key, raw), _UNKNOWN)

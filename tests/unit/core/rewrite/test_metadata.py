@@ -22,7 +22,7 @@ HEAD: dict[str, Json] = {
     "00100020": {"vr": "LO", "Value": ["P1"]},
 }
 MODULES = {module.__name__ for module in (jsonactions, jsonspots, metadata)}
-LAYOUTS: list[dict[str, Any]] = [{"separators": (",", ":")}, {}, {"indent": 2}, {"indent": "\t"}]
+LAYOUTS: list[dict[str, Any]] = [{"separators": (",", ":")}, {}, {"indent": 2}, {"indent": "\t", "sort_keys": True}]
 DAYS = KEYS.shift_days("", "P1", "")
 EVERY_ACTION = """\
   OperatorsName: {action: pseudonym}
