@@ -4,7 +4,7 @@ Hints go to the origin, identifiers that were released here are mapped back firs
 comes through. A search of all series or instances of a part of the archive goes from study to study.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 
 import msgspec
@@ -25,12 +25,13 @@ from gateway.core.rewrite.keys import (
     has_wildcard,
 )
 from gateway.core.rewrite.matching import split_list
-from gateway.core.rewrite.metadata import text
+from gateway.core.rewrite.metadata import Elements, text
 from gateway.core.rewrite.query import Search
 from gateway.core.standard import dictionary
 from gateway.core.standard.levels import STUDY_ATTRIBUTES, Level, level_of
 from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
+from gateway.worklists.counted import Counted
 from gateway.worklists.origin_json import encode_query, read_pages
 from gateway.worklists.source import valid_source
 from gateway.worklists.subjects import asked_of_results
@@ -114,14 +115,20 @@ class _Finder:
             async for elements in read_pages(worklist.origin, self._below, encode_query(parameters), self._page()):
                 yield elements
             return
-        async for study in self._study_finder().studies():
+        of_studies = self._of_studies()
+        counted = Counted(worklist, of_studies)
+        async for study in _Finder(worklist, of_studies).studies():
             uid = text(study, _STUDY)
-            if valid_source(uid):
-                known = {key: bytes(study[key]) for key in study if key in _ABOVE}
-                async for elements in self._within(Scope(uid), known):
-                    yield elements
+            if not valid_source(uid):
+                continue
+            known = {key: study[key] for key in study if key in _ABOVE}
+            if not counted.may_match(study):
+                yield known  # read in vain: no result of the level
+                continue
+            async for elements in self._within(Scope(uid), known):
+                yield elements
 
-    async def _within(self, scope: Scope, known: Mapping[str, bytes]) -> AsyncIterator[DataSet]:
+    async def _within(self, scope: Scope, known: Elements) -> AsyncIterator[DataSet]:
         """Fill in what the path and the study say: an origin may leave it out (PS3.18 Section 10.6.3.3)."""
         parameters = self._parameters((*UIDS[self._search.level], SOP_CLASS, PATIENT_ID, ISSUER))
         uids = {_STUDY: scope.study} | ({json_key(SERIES_UID): scope.series} if scope.series else {})
@@ -133,12 +140,11 @@ class _Finder:
                 raise OriginFailed("the origin answered with another study or series")
             yield {**above, **elements, **fixed}
 
-    def _study_finder(self) -> "_Finder":
-        """Look for the studies in which matches may lie."""
+    def _of_studies(self) -> Search:
+        """Return the search for the studies in which matches may lie."""
         keys = tuple(key for key in self._search.keys if level_of(key.root) is Level.STUDY)
         include = tuple(tag for tag in self._search.include if level_of(tag) is Level.STUDY)
-        search = replace(self._search, level=Level.STUDY, keys=keys, include=include, limit=None, offset=0)
-        return _Finder(self._worklist, search)
+        return replace(self._search, level=Level.STUDY, keys=keys, include=include, limit=None, offset=0)
 
     def _parameters(self, also: tuple[int, ...]) -> list[tuple[str, str]]:
         decide = self._worklist.decide

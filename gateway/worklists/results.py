@@ -13,6 +13,7 @@ from gateway.core.errors import SearchTooBroad
 from gateway.core.rewrite.engine import Engine
 from gateway.core.rewrite.query import Search
 from gateway.core.wire.dicomjson import DataSet
+from gateway.worklists.counted import Counted
 from gateway.worklists.describing import Described, Describer, Known, Link
 from gateway.worklists.subjects import Subjects
 from gateway.worklists.worklist import MEMBER_TTL_S, Worklist
@@ -44,15 +45,19 @@ async def released(
     searches remember.
     """
     in_vain, seen, turns = 0, 0, _Turns()
+    counts = Counted(worklist, search)
     describe = Describer(worklist, search, link, known or Known(), within_study=within_study)
     engine = worklist.engine
     subjects = Subjects(worklist, engine, search.level) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
         kept: list[_Found] = []
+        uncounted = 0
         for source in window:
             one = describe(source) if describe.may_match(source) else None
             if one is not None and worklist.accepts(search, source, one.released):
                 kept.append((one, source))
+            elif search.criteria and not counts(source):
+                uncounted += 1
             if turns.are_over:
                 await turns.pause()
         if subjects:
@@ -64,7 +69,7 @@ async def released(
         for one, _ in kept:
             yield one
         seen += len(kept)
-        in_vain += len(window) - len(kept)
+        in_vain += len(window) - len(kept) - uncounted
         if search.criteria and in_vain > worklist.search_budget:
             raise SearchTooBroad(worklist.search_budget)
 

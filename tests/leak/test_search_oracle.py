@@ -8,12 +8,14 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, timedelta
 from itertools import cycle
 from typing import Any, Final
 from urllib.parse import quote
 
 import pytest
 
+from gateway.core.pseudonym.keys import MAX_SHIFT_DAYS
 from gateway.core.standard.dictionary import tag_of
 from gateway.core.standard.tags import json_key
 from tests.kit.engine import profile
@@ -21,6 +23,9 @@ from tests.kit.listing_origin import Json, ListingOrigin
 from tests.kit.searching import RINGS, searching, worklist_over
 
 CT: Final = "1.2.840.10008.5.1.4.1.1.2"
+STUDY: Final = "1.2.752.77.8.1.1"
+STEP_DATE: Final = "PerformedProcedureStepStartDate"
+PATIENTS: Final = ("MRN-0", "MRN-1")
 SECRETS: Final = {
     # attribute: VR, truth, a lie of the same form
     "PatientName": ("PN", "KOWALSKA^ANNA", "LEWANDOW^EWAA"),
@@ -205,3 +210,65 @@ def test_a_pseudonym_says_nothing_of_the_name_behind_it() -> None:
         ask(archive(), "nominal", [f"/studies?PatientName={mine}", f"/studies?PatientName={mine[:9]}*"])
     )
     assert [status for status, _, _ in found] == [200, 200]
+
+
+@pytest.mark.parametrize("question", [
+    "/studies?StudyInstanceUID={study}&StudyDate={day}",
+    "/series?StudyInstanceUID={study}&StudyDate={day}",
+    "/instances?StudyInstanceUID={study}&StudyDate={day}",
+    "/instances?PatientID={patient}&StudyDate={day}&StudyTime=0800-0900",
+    "/instances?ModalitiesInStudy=CT&StudyTime=081512&StudyDate={day}-{day}",
+    "/studies/{study}/series?PerformedProcedureStepStartDate={day}",
+    "/studies/{study}/instances?PerformedProcedureStepStartDate={day}",
+    "/instances?PerformedProcedureStepStartDate={day}&StudyTime=081512",
+])  # fmt: skip
+@pytest.mark.parametrize("name", ["research-longitudinal", "retain-longitudinal-modified-dates"])
+def test_what_is_read_in_vain_does_not_tell_how_far_a_date_moved(name: str, question: str) -> None:
+    """Two patients, two true dates, one released: where 413 begins would tell them apart, and so would long waits."""
+    one, other = (told(patient, name, question, "SOPInstanceUID") for patient in PATIENTS)
+    assert [status for status, _ in one] == [status for status, _ in other]
+    assert max(abs(count - of_other) for (_, count), (_, of_other) in zip(one, other, strict=True)) <= 1
+
+
+@pytest.mark.parametrize("question", ["/studies?StudyDate={day}", "/studies?PatientID={patient}&StudyDate=-{day}"])
+def test_nor_does_it_when_there_are_many_studies_of_a_day(question: str) -> None:
+    one, other = (told(patient, "research-longitudinal", question, "StudyInstanceUID") for patient in PATIENTS)
+    assert [status for status, _ in one] == [status for status, _ in other]
+
+
+def test_a_search_for_a_date_still_ends_at_its_budget() -> None:
+    """An archive that ignores the key gives everything: what is more than a shift away counts."""
+    found = of_many("MRN-0", date(2020, 1, 1), "StudyInstanceUID")
+    assert [status for status, _ in asyncio.run(cost(found, "research-longitudinal", ["/studies?StudyDate=20100101"],
+                                                     reads_keys=False))] == [413]  # fmt: skip
+
+
+def told(patient: str, name: str, question: str, many: str) -> list[tuple[int, int]]:
+    """Ask about days near those that a search may tell apart; there are 60 of one released date."""
+    shown = date(2018, 8, 4)
+    shifts = [RINGS.current.shift_days("", patient, STUDY) for patient in PATIENTS]
+    assert shifts[0] != shifts[1]
+    far = [days + more for days in (-MAX_SHIFT_DAYS, 0, *shifts) for more in (-MAX_SHIFT_DAYS, -2, -1, 0, 1, 2)]
+    days = [shown + timedelta(days) for days in sorted(set(far))]
+    names = {"study": RINGS.current.uid(STUDY), "patient": RINGS.current.patient("", patient, STUDY)}
+    asked = [question.format(day=f"{day:%Y%m%d}", **names) for day in days]
+    moved = RINGS.current.shift_days("", patient, STUDY)
+    return asyncio.run(cost(of_many(patient, shown + timedelta(moved), many), name, asked))
+
+
+def of_many(patient: str, day: date, many: str) -> list[Json]:
+    """Make up so many instances, of one study or each of its own, that it is noticed when they are read."""
+    one = archive()[0] | dict(_element(name, "DA", f"{day:%Y%m%d}") for name in ("StudyDate", STEP_DATE))
+    one |= dict([_element("PatientID", "LO", patient), _element("StudyTime", "TM", "081512")])
+    return [one | dict([_element(many, "UI", f"{STUDY}.1.{number}")]) for number in range(60)]
+
+
+async def cost(found: list[Json], name: str, questions: list[str], *, reads_keys: bool = True) -> list[tuple[int, int]]:
+    """Ask questions; the status of each, and how many results the archive gave."""
+    origin, seen = ListingOrigin(found, reads_keys=reads_keys), []
+    async with searching(worklist_over(origin, profile(name), budget=40)) as client:
+        await client.get("/studies")
+        for question in questions:
+            before = origin.sent
+            seen.append(((await client.get(question)).status_code, origin.sent - before))
+    return seen

@@ -7,16 +7,15 @@ that move, widened by as far as any of them may move; and the names of attribute
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, timedelta
 from typing import Final
 
 from gateway.core.profile.decisions import Decision
 from gateway.core.profile.model import Action
-from gateway.core.pseudonym.keys import MAX_SHIFT_DAYS
 from gateway.core.rewrite.jsonvalues import constant
 from gateway.core.rewrite.keys import EMPTY, RETRIEVE_URL, Key, has_wildcard, is_universal
 from gateway.core.rewrite.matching import LIST_VRS, NUMBER_VRS, matches, split_list
 from gateway.core.rewrite.moments import MOMENT_VRS, TIME_OF_DATE, Range, parse_range
+from gateway.core.rewrite.moved import moved_range
 from gateway.core.rewrite.query import Search
 from gateway.core.standard import ps315
 from gateway.core.standard.levels import Level, attributes_above, level_of
@@ -131,24 +130,9 @@ def _hint(key: Key, action: Action, search: Search) -> str | None:
     wanted = parse_range("DA", key.value) if key.vr == "DA" else None
     if wanted is None:
         return None
-    if action is Action.SHIFT_DATE:
-        return _moved(wanted)
+    if action is Action.SHIFT_DATE:  # instances are many: reading those of one true date, or not, would be noticed
+        return None if search.level is Level.INSTANCE else moved_range(wanted)
     return _whole_years(wanted) if action is Action.TRUNCATE_DATE else None
-
-
-def _moved(wanted: Range) -> str | None:
-    """Write the range in which dates lay before they moved back, by the largest shift at most; None: there is none."""
-    try:
-        first = _later(wanted.low, 1) if wanted.low else ""
-        last = _later(wanted.high, MAX_SHIFT_DAYS) if wanted.high else ""
-    except (ValueError, OverflowError):
-        return None
-    return f"{first}-{last}"
-
-
-def _later(day: str, days: int) -> str:
-    moved = date(int(day[:4]), int(day[4:6]), int(day[6:])) + timedelta(days)
-    return f"{moved.year:04}{moved.month:02}{moved.day:02}"
 
 
 def _whole_years(wanted: Range) -> str:
