@@ -25,6 +25,7 @@ from gateway.routes.negotiation import choose
 from gateway.worklists.candidates import Scope, candidates
 from gateway.worklists.describing import Described, Known
 from gateway.worklists.pages import Page, read_page
+from gateway.worklists.places import Places
 from gateway.worklists.results import released
 from gateway.worklists.worklist import Worklist
 
@@ -55,6 +56,7 @@ class SearchService:
         self._worklist = worklist
         self._links = links
         self._known = Known()
+        self._places = Places()
 
     async def studies(self, request: Request) -> ASGIApp:
         """Search studies."""
@@ -76,9 +78,15 @@ class SearchService:
         form = _xml() if offer.media_type == XML else IN_JSON
         page = Page([])
         if not never_matches(search, self._worklist.decide):
-            found = candidates(self._worklist, search, scope)
+            reader = self._places.reader(search, scope.path)
             results = released(
-                self._worklist, search, found, RetrieveUrl(base), within_study=bool(scope.study), known=self._known
+                self._worklist,
+                search,
+                candidates(self._worklist, search, scope, reader),
+                reader,
+                RetrieveUrl(base),
+                within_study=bool(scope.study),
+                known=self._known,
             )
             page = await read_page(results, search, form.write, counts=_is_narrow(search, scope))
         headers, call = _warnings(search, page, base), call_of(request.scope)

@@ -33,6 +33,7 @@ from gateway.core.standard.tags import json_key
 from gateway.core.wire.dicomjson import DataSet
 from gateway.worklists.counted import Counted
 from gateway.worklists.origin_json import encode_query, read_pages
+from gateway.worklists.places import Reader
 from gateway.worklists.source import valid_source
 from gateway.worklists.subjects import asked_of_results
 from gateway.worklists.worklist import Worklist
@@ -64,18 +65,22 @@ class Scope:
         return "".join(f"/{name}/{uid}" for name, uid in (("studies", self.study), ("series", self.series)) if uid)
 
 
-def candidates(worklist: Worklist, search: Search, scope: Scope) -> AsyncIterator[DataSet]:
-    """Yield results of the origin within the worklist; each has the UIDs of its level, or what stands for them."""
-    finder = _Finder(worklist, search)
+def candidates(worklist: Worklist, search: Search, scope: Scope, reader: Reader) -> AsyncIterator[DataSet]:
+    """Yield results of the origin within the worklist; each has the UIDs of its level, or what stands for them.
+
+    Where one question to the origin answers the search, the ``reader`` says where to begin.
+    """
+    finder = _Finder(worklist, search, reader)
     if search.level is Level.STUDY:
         return finder.studies()
     return finder.below_one(scope) if scope.study else finder.everywhere()
 
 
 class _Finder:
-    def __init__(self, worklist: Worklist, search: Search) -> None:
+    def __init__(self, worklist: Worklist, search: Search, reader: Reader) -> None:
         self._worklist = worklist
         self._search = search
+        self._reader = reader
         self._below = "/series" if search.level is Level.SERIES else "/instances"
 
     async def studies(self) -> AsyncIterator[DataSet]:
@@ -85,7 +90,7 @@ class _Finder:
             return
         parameters = self._parameters((STUDY_UID, PATIENT_ID, ISSUER))
         if not patients:
-            async for elements in self._worklist.studies(parameters, self._page(), uids or ()):
+            async for elements in self._worklist.studies(parameters, self._page(), uids or (), self._reader):
                 yield elements
             return
         others = [pair for pair in parameters if pair[0] != _PATIENT]
@@ -102,7 +107,7 @@ class _Finder:
         if fields:
             async for elements in self._worklist.studies(fields, STEP, [scope.study]):
                 known |= {key: bytes(elements[key]) for _, key in fields if key in elements}
-        async for elements in self._within(scope, known):
+        async for elements in self._within(scope, known, self._reader):
             yield elements
 
     async def everywhere(self) -> AsyncIterator[DataSet]:
@@ -112,12 +117,13 @@ class _Finder:
         counts = MODALITIES_IN_STUDY in {*search.include, *(key.root for key in search.keys)}
         if worklist.selection.is_everything and not names and not counts:  # what a study counts, origins say of studies
             parameters = self._parameters((*UIDS[search.level], SOP_CLASS, PATIENT_ID, ISSUER))
-            async for elements in read_pages(worklist.origin, self._below, encode_query(parameters), self._page()):
+            query = encode_query(parameters)
+            async for elements in read_pages(worklist.origin, self._below, query, self._page(), self._reader):
                 yield elements
             return
         of_studies = self._of_studies()
         counted = Counted(worklist, of_studies)
-        async for study in _Finder(worklist, of_studies).studies():
+        async for study in _Finder(worklist, of_studies, Reader()).studies():
             uid = text(study, _STUDY)
             if not valid_source(uid):
                 continue
@@ -128,14 +134,14 @@ class _Finder:
             async for elements in self._within(Scope(uid), known):
                 yield elements
 
-    async def _within(self, scope: Scope, known: Elements) -> AsyncIterator[DataSet]:
+    async def _within(self, scope: Scope, known: Elements, reader: Reader | None = None) -> AsyncIterator[DataSet]:
         """Fill in what the path and the study say: an origin may leave it out (PS3.18 Section 10.6.3.3)."""
         parameters = self._parameters((*UIDS[self._search.level], SOP_CLASS, PATIENT_ID, ISSUER))
         uids = {_STUDY: scope.study} | ({json_key(SERIES_UID): scope.series} if scope.series else {})
         fixed = {key: msgspec.Raw(msgspec.json.encode({"vr": "UI", "Value": [uid]})) for key, uid in uids.items()}
         above = {key: msgspec.Raw(raw) for key, raw in known.items()}
         path = scope.path + self._below
-        async for elements in read_pages(self._worklist.origin, path, encode_query(parameters), self._page()):
+        async for elements in read_pages(self._worklist.origin, path, encode_query(parameters), self._page(), reader):
             if any(elements.get(key) != fixed[key] and text(elements, key) not in ("", uids[key]) for key in uids):
                 raise OriginFailed("the origin answered with another study or series")
             yield {**above, **elements, **fixed}
@@ -161,7 +167,8 @@ class _Finder:
         search = self._search
         if search.limit is None:
             return STEP
-        return min((search.offset + search.limit) // STEP * STEP + STEP, MAX_FIRST)
+        ahead = search.offset - self._reader.began.released + search.limit
+        return min(ahead // STEP * STEP + STEP, MAX_FIRST)
 
     async def _named_studies(self) -> list[str] | None:
         """Return the source UIDs of the studies that a key names; None where it names none, or all of a pattern."""

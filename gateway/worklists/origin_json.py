@@ -6,6 +6,7 @@ from gateway.core.errors import MalformedInput, NotReleased, OriginFailed
 from gateway.core.wire.dicomjson import ArrayReader, DataSet
 from gateway.core.wire.multipart import parse_content_type
 from gateway.ports import OriginServer
+from gateway.worklists.places import Reader
 
 JSON = "application/dicom+json"
 JSON_TYPES = frozenset({JSON, "application/json"})
@@ -35,13 +36,17 @@ async def read_json(origin: OriginServer, path: str, query: str = "") -> AsyncIt
         reader.close()
 
 
-async def read_pages(origin: OriginServer, path: str, parameters: str, page: int = PAGE) -> AsyncIterator[DataSet]:
+async def read_pages(
+    origin: OriginServer, path: str, parameters: str, page: int = PAGE, reader: Reader | None = None
+) -> AsyncIterator[DataSet]:
     """Yield the results of a search, page after page: an origin may give fewer than it is asked for and have more.
 
     A page is read whole before its first result comes out, so that no connection waits for whoever takes them. An
-    origin that ignores the offset repeats itself; its first answer was everything, and comes as it is read.
+    origin that ignores the offset repeats itself; its first answer was everything, and comes as it is read. Where a
+    ``reader`` is given, it says where to begin and is told how far it got.
     """
-    first, offset = b"", 0
+    reader = reader or Reader()
+    first, offset = b"", reader.read
     for _ in range(MAX_PAGES):
         query = "&".join(part for part in (parameters, f"limit={page}", f"offset={offset}") if part)
         count = 0
@@ -51,14 +56,17 @@ async def read_pages(origin: OriginServer, path: str, parameters: str, page: int
                 head = b"".join(bytes(raw) for raw in data_set.values())
                 if head == first:
                     return
+                reader.heeds_offset |= bool(first)
                 first = head
             count += 1
             held.append(data_set)
             if count > page:
                 for one in held:
+                    reader.read += 1
                     yield one
                 held.clear()
         for one in held:
+            reader.read += 1
             yield one
         if count > page or count < min(page, LEAST_CAP):
             return

@@ -29,9 +29,9 @@ class Page:
 async def read_page(results: AsyncIterator[_T], search: Search, write: Callable[[_T], bytes], *, counts: bool) -> Page:
     """Read as far as it takes to know the page, and the end of the search where ``counts``. Raises SearchTooBroad.
 
-    A search without limit and keys begins to leave at once.
+    ``results`` begin with the page. A search without limit and keys begins to leave at once.
     """
-    written = _written(results, search, write)
+    written = _written(results, write)
     if search.limit is None and not search.criteria:
         first = await anext(written, None)
         return Page([] if first is None else [first], written)
@@ -53,12 +53,9 @@ async def read_page(results: AsyncIterator[_T], search: Search, write: Callable[
     return Page(held)
 
 
-async def _written(results: AsyncIterator[_T], search: Search, write: Callable[[_T], bytes]) -> AsyncIterator[bytes]:
-    seen = 0
+async def _written(results: AsyncIterator[_T], write: Callable[[_T], bytes]) -> AsyncIterator[bytes]:
     async for result in results:
-        seen += 1
-        if seen > search.offset:
-            yield write(result)
+        yield write(result)
 
 
 async def _count(results: AsyncIterator[bytes]) -> int:

@@ -15,6 +15,7 @@ from gateway.core.rewrite.query import Search
 from gateway.core.wire.dicomjson import DataSet
 from gateway.worklists.counted import Counted
 from gateway.worklists.describing import Described, Describer, Known, Link
+from gateway.worklists.places import Reader
 from gateway.worklists.subjects import Subjects
 from gateway.worklists.worklist import MEMBER_TTL_S, Worklist
 
@@ -34,17 +35,18 @@ async def released(
     worklist: Worklist,
     search: Search,
     found: AsyncIterator[DataSet],
+    reader: Reader,
     link: Link,
     *,
     within_study: bool = False,
     known: Known | None = None,
 ) -> AsyncIterator[Described]:
-    """Yield the released results that match. Raises SearchTooBroad when too much was read in vain.
+    """Yield the released results that match, from the page's first on. Raises SearchTooBroad: too much read in vain.
 
-    ``within_study``: the path names the study, so that a result need not describe it. ``known``: what this worklist's
-    searches remember.
+    ``reader`` is what reads ``found``. ``within_study``: the path names the study, so that a result need not describe
+    it. ``known``: what this worklist's searches remember.
     """
-    in_vain, seen, turns = 0, 0, _Turns()
+    in_vain, seen, turns = reader.began.in_vain, reader.began.released, _Turns()
     counts = Counted(worklist, search)
     describe = Describer(worklist, search, link, known or Known(), within_study=within_study)
     engine = worklist.engine
@@ -65,11 +67,14 @@ async def released(
             kept = [one async for one in _passing(subjects, kept, turns)]
         if isinstance(engine, Engine):
             kept.sort(key=_released_uid)
-        await _store(worklist, kept[max(0, search.offset - seen) :])
-        for one, _ in kept:
+        kept_of_page = kept[max(0, search.offset - seen) :]
+        await _store(worklist, kept_of_page)
+        for one, _ in kept_of_page:
             yield one
         seen += len(kept)
         in_vain += len(window) - len(kept) - uncounted
+        if len(window) == WINDOW:
+            reader.reach(seen, in_vain)
         if search.criteria and in_vain > worklist.search_budget:
             raise SearchTooBroad(worklist.search_budget)
 

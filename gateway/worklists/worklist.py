@@ -32,6 +32,7 @@ from gateway.masking.pool import Codecs
 from gateway.ports import OriginServer, Release, ReleaseStore, Screener
 from gateway.worklists.origin_json import encode_query, read_json, read_pages
 from gateway.worklists.pixels import Judge, PixelReader
+from gateway.worklists.places import Reader
 from gateway.worklists.source import (
     INSTANCE,
     ISSUER,
@@ -166,18 +167,21 @@ class Worklist:
         return known
 
     async def studies(
-        self, parameters: list[tuple[str, str]], page: int, uids: Collection[str] = ()
+        self, parameters: list[tuple[str, str]], page: int, uids: Collection[str] = (), reader: Reader | None = None
     ) -> AsyncIterator[DataSet]:
         """Yield the worklist's studies as the origin describes them, narrowed by hints and to ``uids``, if any.
 
         Keys of the worklist win over hints on the same attribute: a hint may only narrow what is then checked again.
+        A ``reader`` begins where it says, unless several questions are asked.
         """
         own = {name for name, _ in self.selection.parameters() if name != "includefield"}
         hints = [pair for pair in parameters if pair[0] not in own]
         base = hints + self.selection.parameters() + IDENTIFIERS
-        for batch in _batches(sorted(uids or self.selection.studies)):
+        batches = _batches(sorted(uids or self.selection.studies))
+        for batch in batches:
             query = encode_query(base + ([(STUDY, batch)] if batch else []))
-            async for elements in read_pages(self.origin, "/studies", query, page):
+            only = reader if len(batches) == 1 else None
+            async for elements in read_pages(self.origin, "/studies", query, page, only):
                 if self.selection.has(elements):
                     yield elements
 
@@ -281,8 +285,8 @@ class Worklist:
                 studies += [Release(uid, study) for uid in islice(self.released_uids(study), secrets)]
             pseudonyms = islice(self.released_patients(issuer, patient_id, study), secrets)
             patients += [Release(pseudonym, source) for pseudonym in pseudonyms]
-        await self.store.put(self.domain, "study", studies)
-        await self.store.put(self.domain, "patient", patients)
+        put = self.store.put  # together, which a store may write at once
+        await asyncio.gather(put(self.domain, "study", studies), put(self.domain, "patient", patients))
 
     def _renames(self, key: Key) -> bool:
         return key.is_plain and self.decide(key).action in (Action.UID, Action.PSEUDONYM)

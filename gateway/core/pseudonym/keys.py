@@ -28,11 +28,10 @@ class KeyRing:
         if len(secret) < MIN_SECRET_BYTES:
             raise ValueError(f"the secret must have at least {MIN_SECRET_BYTES} bytes")
         self.domain = domain
-        self._root = _mac(secret, b"dicomveil/1", domain.encode())
-        self._uid_key = _mac(self._root, b"uid")
-        self._patient_key = _mac(self._root, b"patient")
-        self._shift_key = _mac(self._root, b"shift")
-        self._value_key = _mac(self._root, b"value")
+        self._root = _Mac(_Mac(secret).of(b"dicomveil/1", domain.encode()))
+        self._uid, self._patient, self._shift, self._value = (
+            _Mac(self._root.of(purpose)) for purpose in (b"uid", b"patient", b"shift", b"value")
+        )
         self._ciphers: dict[str, AESSIV] = {}
 
     def __repr__(self) -> str:
@@ -40,7 +39,7 @@ class KeyRing:
 
     def uid(self, source: str) -> str:
         """Return the released UID: ``2.25.`` and a UUIDv8 (PS3.5 Section B.2), at most 44 characters."""
-        bits = int.from_bytes(hmac.digest(self._uid_key, source.encode(), "sha256")[:16])
+        bits = int.from_bytes(self._uid.digest(source.encode())[:16])
         bits = bits & ~(0xF << 76) | 8 << 76
         bits = bits & ~(0b11 << 62) | 0b10 << 62
         return f"2.25.{bits}"
@@ -50,16 +49,16 @@ class KeyRing:
 
         Without a Patient ID each study is a patient of its own: one pseudonym for all would merge strangers.
         """
-        return "DV" + _text(_mac(self._patient_key, *_patient(issuer, patient_id, study_uid)))
+        return "DV" + _text(self._patient.of(*_patient(issuer, patient_id, study_uid)))
 
     def shift_days(self, issuer: str, patient_id: str, study_uid: str) -> int:
         """Return by how many days the dates of a patient move back, 1 to MAX_SHIFT_DAYS."""
-        digest = _mac(self._shift_key, *_patient(issuer, patient_id, study_uid))
+        digest = self._shift.of(*_patient(issuer, patient_id, study_uid))
         return 1 + int.from_bytes(digest[:8]) % MAX_SHIFT_DAYS
 
     def value(self, tag: int, value: str) -> str:
         """Return the pseudonym of one value of an attribute that does not name the patient, at most 16 characters."""
-        return "DV" + _text(_mac(self._value_key, tag.to_bytes(4), value.encode()))
+        return "DV" + _text(self._value.of(tag.to_bytes(4), value.encode()))
 
     def seal(self, purpose: str, plain: bytes, bound_to: bytes = b"") -> bytes:
         """Encrypt and authenticate (AES-SIV, RFC 5297): deterministic, so that equal answers stay equal."""
@@ -75,7 +74,7 @@ class KeyRing:
     def _cipher(self, purpose: str) -> AESSIV:
         found = self._ciphers.get(purpose)
         if found is None:
-            key = _mac(self._root, b"seal", purpose.encode()) + _mac(self._root, b"seal2", purpose.encode())
+            key = self._root.of(b"seal", purpose.encode()) + self._root.of(b"seal2", purpose.encode())
             found = self._ciphers[purpose] = AESSIV(key)
         return found
 
@@ -97,9 +96,23 @@ class KeyRings:
         return iter((self.current, *self.previous))
 
 
-def _mac(key: bytes, *parts: bytes) -> bytes:
-    """HMAC over parts, each with its length before it, so that no two lists of parts collide."""
-    return hmac.digest(key, b"".join([len(part).to_bytes(4) + part for part in parts]), "sha256")
+class _Mac:
+    """HMAC-SHA256 under one key, which is taken in once: half of what each code would cost anew."""
+
+    __slots__ = ("_keyed",)
+
+    def __init__(self, key: bytes) -> None:
+        self._keyed = hmac.new(key, digestmod="sha256")
+
+    def digest(self, data: bytes) -> bytes:
+        """Return the code of some bytes."""
+        code = self._keyed.copy()
+        code.update(data)
+        return code.digest()
+
+    def of(self, *parts: bytes) -> bytes:
+        """Return the code of parts, each with its length before it, so that no two lists of parts collide."""
+        return self.digest(b"".join([len(part).to_bytes(4) + part for part in parts]))
 
 
 def _patient(issuer: str, patient_id: str, study_uid: str) -> tuple[bytes, ...]:

@@ -5,18 +5,19 @@ import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
 from gateway.core.rewrite.keys import Key
-from gateway.core.rewrite.query import Search
+from gateway.core.rewrite.query import Search, parse_search
 from gateway.core.standard.levels import Level
 from gateway.core.wire.dicomjson import decode_object
 from gateway.ports import OriginAnswer
 from gateway.worklists.candidates import Scope, candidates
 from gateway.worklists.describing import Described
 from gateway.worklists.pages import read_page
+from gateway.worklists.places import Reader
 from gateway.worklists.reidentify import NothingStored
 from gateway.worklists.results import released
 from gateway.worklists.source import Selection
@@ -88,6 +89,50 @@ async def test_a_first_page_is_answered_from_the_first_pages(query: str, found: 
     assert [offset for offset, _ in origin.pages] == sorted(offset for offset, _ in origin.pages)
 
 
+@pytest.mark.parametrize("query", ["limit=250", "limit=101", "limit=3&PatientName=*AA*", "limit=300&includefield=all"])
+async def test_pages_that_follow_each_other_are_read_once(query: str) -> None:
+    origin, pages = Huge(), 30
+    search = parse_search(parse_qsl(query), Level.STUDY)
+    assert search.limit is not None
+    whole = query.replace(f"limit={search.limit}", f"limit={search.limit * pages}")
+    async with searching(worklist_over(Huge(), profile("nominal"))) as client:
+        expected = results(await client.get(f"/studies?{whole}"))
+    async with searching(worklist_over(origin, profile("nominal"))) as client:
+        found = [results(await client.get(f"/studies?{query}&offset={n * search.limit}")) for n in range(pages)]
+        last = origin.pages[-1][0]
+        again = results(await client.get(f"/studies?{query}&offset={(pages - 1) * search.limit}"))
+    assert [one for page in found for one in page] == expected
+    assert again == found[-1]
+    read = sum(limit for _, limit in origin.pages)
+    assert read < 4 * last + 4_000  # once from place to place, and some thousand before the first place is known
+
+
+async def test_no_place_is_known_of_an_origin_that_ignores_the_offset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{__name__}.STUDIES", 3_000)
+
+    class Deaf(Huge):
+        @asynccontextmanager
+        async def get(self, path: str, query: str = "", accept: str = "*/*") -> AsyncIterator[OriginAnswer]:
+            pairs = [pair for pair in parse_qsl(query) if pair[0] not in ("limit", "offset")]
+            async with super().get(path, urlencode(pairs), accept) as answer:
+                yield answer
+
+    async with searching(worklist_over(Deaf(), profile("nominal"))) as client:
+        found = [results(await client.get(f"/studies?limit=200&offset={n * 200}")) for n in range(16)]
+    assert len({one["0020000D"]["Value"][0] for page in found for one in page}) == 3_000
+
+
+async def test_places_are_those_of_one_search() -> None:
+    worklist = worklist_over(Huge(), profile("nominal"))
+    async with searching(worklist) as client:
+        for offset in range(0, 3000, 200):
+            await client.get(f"/studies?limit=200&offset={offset}")
+        for query in ("PatientName=D*&", "", "PatientName=D*&multiplevaluematching=true&"):
+            known = results(await client.get(f"/studies?{query}limit=20&offset=200"))
+            async with searching(worklist_over(Huge(), profile("nominal"))) as other:
+                assert known == results(await other.get(f"/studies?{query}limit=20&offset=200"))
+
+
 async def test_a_search_for_a_patient_asks_for_that_patient() -> None:
     origin = Huge()
     name = RINGS.current.patient("", f"{PATIENT}99999", "")
@@ -134,7 +179,8 @@ async def test_what_is_held_does_not_grow_with_the_archive(
     search = Search(Level.STUDY, keys)
     tracemalloc.start()
     try:
-        found = released(worklist, search, candidates(worklist, search, Scope()), lambda _: b"{}")
+        reader = Reader()
+        found = released(worklist, search, candidates(worklist, search, Scope(), reader), reader, lambda _: b"{}")
         page = await read_page(found, search, Described.in_json, counts=False)
         count = len(page.held) + (len([None async for _ in page.rest]) if page.rest else 0)
         _, peak = tracemalloc.get_traced_memory()
