@@ -38,7 +38,7 @@ class Place:
     ``anchored`` is the whole path of sequences from the root while a compound code may depend on it, else None;
     ``tail`` is the end of the path that could begin a path rule; ``deep`` is inside a sequence of dummies. ``content``:
     the items here are content items, each of which has a place of its own (``Plan.item_place``); ``letter`` is then
-    what Table E.3.4-1 says about its value, and ``value_type`` says which attribute that is.
+    what Table E.3.4-1 says about its value, and ``value_type`` says which attribute that is. ``icon``: it is an icon.
     """
 
     anchored: tuple[int, ...] | None = ()
@@ -47,6 +47,7 @@ class Place:
     content: bool = False
     letter: str = ""
     value_type: str = ""
+    icon: bool = False
 
 
 ROOT = Place()
@@ -131,17 +132,31 @@ def guard(decision: Decision, tag: int, known: str | None, vr: str) -> Decision:
 
 HIDDEN = Decision(Action.REMOVE, "shows pixels where no mask reaches them")
 ENCAPSULATED_DOCUMENT = 0x00420011
-_PICTURES = frozenset({0x00880200, 0x00287FE0, ENCAPSULATED_DOCUMENT})
+_PIXEL_GROUP = 0x7FE0
+ICONS = 0x00880200
+_PICTURES = frozenset({ICONS, 0x00287FE0, ENCAPSULATED_DOCUMENT})
 """Icon Image Sequence, Pixel Data Provider URL, Encapsulated Document."""
 
 
 def shows_pixels(tag: int, place: Place) -> bool:
-    """Say whether an attribute shows the pixels of an object where no mask reaches them.
+    """Say whether an attribute shows the pixels of an object where no mask reaches them and no search looks.
 
-    That is also pixel data in items (of an icon), overlays and curves, and retired variable pixel data. Offset tables
-    go with them: they no longer fit.
+    That is also pixel data in items (of an icon), overlays and curves, and retired variable pixel data.
     """
-    group = tag >> 16
-    if group == 0x7FE0:
-        return place != ROOT or tag not in PIXEL_DATA
-    return tag in _PICTURES or (tag >> 24 in (0x50, 0x60, 0x7F) and group % 2 == 0)
+    is_graphic = tag >> 24 in (0x50, 0x60) and (tag >> 16) % 2 == 0
+    return is_graphic or tag in _PICTURES or holds_pixels(tag, place)
+
+
+def holds_pixels(tag: int, place: Place) -> bool:
+    """Say whether an attribute is a picture besides the one that is judged: in items, or variable pixel data.
+
+    Icons are another matter: a profile that keeps them names them.
+    """
+    if tag in PIXEL_DATA:
+        return place != ROOT and not place.icon
+    return tag >> 24 == 0x7F and (tag >> 16) % 2 == 0 and tag >> 16 != _PIXEL_GROUP
+
+
+def is_offset_table(tag: int) -> bool:
+    """Say whether an attribute says where frames are, which is elsewhere once they are masked."""
+    return tag >> 16 == _PIXEL_GROUP and tag not in PIXEL_DATA

@@ -7,12 +7,14 @@ table does not list; private; unknown; anything else of the standard.
 
 from collections.abc import Iterator
 
+from gateway.core.mask.model import Policy
 from gateway.core.profile import items
 from gateway.core.profile.annex_e import CLEANING, AnnexE
 from gateway.core.profile.decisions import (
     DATE_VRS,
     ENCAPSULATED_DOCUMENT,
     HIDDEN,
+    ICONS,
     ROOT,
     TEXT_VRS,
     Decision,
@@ -20,6 +22,8 @@ from gateway.core.profile.decisions import (
     caution,
     fit,
     guard,
+    holds_pixels,
+    is_offset_table,
     shows_pixels,
 )
 from gateway.core.profile.model import Action, Profile, Rule
@@ -54,7 +58,7 @@ class Plan:
     ``active`` says which of the profile's conditions hold (``Profile.active``). None: not known, as in a search, and
     then the most cautious of what may hold is decided. ``is_masked``: pixels of the object are overwritten, so nothing
     stays that shows them elsewhere; ``photometric`` is what it says of them then, if something else than before.
-    ``is_clean``: the object says that its pixels are free of text.
+    ``is_clean``: the object says that its pixels are free of text, so nothing stays that nobody looked at.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Plan:
         self.is_clean = is_clean
         self._photometric = photometric if is_masked else ""
         self._is_no_document = profile.masks is not None and not (iod or "").startswith("encapsulated-")
+        self._judges_pixels = profile.masks is not None and profile.masks.policy is not Policy.ALLOW
         met = {profile.whens[index] for index in active or ()}
         self._rules = RuleBook(rule for rule in profile.rules if not rule.when or rule.when in met)
         self._possible = RuleBook(rule for rule in profile.rules if rule.when and active is None)
@@ -142,7 +147,7 @@ class Plan:
         tail = next((path[n:] for n in range(len(path)) if path[n:] in self._prefixes), ())
         deep = deep or place.deep
         content = Option.CLEAN_STRUCTURED_CONTENT in self.profile.options and sequence in items.SEQUENCES and not deep
-        return Place(anchored, tail, deep, content)
+        return Place(anchored, tail, deep, content, icon=sequence == ICONS)
 
     def item_place(self, place: Place, concept: tuple[str, str], value_type: str) -> Place | None:
         """Return the place of one content item, or None when the item goes (PS3.15 Table E.3.4-1).
@@ -177,7 +182,10 @@ class Plan:
             return Decision(Action.REPLACE, "masked frames are encoded so", self._photometric)
         if tag == ENCAPSULATED_DOCUMENT and self._is_no_document:
             return HIDDEN  # decided about as an object without pixels
-        return HIDDEN if self.is_masked and shows_pixels(tag, place) else None
+        if self.is_masked and is_offset_table(tag):
+            return HIDDEN
+        hides = shows_pixels if self.is_masked or self.is_clean else holds_pixels if self._judges_pixels else None
+        return HIDDEN if hides and hides(tag, place) else None
 
     def private_rule(self, creator: str, tag: int, vr: str, place: Place = ROOT) -> Decision:
         """Decide about an element of a private block; ``tag`` is ``gggg00ee``. A KEEP of a sequence: walk its items."""

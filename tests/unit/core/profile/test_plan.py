@@ -894,6 +894,27 @@ def test_pixels_are_called_clean_only_where_they_are() -> None:
     assert "113101" in dict(own.codes), "also without the option"
 
 
+def test_no_picture_passes_that_is_not_the_one_that_is_judged() -> None:
+    text = "name: p\nbased_on: clean-pixel-data\nburned_in_text: allow\n"
+    unjudged = Plan(parse_profile(text, "p.yaml", profile, mask_rules), "ct-image")
+    for tag, vr, sequence in ((0x7FE00010, "OB", 0x00081115), (0x7FE00008, "OF", 0x0040A730), (0x7F020010, "OB", 0)):
+        for plan in (Plan(profile("clean-pixel-data"), iod) for iod in ("ct-image", "basic-text-sr", None)):
+            where = plan.inside(ROOT, sequence, deep=False) if sequence else ROOT
+            assert plan.decide(tag, vr, where).action is Action.REMOVE
+            assert plan.decide(0x7FE00010, "OB").action is Action.KEEP
+            assert plan.decide(0x7FE00001, "OV").action is Action.KEEP
+            assert unjudged.decide(tag, vr, where).action is Action.KEEP
+            assert Plan(profile("nominal"), "ct-image").decide(tag, vr, where).action is Action.KEEP
+
+
+def test_what_is_called_clean_has_no_graphics_that_nobody_looked_at() -> None:
+    text = ALWAYS_BURNED + "options: [clean_graphics]\n"
+    clean, passed = (Plan(parse_profile(text, "p.yaml", profile), "ct-image", is_clean=it) for it in (True, False))
+    for tag, vr in ((0x60003000, "OW"), (0x50003000, "OW")):
+        assert (clean.decide(tag, vr).action, passed.decide(tag, vr).action) == (Action.REMOVE, Action.KEEP)
+    assert clean.decide(0x7FE00001, "OV").action is Action.KEEP
+
+
 def test_what_shows_pixels_where_no_mask_reaches_goes_with_the_mask_only() -> None:
     masked, passed = (Plan(Profile("p"), "ct-image", is_masked=is_masked) for is_masked in (True, False))
     for tag, vr in ((0x60000010, "US"), (0x7FE00001, "OV"), (0x7F020010, "OB"), (0x00287FE0, "UR")):

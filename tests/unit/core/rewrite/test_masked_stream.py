@@ -141,7 +141,7 @@ def test_a_frame_that_is_too_large_is_not_gathered() -> None:
         finished(rewriter, part10(picture(pixels), JPEG), 100)
 
 
-def test_offset_tables_and_pictures_of_the_picture_go_with_a_mask_and_stay_without() -> None:
+def test_offset_tables_and_icons_go_with_a_mask_and_stay_without_and_no_other_picture_does() -> None:
     icon = EXPLICIT_LE.make(0x7FE00010, "OB", b"ICON")
     sequence = EXPLICIT_LE.make(0x00880200, "SQ", item(icon))
     other = EXPLICIT_LE.make(0x00540220, "SQ", item(icon))
@@ -155,8 +155,10 @@ def test_offset_tables_and_pictures_of_the_picture_go_with_a_mask_and_stay_witho
     for gone in (b"ICON", b"OVER", b"VARY", table[:8], overlay[:8]):
         assert gone not in out
     passed = released(picture(others + encapsulated(b"\xff\xd8\xff\xd9"), sop_class=CT), by, JPEG)
-    for kept in (b"ICON", b"OVER", table):
+    for kept in (sequence, b"OVER", table):
         assert kept in passed
+    assert passed.count(b"ICON") == 1
+    assert b"VARY" not in passed
     assert b"113101" not in passed
     assert NO not in passed
 
