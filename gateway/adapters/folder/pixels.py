@@ -24,6 +24,7 @@ from gateway.adapters.folder.files import (
     value_offset,
 )
 from gateway.adapters.folder.index import Instance
+from gateway.core.standard.uids import transfer_syntax as known_syntax
 
 EXPLICIT = str(ExplicitVRLittleEndian)
 
@@ -62,7 +63,7 @@ def part10_offers(instance: Instance) -> list[Representation]:
 def frame_offers(transfer_syntax: str) -> list[Representation]:
     """How the Frames of an Instance can be sent: as stored first, which is what ``transfer-syntax=*`` gets."""
     plain = Representation(OCTETS, EXPLICIT, default=True)
-    if not UID(transfer_syntax).is_encapsulated:
+    if not _holds_codestreams(transfer_syntax):
         return [plain]
     media_type = _MEDIA_TYPES.get(transfer_syntax, OCTETS)
     stored = Representation(media_type, transfer_syntax)
@@ -167,7 +168,13 @@ def bulk_source(instance: Instance, path: str) -> Source | None:
 
 def is_encapsulated(instance: Instance) -> bool:
     """Whether Pixel Data are compressed codestreams."""
-    return UID(instance.transfer_syntax).is_encapsulated
+    return _holds_codestreams(instance.transfer_syntax)
+
+
+def _holds_codestreams(transfer_syntax: str) -> bool:
+    """Whether it has compressed codestreams, as one must that nobody knows; pydicom does not know the newest."""
+    known = known_syntax(transfer_syntax)
+    return known is None or known.encapsulated
 
 
 def part10_source(instance: Instance, form: Representation) -> Source:

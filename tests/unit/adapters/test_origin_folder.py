@@ -23,6 +23,7 @@ from pydicom.uid import MPEG2MPML, ExplicitVRLittleEndian, generate_uid
 from gateway.adapters.folder.bodies import CHUNK_BYTES
 from gateway.adapters.origin_folder import FolderOrigin
 from gateway.core.errors import MalformedInput, OriginFailed
+from tests.kit.encode import PIXEL_DATA, Element, part10
 
 SHIPPED = Path(pydicom.__file__).parent / "data"
 EXPLICIT = "1.2.840.10008.1.2.1"
@@ -487,6 +488,28 @@ async def test_a_frame_as_stored_says_what_it_is(
         assert body == source.pixel_array.astype(source.pixel_array.dtype.newbyteorder("<")).tobytes()
     else:
         assert body == next(generate_frames(source.PixelData, number_of_frames=1))
+
+
+@pytest.mark.parametrize("number", [110, 111, 112])
+async def test_frames_of_a_transfer_syntax_that_pydicom_does_not_know_come_as_stored(
+    tmp_path: Path, number: int
+) -> None:
+    syntax, codestream = f"1.2.840.10008.1.2.4.{number}", b"\xff\x0a" + bytes(6)
+    known = {
+        0x00080016: "1.2.840.10008.5.1.4.1.1.7",
+        0x00080018: "1.2.3.1.1",
+        0x0020000D: "1.2.3",
+        0x0020000E: "1.2.3.1",
+    }
+    elements = [Element(tag, "UI", uid.encode()) for tag, uid in known.items()]
+    pixels = Element(PIXEL_DATA, "OB", [codestream], undefined=True)
+    (tmp_path / "jxl.dcm").write_bytes(part10([*elements, Element(0x00280010, "US", [8]), pixels], syntax))
+    client = Client(FolderOrigin(tmp_path, "samples"))
+    path = await client.instance_path()
+    for below in ("/frames/1", "/bulk/7fe00010"):
+        ((headers, body),) = (await client.get(path + below, "", FRAMES_AS_STORED)).parts()
+        assert (headers["content-type"], body) == (f"image/jxl; transfer-syntax={syntax}", codestream)
+    assert (await client.get(f"{path}/frames/1", "", "image/jpeg")).status == 406
 
 
 async def test_several_frames_are_as_many_parts_in_the_order_asked(serve: Callable[..., Client]) -> None:
