@@ -82,6 +82,20 @@ def test_nor_is_it_in_metadata_or_linked_there(name: str, other: str, bulk: str)
     assert {link.rpartition("/")[0] for link in links} <= {bulk}
 
 
+@pytest.mark.parametrize("other", OTHERS)
+def test_what_the_final_check_refuses_in_objects_is_not_linked_in_metadata(other: str) -> None:
+    engine, links = Engine(profile("strict"), KEYS), list[str]()
+    elements_of = as_json([*elements("CT", OTHERS[other]), Element(0x00100010, "PN", TEXT)], "http://archive.example")
+    source: dict[str, Any] = {key: msgspec.Raw(json.dumps(element).encode()) for key, element in elements_of.items()}
+
+    def linked(uri: str) -> str:
+        links.append(uri)
+        return "x"
+
+    assert engine.metadata_elements(source, linked)
+    assert links == ["http://archive.example/7fe00010"]
+
+
 def test_where_nothing_is_judged_the_profile_decides() -> None:
     text = "name: p\nbased_on: nominal\n"
     one = part10(elements("CT", OTHERS["in content"]), EXPLICIT)

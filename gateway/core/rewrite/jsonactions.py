@@ -26,8 +26,8 @@ Bulk = Callable[[str], str]
 _encode = msgspec.json.encode
 _LOOKED_INTO = DECIMAL_VRS | {"UI"}
 """VRs of text of which something may have to go even where the attribute stays."""
-_SEEN = PIXEL_DATA | {*range(0x00281201, 0x00281205), *range(0x00281221, 0x00281225), 0x00283006}
-"""Pixels, and the tables without which they are not what they show: the final check lets them be named."""
+_TABLES = frozenset({*range(0x00281201, 0x00281205), *range(0x00281221, 0x00281225), 0x00283006})
+"""Without these pixels are not what they show: the final check lets them be named, as it does the pixels."""
 
 
 class Whole:
@@ -63,6 +63,7 @@ class Found:
     element: Element
     meant: str
     decision: Decision
+    is_root: bool = True
 
 
 class Actions:
@@ -92,7 +93,9 @@ class Actions:
 
     def _may_be_linked(self, found: Found) -> bool:
         """Say whether octets that are only named may leave as they are: nothing in them can be changed, or searched."""
-        return found.tag in _SEEN if self._are_checked else found.meant not in _LOOKED_INTO
+        if not self._are_checked:
+            return found.meant not in _LOOKED_INTO
+        return found.tag in _TABLES or (found.tag in PIXEL_DATA and found.is_root)
 
     def changed(self, found: Found, whole: Whole) -> bytes | None:
         """Write an element as its action wants it, or None where it goes. Raises MalformedInput."""

@@ -247,7 +247,7 @@ class MetadataRewriter:
             new = raw
         else:
             element = decode_element(raw, tag)
-            found = Found(tag, element, _meant(elements, element.vr, tag), decision)
+            found = Found(tag, element, _meant(elements, element.vr, tag), decision, is_root=not depth)
             if decision.action is not Action.KEEP:
                 new = self._actions.changed(found, whole)
             elif found.meant == "SQ":
