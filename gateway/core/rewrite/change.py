@@ -43,7 +43,7 @@ from gateway.core.rewrite.tables import (
 )
 from gateway.core.standard.ps315 import CODING_SCHEME
 from gateway.core.wire import charset
-from gateway.core.wire.elements import IMPLICIT_LE, elements, is_item, items
+from gateway.core.wire.elements import IMPLICIT_LE, elements, is_item, item_encoding, items
 from gateway.core.wire.numbers import only_numbers
 
 PATIENT_ID = 0x00100020
@@ -259,7 +259,7 @@ def _codes(raw: bytes, table: Table, key: bytes) -> list[str]:
         for item, end in items(raw, encoding):
             values = {
                 header.tag: raw[header.start : after].decode("latin-1").strip(" \0")
-                for header, after in elements(raw, item, end, encoding)
+                for header, after in elements(raw, item, end, item_encoding(raw, item, end, encoding))
             }
             if values.get(0x00080102) == CODING_SCHEME:
                 found.append(values.get(0x00080100, ""))

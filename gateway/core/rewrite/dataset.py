@@ -13,6 +13,7 @@ from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.mask.model import FrameWork
 from gateway.core.rewrite.change import ElementChanger, Shared
 from gateway.core.rewrite.cleaning import Cleaner
+from gateway.core.rewrite.foreign import foreign_item
 from gateway.core.rewrite.identity import Identity, Patient
 from gateway.core.rewrite.lookahead import (
     CONCEPT_NAME,
@@ -45,6 +46,7 @@ from gateway.core.wire.elements import (
     HEADER_BYTES,
     MAX_DEPTH,
     UNDEFINED,
+    VR_CODES,
     Encoding,
     Header,
     is_item,
@@ -286,7 +288,7 @@ class DataSetWalker:
         if limit > end:
             raise Short(limit)
         if length > MEMO_BYTES:
-            return self._items(buf, pos, limit, limit, table, closed=True)
+            return self.items(buf, pos, limit, limit, table, closed=True)
         raw = buf[pos:limit]
         known = table.memo.get(raw)
         if known is None:
@@ -306,7 +308,7 @@ class DataSetWalker:
         """Walk a sequence of undefined length; where it goes on beyond the bytes, it is walked again later."""
         counted = self.changer.counts[:]
         try:
-            return self._items(buf, pos, None, end, table, closed=closed)
+            return self.items(buf, pos, None, end, table, closed=closed)
         except (Short, IndexError, struct.error):
             self.changer.counts = counted
             raise
@@ -316,7 +318,7 @@ class DataSetWalker:
         changer = self.changer
         touched, before = changer.touched, changer.counts[:]
         deepest, self.deepest = self.deepest, len(self.path)
-        changed = self._items(buf, pos, limit, limit, table, closed=True)[1]
+        changed = self.items(buf, pos, limit, limit, table, closed=True)[1]
         depth = self.deepest - len(self.path)
         self.deepest = max(self.deepest, deepest)
         counts = tuple(a - b for a, b in zip(changer.counts, before, strict=True))
@@ -332,7 +334,7 @@ class DataSetWalker:
             sequences[table, raw] = outcome
         return changed
 
-    def _items(
+    def items(  # noqa: C901, PLR0915 - one loop: an item costs no call
         self, buf: bytes, pos: int, limit: int | None, end: int, table: Table, *, closed: bool
     ) -> tuple[int, bytes | None]:
         """Walk items up to ``limit`` (None: up to the delimiter, which belongs to the value)."""
@@ -340,7 +342,7 @@ class DataSetWalker:
         self.deepest = max(self.deepest, len(self.path))
         if self.deepest > MAX_DEPTH:
             raise LimitExceeded("nesting of sequences", MAX_DEPTH, self.path[:3], self.base + pos)
-        unpack, changer = table.encoding.u32.unpack_from, self.changer
+        unpack, changer, explicit = table.encoding.u32.unpack_from, self.changer, table.encoding.explicit
         character_set, told = changer.character_set, self._told
         self._told = UNDEFINED
         pieces: list[bytes] = []
@@ -356,6 +358,13 @@ class DataSetWalker:
             out: list[Piece] = []
             if length != UNDEFINED and pos + 8 + length > end:
                 raise self._short(Short(pos + 8 + length), pos, pos, closed=closed)
+            if length and (buf[pos + 12 : pos + 14] in VR_CODES) != explicit:
+                found = foreign_item(self, buf, pos, length, end, table)
+                if found is not None:
+                    pieces += buf[run:pos], found[1]
+                    stays = stays or bool(found[1])
+                    pos = run = found[0]
+                    continue
             inside = self._content(buf, pos, length, end, table) if table.content else table
             if inside is None:
                 pieces.append(buf[run:pos])
@@ -414,7 +423,7 @@ class DataSetWalker:
         try:
             return skip_item(buf, start, table.encoding)
         except (MalformedInput, LimitExceeded) as fault:
-            raise self._inside(fault) from None
+            raise self.located(fault) from None
 
     def _no_sequence(self, pos: int, key: bytes, table: Table) -> MalformedInput:
         return self.malformed("undefined length of what is no sequence", pos, key, table.encoding)
@@ -437,9 +446,9 @@ class DataSetWalker:
         try:
             return skip_value(buf, header, table.encoding)
         except (MalformedInput, LimitExceeded) as fault:
-            raise self._inside(fault) from None
+            raise self.located(fault) from None
 
-    def _inside(self, fault: MalformedInput | LimitExceeded) -> MalformedInput | LimitExceeded:
+    def located(self, fault: MalformedInput | LimitExceeded) -> MalformedInput | LimitExceeded:
         """Let an error name the place in the whole object."""
         path, offset = (*self.path, *fault.path), self.base + (fault.offset or 0)
         if isinstance(fault, LimitExceeded):

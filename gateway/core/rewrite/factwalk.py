@@ -5,6 +5,7 @@ once: functional groups and content items repeat most of theirs, within an objec
 a piece is not a row of whole elements, or its meaning depends on what stands around it, the sequence is walked.
 A sequence ends where the one who removes it unread says it does, and what reaches past the sequence or item that it
 stands in is cut there: what is broken inside hides nothing that comes after it.
+Items in another encoding than their data set are walked in theirs, as far as that can be told.
 In implicit VR the VR of a private element is not known, and it says nothing here.
 """
 
@@ -23,12 +24,16 @@ from gateway.core.wire.elements import (
     IMPLICIT_LE,
     ITEM,
     LONG,
+    MAX_DEPTH,
     SEQUENCE_DELIMITER,
     SHORT,
     UNDEFINED,
+    VR_CODES,
     Encoding,
     Header,
     is_item,
+    item_encoding,
+    skip_item,
     skip_value,
 )
 
@@ -63,7 +68,7 @@ class Stop(Exception):
 class FactWalker:
     """Gathers what elements tell, in one encoding and one Specific Character Set; remembers what it has met."""
 
-    def __init__(self, encoding: Encoding, character_set: Sequence[str]) -> None:
+    def __init__(self, encoding: Encoding, character_set: Sequence[str], depth: int = 0) -> None:
         self._encoding = encoding
         self._character_set = tuple(character_set)
         self._item_sets: tuple[tuple[str, ...], ...] = ()
@@ -75,7 +80,8 @@ class FactWalker:
         self._pieces: dict[bytes, tuple[Told, ...] | None] = {}
         self._piece_bytes = 0
         self._long: dict[bytes, tuple[bytes, tuple[Told, ...]]] = {}
-        self._implicit: FactWalker | None = None
+        self._depth = depth  # of items in another encoding than what they stand in
+        self._others: dict[Encoding, FactWalker] = {}
 
     def begin(self) -> None:
         """Start a new object: no item has a character set of its own yet."""
@@ -105,12 +111,18 @@ class FactWalker:
 
     def unknown(self, tag: int, value: bytes, found: list[Told]) -> None:
         """Read a value in VR UN, if it holds items: in implicit VR, whatever surrounds them (PS3.5 Section 6.2.2)."""
-        if not is_item(value[:4]):
-            return
-        if self._implicit is None:
-            self._implicit = FactWalker(IMPLICIT_LE, self._character_set)
-        self._implicit._item_sets = self._item_sets  # noqa: SLF001 - of the same class
-        self._implicit._inside(value, 0, found, tag)  # noqa: SLF001
+        if is_item(value[:4]):
+            self._elsewhere(IMPLICIT_LE, value, found, tag)
+
+    def _elsewhere(self, encoding: Encoding, value: bytes, found: list[Told], sequence: int) -> None:
+        """Walk what stands in a sequence, in another encoding."""
+        other = self._others.get(encoding)
+        if other is None:
+            if self._depth == MAX_DEPTH:
+                raise LimitExceeded("nesting of sequences", MAX_DEPTH, (sequence,))
+            other = self._others[encoding] = FactWalker(encoding, self._character_set, self._depth + 1)
+        other._item_sets = self._item_sets
+        other._inside(value, 0, found, sequence)
 
     def _after(self, buf: bytes, key: bytes, value: int, length: int) -> int:
         """Return the position after an element of the root."""
@@ -191,14 +203,14 @@ class FactWalker:
             return None
         return tuple(found) if pos == size else None
 
-    def _inside(  # noqa: C901 - one loop: what tells nothing costs no call
+    def _inside(  # noqa: C901, PLR0912 - one loop: what tells nothing costs no call
         self, buf: bytes, pos: int, found: list[Told], sequence: int
     ) -> None:
         """Walk what stands in a sequence that ends where the bytes do.
 
         Raises MalformedInput on values of undefined length that do not end where they stand.
         """
-        kinds, little = self._kinds, self._encoding.little
+        kinds, little, explicit = self._kinds, self._encoding.little, self._encoding.explicit
         width, (low, high) = self._encoding.width, (6, 7) if little else (7, 6)
         outer: list[tuple[int, int, bool]] = []
         limit, is_open = len(buf), False
@@ -227,6 +239,11 @@ class FactWalker:
                 sequence, is_open = inner, length == UNDEFINED
                 limit, pos = after, value
             elif kind == _ITEM:
+                if length and (buf[value + 4 : value + 6] in VR_CODES) != explicit:
+                    passed = self._foreign(buf, value, length, limit, found, sequence)
+                    if passed:
+                        pos = passed
+                        continue
                 if length != UNDEFINED:
                     outer.append((sequence, limit, is_open))
                     limit, is_open = after, False
@@ -242,6 +259,22 @@ class FactWalker:
                     # Compiled, a slice must not end before it begins, as that of a cut value would.
                     self._value(key, buf[value:after] if value < after else b"", kind, sequence, found)
                 pos = after
+
+    def _foreign(self, buf: bytes, start: int, length: int, limit: int, found: list[Told], sequence: int) -> int:
+        """Walk an item in another encoding and return the position after it; 0 where that is not plain to see."""
+        is_open, end = length == UNDEFINED, min(start + length, limit)
+        try:
+            encoding = item_encoding(buf, start, None if is_open else end, self._encoding)
+        except (MalformedInput, IndexError, struct.error):
+            return 0
+        if encoding is self._encoding:
+            return 0
+        try:
+            after = min(skip_item(buf, start, encoding), limit) if is_open else end
+        except (MalformedInput, IndexError, struct.error):
+            after = limit  # what can be read of it counts
+        self._elsewhere(encoding, buf[start:after], found, sequence)
+        return after
 
     def _end(self, buf: bytes, key: bytes, value: int, limit: int) -> int:
         """Return the position after a value of undefined length, which ends before ``limit``."""

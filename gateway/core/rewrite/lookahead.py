@@ -16,6 +16,7 @@ from gateway.core.wire.elements import (
     element_value,
     elements,
     is_item,
+    item_encoding,
     items,
     read_header,
     skip_value,
@@ -232,9 +233,8 @@ def concept_of(value: bytes, encoding: Encoding) -> Concept:
     for item, end in items(value, encoding):
         if concept is not None:
             raise MalformedInput(TWO_NAMES, (CONCEPT_NAME,))
-        found = {
-            header.tag: _text(value[header.start : after]) for header, after in elements(value, item, end, encoding)
-        }
+        inner = item_encoding(value, item, end, encoding)
+        found = {header.tag: _text(value[header.start : after]) for header, after in elements(value, item, end, inner)}
         concept = found.get(SCHEME, ""), next((found[tag] for tag in CODES if found.get(tag)), "")
     return concept or ("", "")
 

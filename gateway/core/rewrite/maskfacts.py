@@ -24,7 +24,7 @@ from gateway.core.standard.uids import (
     TransferSyntax,
 )
 from gateway.core.wire import charset
-from gateway.core.wire.elements import IMPLICIT_LE, Encoding, elements, items, read_header
+from gateway.core.wire.elements import IMPLICIT_LE, Encoding, elements, item_encoding, items, read_header
 from gateway.core.wire.jsonelement import Element, Elements, decode_element, decode_items, inline_bytes, text
 
 REGIONS: Final = 0x00186011
@@ -162,6 +162,7 @@ def regions(element: bytes, encoding: Encoding) -> Regions | None:
 def _corners(value: bytes, start: int, end: int, encoding: Encoding) -> tuple[int, int, int, int]:
     """Read one region. Raises KeyError where a corner is missing, MalformedInput, IndexError, struct.error."""
     found: dict[int, int] = {}
+    encoding = item_encoding(value, start, end, encoding)
     for header, after in elements(value, start, end, encoding):
         if after > end:
             raise MalformedInput("an element ends past the end of its item", (REGIONS, header.tag))

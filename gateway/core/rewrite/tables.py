@@ -214,6 +214,10 @@ class Table:
             self._blocks[number, creator] = found
         return found
 
+    def in_encoding(self, encoding: Encoding) -> "Table":
+        """Return the table for the items of the same sequence that are in another encoding."""
+        return self._shared(self._place, encoding, self.sequence)
+
     def covers(self, key: bytes) -> bool:
         """Say whether an element belongs to the private block that this table is for."""
         group, element = self.encoding.tags.unpack_from(key)

@@ -75,6 +75,7 @@ IMPLICIT_LE = Encoding(explicit=False, little=True, tags=Struct("<HH"), u16=Stru
 
 
 _IS_LONG = {vr.code.encode(): vr.is_long for vr in VRS.values()}
+VR_CODES = frozenset(_IS_LONG)
 _MAX_FIRST_GROUP = 0x00FF
 _MAX_FIRST_BYTES = 0x1000
 
@@ -97,6 +98,53 @@ def _is_first(header: bytes, encoding: Encoding) -> bool:
     if encoding.explicit:
         return header[4:6] in _IS_LONG
     return bool(encoding.u32.unpack_from(header, 4)[0] < _MAX_FIRST_BYTES)
+
+
+def item_encoding(buf: bytes, pos: int, end: int | None, encoding: Encoding) -> Encoding:
+    """Return the encoding of the item whose elements begin at ``pos``; it should be that of the data set, ``encoding``.
+
+    It is the other little endian one where its first element plainly is: PS3.5 Section 7.5 knows no such items, writers
+    do. ``end`` is where its elements end, None for an item of undefined length. Raises MalformedInput where both may
+    be meant, IndexError or struct.error.
+    """
+    if not encoding.little or (buf[pos + 4 : pos + 6] in VR_CODES) == encoding.explicit:
+        return encoding
+    other = IMPLICIT_LE if encoding.explicit else EXPLICIT_LE
+    if not _begins_item(buf, pos, end, other):
+        return encoding
+    if end is not None and not encoding.explicit:
+        after = pos + 8 + encoding.u32.unpack_from(buf, pos + 4)[0]
+        if after <= end and _is_next(buf, after, end, buf[pos : pos + 4], encoding):
+            raise MalformedInput("an item that can be read in two encodings", (), pos)
+    return other
+
+
+def _begins_item(buf: bytes, pos: int, end: int | None, encoding: Encoding) -> bool:
+    """Say whether the first element of an item, and the tag after it, are plainly in an encoding."""
+    if pos == end:
+        return False
+    raw = buf[pos + 4 : pos + 6]
+    if not 8 <= encoding.tags.unpack_from(buf, pos)[0] < ITEM >> 16:
+        return False
+    if not encoding.explicit and raw.isalpha() and raw.isupper():
+        return False  # a VR that nobody knows, no length
+    start, length = element_value(buf, pos, encoding)
+    if start == pos + 12 and buf[pos + 6 : pos + 8] != b"\0\0":
+        return False
+    if length == UNDEFINED:
+        return buf[start : start + 2] == b"\xfe\xff"
+    return length < _MAX_FIRST_BYTES and _is_next(buf, start + length, end, buf[pos : pos + 4], encoding)
+
+
+def _is_next(buf: bytes, pos: int, end: int | None, first: bytes, encoding: Encoding) -> bool:
+    """Say whether what stands at ``pos`` may come after the element with the tag ``first``."""
+    if end is not None and pos + 8 > end:
+        return pos == end
+    tags = encoding.tags.unpack_from
+    if tags(buf, pos) == (ITEM_DELIMITER >> 16, ITEM_DELIMITER & 0xFFFF):
+        return end is None
+    is_later: bool = tags(first) < tags(buf, pos)
+    return is_later and not (encoding.explicit and buf[pos + 4 : pos + 6] not in VR_CODES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +219,8 @@ def skip_value(buf: bytes, header: Header, encoding: Encoding, depth: int = 0) -
 
 def skip_item(buf: bytes, pos: int, encoding: Encoding, depth: int = 0) -> int:
     """Return the position after an item of undefined length whose elements begin at ``pos``."""
+    if (buf[pos + 4 : pos + 6] in VR_CODES) != encoding.explicit:
+        encoding = item_encoding(buf, pos, None, encoding)
     while True:
         if buf[pos : pos + 2] not in (b"\xfe\xff", b"\xff\xfe"):  # most elements: no item, no delimiter
             start, length = element_value(buf, pos, encoding)

@@ -20,6 +20,7 @@ from gateway.core.wire.elements import (
     Header,
     element_value,
     elements,
+    item_encoding,
     items,
     read_header,
     skip_value,
@@ -209,3 +210,63 @@ def test_noise_ends_in_a_known_way(noise: bytes, encoding: Encoding) -> None:
                 assert after >= header.start
         except (GatewayError, IndexError, struct.error):
             continue
+
+
+# (0008,0104) Code Meaning and (0040,A123) Person Name, in either encoding.
+EXPLICIT_ITEM = b"\x08\0\x04\x01LO\2\0CT" + b"\x40\0\x23\xa1PN\2\0AB"
+IMPLICIT_ITEM = b"\x08\0\x04\x01\2\0\0\0CT" + b"\x40\0\x23\xa1\2\0\0\0AB"
+OPEN_IMPLICIT = b"\x40\0\x43\xa0\xff\xff\xff\xff"
+LONG_FIRST = b"\x08\0\x20\x01UR\0\0\2\0\0\0u:" + b"\x40\0\x23\xa1PN\2\0AB"
+WIDE = b"\x08\0\x04\x01" + (0x4F4C).to_bytes(4, "little") + b"\x08\0\x05\x01LO\x02\0CT"  # LO, of no length; or long
+ENDS_HERE = WIDE.ljust(0x4F4C + 8, b"?")
+
+
+@pytest.mark.parametrize(
+    ("item", "declared", "actual"),
+    [
+        (EXPLICIT_ITEM, EXPLICIT_LE, EXPLICIT_LE),
+        (EXPLICIT_ITEM, IMPLICIT_LE, EXPLICIT_LE),
+        (EXPLICIT_ITEM[:10], IMPLICIT_LE, EXPLICIT_LE),
+        (LONG_FIRST, IMPLICIT_LE, EXPLICIT_LE),
+        (OPEN_SEQUENCE + END_SEQUENCE, IMPLICIT_LE, EXPLICIT_LE),
+        (b"\x08\0\0\0UL\4\0\1\0\0\0" + EXPLICIT_ITEM, IMPLICIT_LE, EXPLICIT_LE),
+        (IMPLICIT_ITEM, IMPLICIT_LE, IMPLICIT_LE),
+        (IMPLICIT_ITEM, EXPLICIT_LE, IMPLICIT_LE),
+        (OPEN_IMPLICIT + END_SEQUENCE, EXPLICIT_LE, IMPLICIT_LE),
+        (IMPLICIT_ITEM, EXPLICIT_BE, EXPLICIT_BE),  # items of another byte order are none
+        (WIDE, IMPLICIT_LE, EXPLICIT_LE),  # as an implicit one its first element would go on beyond it
+        (b"\x08\0\x04\x01ZZ\2\0CT", EXPLICIT_LE, EXPLICIT_LE),  # an unknown VR is no length
+        (b"\x08\0\x20\x01UR\1\0\2\0\0\0u:", IMPLICIT_LE, IMPLICIT_LE),  # reserved bytes that are not zero
+        (b"\x02\0\x10\0UI\2\0" + b"1\0", IMPLICIT_LE, IMPLICIT_LE),  # no group of a data set
+        (EXPLICIT_ITEM[10:] + EXPLICIT_ITEM[:10], IMPLICIT_LE, IMPLICIT_LE),  # tags that do not ascend
+        (EXPLICIT_ITEM[:10] + IMPLICIT_ITEM[10:], IMPLICIT_LE, IMPLICIT_LE),  # the second element has no VR
+        (EXPLICIT_ITEM[:8], IMPLICIT_LE, IMPLICIT_LE),  # cut
+        (b"\x08\0\x04\x01\xff\xff\0\0CT", EXPLICIT_LE, EXPLICIT_LE),  # too long to be plain
+        (b"\x08\0\x04\x01A\2\0\0".ljust(8 + 0x241, b"?"), EXPLICIT_LE, IMPLICIT_LE),  # a length that begins like a VR
+        (b"", EXPLICIT_LE, EXPLICIT_LE),
+    ],
+)
+def test_an_item_is_in_another_encoding_where_that_is_plain_to_see(
+    item: bytes, declared: Encoding, actual: Encoding
+) -> None:
+    assert item_encoding(b"?" + item, 1, 1 + len(item), declared) is actual
+    if len(item) > 8 and item[:4] != EXPLICIT_ITEM[10:14]:
+        assert item_encoding(b"?" + item + END_ITEM, 1, None, declared) is actual
+
+
+def test_an_item_that_may_be_meant_in_two_encodings_is_malformed() -> None:
+    with pytest.raises(MalformedInput, match="an item that can be read in two encodings"):
+        item_encoding(ENDS_HERE, 0, len(ENDS_HERE), IMPLICIT_LE)
+
+
+def test_of_an_item_of_undefined_length_enough_bytes_must_be_there() -> None:
+    for item, declared in ((EXPLICIT_ITEM, IMPLICIT_LE), (IMPLICIT_ITEM, EXPLICIT_LE)):
+        for cut in range(6, 14):
+            with pytest.raises((IndexError, struct.error)):
+                item_encoding(item[:cut], 0, None, declared)
+
+
+@pytest.mark.parametrize(("item", "declared"), [(EXPLICIT_ITEM, IMPLICIT_LE), (IMPLICIT_ITEM, EXPLICIT_LE)])
+def test_an_item_in_another_encoding_is_stepped_over(item: bytes, declared: Encoding) -> None:
+    value = OPEN_ITEM + item + END_ITEM + OPEN_ITEM + END_ITEM + END_SEQUENCE
+    assert list(items(value, declared)) == [(8, 8 + len(item)), (24 + len(item), 24 + len(item))]
