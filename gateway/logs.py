@@ -33,13 +33,16 @@ class ValueFreeFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return one record; of asyncio's only the first line, for the next ones print a task with its exception.
 
-        Of a library's warning only its place and class: pydicom's repeat the value that they warn of.
+        Of a library's warning only its place and class: pydicom's repeat the value that they warn of. pydicom says the
+        same through a logger of its own: of that only that it said something.
         """
         if record.name == "asyncio":
             record.msg, record.args = record.getMessage().partition("\n")[0], None
         elif record.name == "py.warnings":
             found = _WARNING.match(record.getMessage())
             record.msg, record.args = found[0] if found else "a warning", None
+        elif record.name.partition(".")[0] == "pydicom":
+            record.msg, record.args = "a message, which may hold a value", None
         name = requestid.current().id
         record.request = f" [{name}]" if name else ""
         return super().format(record)

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
+from pydicom.charset import convert_encodings
 
 from gateway.calls import Call
 from gateway.logs import FORMS, LEVELS, JsonFormatter, ValueFreeFormatter, describe, log_config
@@ -39,7 +40,7 @@ def lines(request: pytest.FixtureRequest) -> Iterator[io.StringIO]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(ValueFreeFormatter("%(message)s") if request.param == "text" else JsonFormatter())
-    loggers = [logging.getLogger(name) for name in ("gateway.test", "asyncio", "py.warnings")]
+    loggers = [logging.getLogger(name) for name in ("gateway.test", "asyncio", "py.warnings", "pydicom")]
     for logger in loggers:
         logger.addHandler(handler)
     yield stream
@@ -72,6 +73,16 @@ def test_a_librarys_warning_is_logged_by_its_place_and_class(lines: io.StringIO)
     assert CANARY not in logged
     assert "/lib/pydicom/valuerep.py:440: UserWarning" in logged
     assert "Invalid" not in logged
+
+
+def test_what_pydicom_logs_beside_its_warnings_is_not_repeated(lines: io.StringIO) -> None:
+    with pytest.warns(UserWarning, match="Unknown encoding"):
+        convert_encodings(CANARY)
+    logging.getLogger("pydicom.below").error("%s", CANARY, extra={"seen": CANARY})
+    logged = lines.getvalue()
+    assert CANARY not in logged
+    assert "encoding" not in logged
+    assert len(logged.splitlines()) == 2
 
 
 def test_a_described_exception_says_where_it_arose() -> None:
