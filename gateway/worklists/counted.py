@@ -1,4 +1,4 @@
-"""Which results of the origin count as read in vain: what does not depend on dates that moved."""
+"""Which results of the origin count, in windows and as read in vain: those that do not depend on dates that moved."""
 
 from gateway.core.rewrite.keys import ISSUER, PATIENT_ID, SOP_CLASS, STUDY_UID
 from gateway.core.rewrite.metadata import Elements, text
@@ -22,8 +22,12 @@ class Counted:
         """Say whether a study has the dates that are asked for; else what is in it need not be read."""
         return not self._moved or self._moved.match(self._released(source))
 
+    def __bool__(self) -> bool:
+        """Say whether there may be results that do not count."""
+        return bool(self._moved)
+
     def __call__(self, source: Elements) -> bool:
-        """Say whether a result that does not match counts."""
+        """Say whether a result counts."""
         return not self._moved or self._moved.may_count(self._released(source))
 
     def _released(self, source: Elements) -> dict[str, bytes]:

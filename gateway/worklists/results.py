@@ -47,19 +47,17 @@ async def released(
     it. ``known``: what this worklist's searches remember.
     """
     in_vain, seen, turns = reader.began.in_vain, reader.began.released, _Turns()
-    counts = Counted(worklist, search)
+    counted = Counted(worklist, search)
+    found = _certain(found, counted, turns) if counted else found
     describe = Describer(worklist, search, link, known or Known(), within_study=within_study)
     engine = worklist.engine
     subjects = Subjects(worklist, engine, search.level) if isinstance(engine, Engine) and engine.final_check else None
     async for window in _windows(found):
         kept: list[_Found] = []
-        uncounted = 0
         for source in window:
             one = describe(source) if describe.may_match(source) else None
             if one is not None and worklist.accepts(search, source, one.released):
                 kept.append((one, source))
-            elif search.criteria and not counts(source):
-                uncounted += 1
             if turns.are_over:
                 await turns.pause()
         if subjects:
@@ -72,7 +70,7 @@ async def released(
         for one, _ in kept_of_page:
             yield one
         seen += len(kept)
-        in_vain += len(window) - len(kept) - uncounted
+        in_vain += len(window) - len(kept)
         if len(window) == WINDOW:
             reader.reach(seen, in_vain)
         if search.criteria and in_vain > worklist.search_budget:
@@ -116,6 +114,15 @@ class _Turns:
         """Wait for the others."""
         await asyncio.sleep(0)
         self._until = time.monotonic() + TURN_S
+
+
+async def _certain(found: AsyncIterator[DataSet], counted: Counted, turns: _Turns) -> AsyncIterator[DataSet]:
+    """Leave out what the origin gives because of true dates alone: it decides nothing, not even the order."""
+    async for one in found:
+        if counted(one):
+            yield one
+        elif turns.are_over:
+            await turns.pause()
 
 
 async def _windows(found: AsyncIterator[_T]) -> AsyncIterator[list[_T]]:

@@ -6,7 +6,7 @@ answer is the same: nothing that it sees depends on whether it was right.
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import cycle
@@ -236,6 +236,24 @@ def test_nor_does_it_when_there_are_many_studies_of_a_day(question: str) -> None
     assert [status for status, _ in one] == [status for status, _ in other]
 
 
+def test_nor_does_the_order_of_many_results() -> None:
+    """Results are put in order a hundred at a time: which are together does not depend on what true dates let in."""
+    few, many = sorted(RINGS.current.shift_days("", patient, STUDY) for patient in PATIENTS)
+    beside = MAX_SHIFT_DAYS - few  # days after the one asked for: the one true date is in the widened range
+    assert beside + many > MAX_SHIFT_DAYS  # and the other is not
+    orders = []
+    for patient in PATIENTS:
+        found = []
+        for number in range(300):
+            who, shown = ("MRN-7", date(2018, 8, 4)) if number % 2 else (patient, date(2018, 8, 4) + timedelta(beside))
+            moved = RINGS.current.shift_days("", who, STUDY)
+            found += of_many(who, shown + timedelta(moved), "StudyInstanceUID", numbers=[number])
+        (seen,) = asyncio.run(ask(found, "research-longitudinal", ["/studies?StudyDate=20180804"]))
+        orders.append(seen)
+    assert orders[0][0] == 200
+    assert orders[0] == orders[1]
+
+
 def test_a_search_for_a_date_still_ends_at_its_budget() -> None:
     """An archive that ignores the key gives everything: what is more than a shift away counts."""
     found = of_many("MRN-0", date(2020, 1, 1), "StudyInstanceUID")
@@ -256,11 +274,11 @@ def told(patient: str, name: str, question: str, many: str) -> list[tuple[int, i
     return asyncio.run(cost(of_many(patient, shown + timedelta(moved), many), name, asked))
 
 
-def of_many(patient: str, day: date, many: str) -> list[Json]:
+def of_many(patient: str, day: date, many: str, numbers: Sequence[int] = range(60)) -> list[Json]:
     """Make up so many instances, of one study or each of its own, that it is noticed when they are read."""
     one = archive()[0] | dict(_element(name, "DA", f"{day:%Y%m%d}") for name in ("StudyDate", STEP_DATE))
     one |= dict([_element("PatientID", "LO", patient), _element("StudyTime", "TM", "081512")])
-    return [one | dict([_element(many, "UI", f"{STUDY}.1.{number}")]) for number in range(60)]
+    return [one | dict([_element(many, "UI", f"{STUDY}.1.{number}")]) for number in numbers]
 
 
 async def cost(found: list[Json], name: str, questions: list[str], *, reads_keys: bool = True) -> list[tuple[int, int]]:
