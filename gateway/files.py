@@ -246,7 +246,7 @@ def _move(aside: Path, target: Path) -> bool:
     if _linked(aside, target):
         return True
     if not filecmp.cmp(aside, target, shallow=False):
-        raise _NameTaken(f"{target} is there with other content; choose another --out")
+        raise _NameTaken(f"{target} is there with other content: of another file with the same UIDs, or of another run")
     return False
 
 

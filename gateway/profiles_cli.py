@@ -12,7 +12,6 @@ from gateway.core.marked_yaml import nearest
 from gateway.core.profile.explain import explain_attribute, explain_profile, parse_attribute, warnings
 from gateway.core.profile.model import Profile, Selector
 from gateway.core.profile.selectors import format_selector
-from gateway.core.standard.dictionary import keywords
 from gateway.core.standard.iods import sop_class_of
 from gateway.core.standard.uids import valid_uid
 
@@ -83,7 +82,7 @@ def _selector(attribute: str) -> Selector:
     try:
         return parse_attribute(attribute)
     except ValueError as error:
-        raise click.ClickException(f'"{attribute}": {error}{nearest(attribute, keywords())}') from None
+        raise click.ClickException(f'"{attribute}": {error}') from None
 
 
 def _sop_class(name: str) -> str:

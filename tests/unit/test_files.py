@@ -124,7 +124,8 @@ def test_another_file_under_the_same_name_is_never_overwritten(source: Path, tmp
     copy.write_bytes(b"mine")
     report = run([source], tmp_path / "out")
     assert [failure.kind for failure in report.failures] == ["NameTaken"]
-    assert report.failures[0].what.endswith(f"{copy} is there with other content; choose another --out")
+    why = "is there with other content: of another file with the same UIDs, or of another run"
+    assert report.failures[0].what.endswith(f"{copy} {why}")
     assert copy.read_bytes() == b"mine"
 
 

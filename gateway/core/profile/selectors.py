@@ -2,6 +2,7 @@
 
 import re
 
+from gateway.core.marked_yaml import nearest
 from gateway.core.profile.model import Selector
 from gateway.core.standard import dictionary, vr
 from gateway.core.standard.tags import TagMask, format_tag, is_private, parse_mask, parse_tag
@@ -58,7 +59,8 @@ def parse_attribute(text: str) -> int:
         try:
             tag = parse_tag(text)
         except ValueError:
-            raise ValueError('not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN"') from None
+            what = 'not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN"'
+            raise ValueError(what + nearest(text, dictionary.keywords())) from None
     if is_private(tag):
         raise ValueError('name a private attribute with its creator: ("CREATOR",gggg,ee)')
     if dictionary.vr_of(tag) is None:

@@ -159,7 +159,7 @@ def split_terms(value: bytes) -> tuple[str, ...]:
     """
     terms = tuple(term.strip(" \0") for term in value.decode("latin-1").split("\\"))
     if not all(map(_TERM.fullmatch, terms)):
-        raise MalformedInput("no Specific Character Set", (SPECIFIC_CHARACTER_SET,))
+        raise MalformedInput("not a Specific Character Set", (SPECIFIC_CHARACTER_SET,))
     return terms
 
 

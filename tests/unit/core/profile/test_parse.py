@@ -209,6 +209,8 @@ def test_an_attribute_can_be_named_in_many_ways(text: str, selector: Selector) -
     ("text", "why"),
     [
         ("PatientIdentifier", "not a keyword or tag"),
+        ("PatientNam", r'nor "vr PN" \(did you mean "PatientName"\?\)$'),
+        ("RequestAttributeSequence > RequestedProcedureID", r'\(did you mean "RequestAttributesSequence"\?\)$'),
         ("vr UI", "UIDs as a whole follow the option retain_uids"),
         ("vr UN", "not a VR of the standard's attributes"),
         ("vr XX", "not a VR of the standard's attributes"),
@@ -593,9 +595,10 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
     first, second, *rest = faults(text)
     assert first == "p.yaml:2: based_on: no profile named 'nothing'"
     assert second.startswith("p.yaml:4: options: unknown option 'retain_everything'; there are clean_descriptors, ")
+    why = 'not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN" (did you mean "PatientName"?)'
     assert rest == [
         "p.yaml:6: options: clean_recognizable_visual_features is not available: nothing here recognises faces",
-        'p.yaml:9: attributes: PatientNam: not a keyword or tag, nor a mask (50xx,eeee) or (60xx,eeee), nor "vr PN"',
+        f"p.yaml:9: attributes: PatientNam: {why}",
         "p.yaml:10: attributes: (0010,0010): the same attribute as in p.yaml:8",
         "p.yaml:11: attributes: PatientID: shift_date is for dates and times (DA, TM, DT)",
     ]
