@@ -1,5 +1,7 @@
 """What looks like an identifier whoever the subject is: numbers of records and telephones, addresses in networks, UIDs.
 
+So does what an archive left undecoded: nobody here can say whom it names.
+
 A number that a unit follows is a measure. Every repeat is bounded or possessive, so that the time is linear.
 """
 
@@ -76,6 +78,9 @@ _LABELLED_UNSPACED = (
     re.compile(rf"(?:電話|でんわ|전화|휴대폰|电话|手机)(?:番号|번호|号码)?{_TELEPHONE_BEHIND}"),
     re.compile(rf"(?:生年月日|生年|出生(?:日期|年月)?|생년월일|생년){_BIRTH_BEHIND}"),
 )
+# Japanese in seven bits (ISO 2022 IR 87 and 159), its escapes whole or lost: what begins it, what ends it.
+_UNDECODED = re.compile(r"\x1b?\$(?:[@b]|\(d)(?=[\x1b!-~]{2})")
+_RUN = re.compile(r"[\x1b!-~]++")
 _BIRTH_STAR = re.compile(r"(?<![\w)*])\*\s?(?:18|19|20)\d\d(?!\d)")
 
 
@@ -84,6 +89,7 @@ def patterns(folded: Folded) -> Iterator[Span]:
     text = folded.text
     for found in chain(_NETWORK.finditer(text) if _IN_NETWORK.search(text) else (), _BIRTH_STAR.finditer(text)):
         yield found.span()
+    yield from _undecoded(text)
     end = 0
     for token in folded.tokens:
         if not token.word.isdecimal():
@@ -95,6 +101,17 @@ def patterns(folded: Folded) -> Iterator[Span]:
         for pattern in _LABELLED_UNSPACED:
             for found in pattern.finditer(text):
                 yield found.span("value")
+
+
+def _undecoded(text: str) -> Iterator[Span]:
+    """Find Japanese that was not decoded: from where it begins to its last end before a blank, or to the blank."""
+    if _UNDECODED.search(text) is None:
+        return
+    for run in _RUN.finditer(text):
+        begin = _UNDECODED.search(text, run.start(), run.end())
+        if begin:
+            last = max(text.rfind(end, begin.end(), run.end()) for end in ("(b", "(j"))
+            yield begin.start(), last + 2 if last >= 0 else run.end()
 
 
 def _labelled(text: str, token: Token) -> Iterator[Span]:

@@ -38,9 +38,10 @@ _MAX_PASSES: Final = 4
 
 # A text without one of these, or a word that starts a search, holds nothing: four digits about together (a year of an
 # era and its day may have three), a network address, a hyphen in
-# another script, as titles have.
+# another script, as titles have, Japanese that was not decoded.
 _SUSPECT = re.compile(
     r"[0-9@\\](?:(?<=[@\\])|(?:[\W_]{0,3}[0-9]){3}|[./][0-9]{1,2}[./][0-9])|[^\x00-\x7f]-[^\x00-\x7f]"
+    r"|\$(?:[@b]|\(d)[\x1b!-~]{2}"
 )
 _ABBREVIATED = frozenset("дг")  # begin a title with a hyphen: г-н
 _ANNOUNCING = RECORD_WORDS | TELEPHONE_WORDS | BIRTH_WORDS | NETWORK_WORDS

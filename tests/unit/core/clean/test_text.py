@@ -256,6 +256,17 @@ def test_what_looks_like_an_identifier_goes(text: str, result: str) -> None:
     assert NOBODY.clean(text, "UT") == result
 
 
+@pytest.mark.parametrize("escape", ["\x1b", ""])
+@pytest.mark.parametrize("codec", ["iso2022_jp", "iso2022_jp_2"])
+def test_japanese_that_an_archive_did_not_decode_goes(codec: str, escape: str) -> None:
+    """Archives that do not know a Specific Character Set hand on its seven bits, with or without the escapes."""
+    for word in ("山田", "たろう", "カッパ", "丂") if codec == "iso2022_jp_2" else ("山田", "たろう", "カッパ"):
+        left = word.encode(codec).decode("ascii").replace("\x1b", escape)
+        assert cleaned(left, names="Nobody") == "***"
+        assert cleaned(f"CT of {left}, no change", names="Nobody") == "CT of ***, no change"
+    assert cleaned("cost $B, $5 (b) and (B) $ b") == "cost $B, $5 (b) and (B) $ b"
+
+
 def test_own_uids_go_and_registered_ones_stay() -> None:
     text = "1.2.3 of 1.2.840.10008.5.1.4.1.1.2"
     assert cleaned(text, uids="1.2.3") == "*** of 1.2.840.10008.5.1.4.1.1.2"
@@ -374,7 +385,7 @@ def test_no_identifier_survives_with_other_separators(identifier: str) -> None:
 # Each made a pattern try again and again at one time, or might: runs without an end, ends without a beginning.
 _HURTING = (
     "a|1|1 |1.|1-|(1|12/|a.|a@|a-|.com|Dr. |Name: |Smith |J. Smith, |pat 4|pat-|st. mary's hospital |may 2 |2020 |tel 1"
-    "|tel: |id |de |山|山田|様|山 |年月|1月|김 |e\u0301|http://|\\\\a|***| |\n|:|(|+"
+    "|tel: |id |de |山|山田|様|山 |年月|1月|김 |e\u0301|http://|\\\\a|$b|$b$?(|***| |\n|:|(|+"
 )
 
 
