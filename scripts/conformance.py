@@ -88,8 +88,9 @@ def introduction() -> Iterator[str]:
         "become the same one, so that no order is left."
     )
     yield filled(
-        f"- **Outside Table E.1-1**: {unlisted()}. Private attributes are removed but for those that Retain Safe "
-        "Private or a detail keeps, unknown ones always."
+        f"- **Outside Table E.1-1**: {unlisted()}. Of these, {len(ps315.UNLISTED_DESCRIPTORS)} that describe what is "
+        "seen, planned or done, such as Segment Label, are cleaned under Clean Descriptors. Private attributes are "
+        "removed but for those that Retain Safe Private or a detail keeps, unknown ones always."
     )
     yield ""
 

@@ -137,11 +137,14 @@ def unlisted_table() -> str:
     rows = read("unlisted_decisions.csv")
     exact = sorted((hex_tag(row["tag"]), row["letter"]) for row in rows if "x" not in row["tag"])
     masks = [(row["tag"], row["letter"]) for row in rows if "x" in row["tag"]]
+    descriptors = sorted(hex_tag(row["tag"]) for row in rows if row["descriptor"])
     return module(
         "Attributes outside PS3.15 Table E.1-1 (edition 2026d) that can identify, and the letter chosen for each.",
-        "K keep, X remove, Z empty, D dummy, U map the UID, T follow the date option; reasons in the source table.",
+        "K keep, X remove, Z empty, D dummy, U map the UID, T follow the date option; reasons in the source table.\n"
+        "DESCRIPTORS describe what is seen, planned or done.",
         block("LETTERS: dict[int, str]", filled(f'0x{tag:08X}: "{letter}",' for tag, letter in exact), "{}"),
         block("MASKS: tuple[tuple[str, str], ...]", (f'("{tag}", "{letter}"),' for tag, letter in masks)),
+        block("DESCRIPTORS: tuple[int, ...]", filled(f"0x{tag:08X}," for tag in descriptors)),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final
 from pydicom.sr._snomed_dict import mapping
 
 from tests.kit.raw import dictionary
-from tests.kit.tables import LISTED, SETTLED, rows, unlisted
+from tests.kit.tables import DESCRIPTORS, LISTED, SETTLED, rows, unlisted
 
 Options = frozenset[str]
 NONE: Final[Options] = frozenset()
@@ -70,12 +70,7 @@ def letter(tag: int, vr: str, path: tuple[str, ...], iod: str, options: Options 
         return "C"
     if tag in LISTED:
         return _listed(tag, path, iod, options)
-    decided = unlisted(tag)
-    if decided == "T":
-        return _date(options)
-    if decided:
-        return "K" if decided == "U" and "retain_uids" in options else decided
-    return "Z" if "PN" in (vr, dictionary(tag)) else "K"
+    return _unlisted(tag, options) or ("Z" if "PN" in (vr, dictionary(tag)) else "K")
 
 
 def goes_everywhere(tag: int) -> bool:
@@ -84,6 +79,15 @@ def goes_everywhere(tag: int) -> bool:
     if group & 1 or group in GONE_GROUPS or group >> 8 in GRAPHICS or element == 0 or tag in GONE:
         return True
     return dictionary(tag) is None
+
+
+def _unlisted(tag: int, options: Options) -> str | None:
+    decided = unlisted(tag)
+    if decided == "T":
+        return _date(options)
+    if tag in DESCRIPTORS and "clean_descriptors" in options:
+        return "C"
+    return "K" if decided == "U" and "retain_uids" in options else decided
 
 
 def _date(options: Options) -> str:

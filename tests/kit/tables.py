@@ -61,6 +61,10 @@ def option_codes() -> dict[str, str]:
 _UNLISTED: Final = {row["tag"].lower(): row["letter"] for row in rows("unlisted_decisions.csv")}
 
 
+DESCRIPTORS: Final = {tag_of(row["tag"]) for row in rows("unlisted_decisions.csv") if row["descriptor"]}
+"""Unlisted attributes that describe what is seen, planned or done: the Clean Descriptors Option cleans them."""
+
+
 @cache
 def unlisted(tag: int) -> str | None:
     """Give the letter of an attribute that Table E.1-1 forgets: K X Z D U, T for a date; None without one."""

@@ -131,6 +131,8 @@ class AnnexE:
             return self.dated("unlisted date")
         if letter == "U" and Option.RETAIN_UIDS in self.options:
             return Decision(Action.KEEP, "unlisted UID (retain_uids)")
+        if tag in ps315.UNLISTED_DESCRIPTORS and Option.CLEAN_DESCRIPTORS in self.options:
+            return Decision(Action.CLEAN, "not in E.1-1, reviewed: C (clean_descriptors)")
         return Decision(LETTERS[letter], f"not in E.1-1, reviewed: {letter}")
 
     def dated(self, reason: str) -> Decision:

@@ -132,6 +132,9 @@ def unlisted_letter(tag: int) -> str | None:
     return next((letter for mask, letter in _UNLISTED_MASKS if mask.matches(tag)), None)
 
 
+UNLISTED_DESCRIPTORS = frozenset(_unlisted_table.DESCRIPTORS)
+"""Those of them that describe what is seen, planned or done, as the descriptors in Table E.1-1 do (Section E.3.5)."""
+
 _Path = tuple[int, ...]
 _IOD_SETS = tuple(frozenset(iods.split()) for iods in _compound_table.IOD_SETS)
 # The letter that keeps most of the attribute wins, should two rows ever hold.
