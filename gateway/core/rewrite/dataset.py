@@ -33,6 +33,7 @@ from gateway.core.rewrite.tables import (
     KEEP,
     MAX_MEMO,
     NUMBER,
+    OFFSETS,
     PADDING,
     PIXELS,
     PRIVATE,
@@ -54,7 +55,7 @@ from gateway.core.wire.elements import (
     skip_value,
 )
 
-STOPS = frozenset({INSERT, PIXELS, PADDING})
+STOPS = frozenset({INSERT, OFFSETS, PIXELS, PADDING})
 MEMO_BYTES = 1024
 
 
@@ -74,9 +75,9 @@ class Sink(Protocol):
 class DataSetWalker:
     """Rewrites the data sets of one object. After each walk ``run`` says where the last unchanged run begins.
 
-    ``stop`` is INSERT, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is the
-    offset of the buffer in the whole data set, for messages. ``deepest`` is how deep sequences were nested so far, in
-    what stays. Without a ``cleaner`` text that is to be cleaned is emptied.
+    ``stop`` is INSERT, OFFSETS, PIXELS or PADDING when the walk of a root ended for one of these, else 0. ``base`` is
+    the offset of the buffer in the whole data set, for messages. ``deepest`` is how deep sequences were nested so far,
+    in what stays. Without a ``cleaner`` text that is to be cleaned is emptied.
     """
 
     def __init__(

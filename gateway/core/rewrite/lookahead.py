@@ -7,12 +7,24 @@ other elements than those that say what it is about. Only headers are read, and 
 import struct
 
 from gateway.core.errors import LimitExceeded, MalformedInput
-from gateway.core.rewrite.tables import KEEP, MAX_MEMO, NUMBER, REMOVE, REMOVE_SHORT, UNKNOWN, Concept, Table
+from gateway.core.rewrite.offsets import EXTENDED_LENGTHS, EXTENDED_OFFSETS, are_tables
+from gateway.core.rewrite.tables import (
+    KEEP,
+    MAX_MEMO,
+    NUMBER,
+    OFFSETS,
+    REMOVE,
+    REMOVE_SHORT,
+    UNKNOWN,
+    Concept,
+    Table,
+)
 from gateway.core.wire.elements import (
     HEADER_BYTES,
     IMPLICIT_LE,
     UNDEFINED,
     Encoding,
+    Header,
     element_value,
     elements,
     is_item,
@@ -205,6 +217,35 @@ class _Group:
         else:
             self.blocks[number] = self._table.block(number, creator)
             self.undecided.add(number)
+
+
+def offset_tables(buf: bytes, pos: int, table: Table, *, closed: bool) -> tuple[int, int]:
+    """Return the position after the table of OFFSETS at ``pos``, and its Lengths behind it, and how many of them go.
+
+    Raises Short while more bytes are needed, IndexError and struct.error where none can come, MalformedInput.
+    """
+    encoding = table.encoding
+    first, middle = _table(buf, pos, encoding)
+    is_whole = middle + 12 <= len(buf) or (closed and middle <= len(buf))
+    if not is_whole:
+        raise Short(middle + 12)
+    key = buf[middle : middle + encoding.width]
+    is_pair = first.tag == EXTENDED_OFFSETS and key.startswith(encoding.tag(EXTENDED_LENGTHS))
+    if not is_pair or (table.operations.get(key) or table.classify(key)) >> 2 != OFFSETS:
+        return middle, 1
+    second, after = _table(buf, middle, encoding)
+    if after > len(buf):
+        raise Short(after)
+    little = encoding.little or first.vr == "UN"
+    stays = first.vr == second.vr and are_tables(buf[first.start : middle], buf[second.start : after], little=little)
+    return after, 0 if stays else 2
+
+
+def _table(buf: bytes, pos: int, encoding: Encoding) -> tuple[Header, int]:
+    header = read_header(buf, pos, encoding)
+    if header.length == UNDEFINED:
+        raise MalformedInput("undefined length of what is no sequence", (header.tag,))
+    return header, header.start + header.length
 
 
 def content_of(buf: bytes, pos: int, end: int, encoding: Encoding) -> tuple[Concept, str, int]:

@@ -23,6 +23,7 @@ from gateway.core.rewrite.jsonfacts import JsonFactReader
 from gateway.core.rewrite.jsonreleased import ReleasedDataSet, ReleasedRun
 from gateway.core.rewrite.jsonspots import Creators, Spot, Spots
 from gateway.core.rewrite.maskfacts import json_number, number_vr
+from gateway.core.rewrite.offsets import TABLE_VRS, TABLES, are_tables
 from gateway.core.rewrite.tables import Table
 from gateway.core.rewrite.told import Facts
 from gateway.core.standard import dictionary
@@ -243,6 +244,10 @@ class MetadataRewriter:
         new: bytes | None
         if decision.action is Action.REMOVE:
             new = None
+        elif tag in TABLES and decision.action is Action.KEEP:
+            found = Found(tag, decode_element(raw, tag), "OV", decision)
+            new = self._actions.kept(found, whole) if depth == 0 and self._are_tables(elements, spot) else None
+            whole.single += 1
         elif plain and decision.action is Action.KEEP and _may_leave_as_it_is(vr, raw):
             new = raw
         else:
@@ -273,6 +278,18 @@ class MetadataRewriter:
             always_removed = usual.action is Action.REMOVE
         spot.decide(key, vr, decision, always_removed=always_removed)
         return decision
+
+    def _are_tables(self, elements: Elements, spot: Spot) -> bool:
+        """Say whether a data set has both extended offset tables, as such, and the plan keeps them."""
+        values = []
+        for tag in sorted(TABLES):
+            element = decode_element(bytes(elements.get(json_key(tag), b"{}")), tag)
+            if element.vr not in TABLE_VRS or element.BulkDataURI is not None:
+                return False
+            if spot.plan.decide(tag, element.vr, spot.place).action is not Action.KEEP:
+                return False
+            values.append(inline_bytes(element, tag))
+        return are_tables(*values)
 
     def _sequence(self, elements: Elements, found: Found, whole: Whole, spot: Spot, depth: int) -> bytes | None:
         element = found.element

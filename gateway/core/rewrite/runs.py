@@ -16,6 +16,7 @@ from gateway.core.rewrite.tables import (
     CREATOR,
     DELIMITER,
     INSERT,
+    OFFSETS,
     PADDING,
     PATIENT,
     PIXELS,
@@ -35,7 +36,7 @@ RUN_BYTES, MAX_RUNS, MAX_VARYING = 4_096, 128, 512
 
 _ALONE = frozenset({CODES, CREATOR, PATIENT, STUDY, STUDY_KEPT, TEMPORAL})
 """What is noted, or compared with what the head said, for each object anew."""
-_ENDS = frozenset({DELIMITER, INSERT, PADDING, PIXELS})
+_ENDS = frozenset({DELIMITER, INSERT, OFFSETS, PADDING, PIXELS})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Holds one element that must be looked into (or the head), never a bulk value: wh
 counted off. The same path serves the elements before and after Pixel Data.
 """
 
+import struct
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,7 +21,7 @@ from gateway.core.rewrite.dataset import DataSetWalker, Step
 from gateway.core.rewrite.finalcheck import ObjectCheck
 from gateway.core.rewrite.head import Head, HeadReader
 from gateway.core.rewrite.identity import Identity, Patient
-from gateway.core.rewrite.lookahead import Short
+from gateway.core.rewrite.lookahead import Short, offset_tables
 from gateway.core.rewrite.maskedpixels import MaskedFragments
 from gateway.core.rewrite.maskfacts import (
     APART,
@@ -32,7 +33,7 @@ from gateway.core.rewrite.maskfacts import (
     require_same,
 )
 from gateway.core.rewrite.runs import walk_root
-from gateway.core.rewrite.tables import INSERT, PADDING, PIXELS, STUDY_UID, Table
+from gateway.core.rewrite.tables import INSERT, OFFSETS, PADDING, PIXELS, REMOVE, STUDY_UID, Table
 from gateway.core.rewrite.verdict import is_bulk
 from gateway.core.standard.uids import TransferSyntax
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET, UTF_8
@@ -352,6 +353,8 @@ class DataSetRewriter:
         out.append(buf[walker.run : after])
         if walker.stop == INSERT:
             out.append(self._insertion())
+        elif walker.stop == OFFSETS:
+            return self._offset_tables(buf, after, out, table, whole=whole)
         elif walker.stop == PIXELS:
             return self._pixels(buf, after, out)
         elif walker.stop == PADDING:
@@ -363,6 +366,20 @@ class DataSetRewriter:
             self._passing = walker.run < after
             self._remaining = after - len(buf)
             return len(buf)
+        return after
+
+    def _offset_tables(self, buf: bytes, pos: int, out: list[Step], table: Table, *, whole: bool) -> int:
+        """Let extended offset tables pass, together and as such, or not at all: without any, an object is as good."""
+        try:
+            after, removed = offset_tables(buf, pos, table, closed=whole)
+        except (Short, IndexError, struct.error) as short:
+            if whole:
+                raise self._walker.malformed("an element ends past the end of the data", pos) from None
+            self._hold_more(buf[pos:], short.upto - pos if isinstance(short, Short) else 0)
+            return len(buf)
+        if not removed:
+            out.append(buf[pos:after])
+        self._walker.changer.counts[REMOVE] += removed
         return after
 
     def _is_bulk(self, buf: bytes, pos: int, out: list[Step]) -> bool:

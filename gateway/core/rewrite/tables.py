@@ -13,6 +13,7 @@ from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
 from gateway.core.rewrite.head import SOP_CLASS
 from gateway.core.rewrite.maskfacts import overlay_bits, wanted
+from gateway.core.rewrite.offsets import TABLE_VRS, TABLES
 from gateway.core.standard import dictionary
 from gateway.core.standard.tags import is_private_creator
 from gateway.core.standard.vr import CHARSET_VRS, VRS, dummy_bytes
@@ -49,14 +50,16 @@ from gateway.core.wire.numbers import NUMBER_VRS, are_numbers
     RECODE,
     NUMBER,
     DECIDING,
-) = range(28)
+    OFFSETS,
+) = range(29)
 """Operation codes. CONSTANT covers empty and replace, TEXT a replacement that is not ASCII; AGE is CLEAN for ages.
 
 INSERT says that an element of ours comes before this one, PADDING that zeros follow the data set; STUDY and STUDY_KEPT
 are UID and KEEP where the study that was asked for is checked and the series noted; UNKNOWN is KEEP unless the value
 is items, DEFINITION is KEEP for UIDs that name a kind of thing, as long as they are UIDs; CHARSET is Specific Character
 Set, RECODE is KEEP for text of a data set that becomes UTF-8, NUMBER is KEEP for numbers, as long as they are no text;
-DECIDING stands for the operation of an attribute that others depend on and that must not come twice.
+DECIDING stands for the operation of an attribute that others depend on and that must not come twice; OFFSETS is KEEP
+for Extended Offset Table and its Lengths, as long as they are such.
 REMOVE_SHORT is the most common operation but KEEP."""
 
 REMOVE_SHORT = REMOVE << 2
@@ -310,6 +313,8 @@ class Table:
         return dictionary.vr_of(tag) if self.creator is None else dictionary.private_vr(tag & 0xFFFF00FF, self.creator)
 
     def _kept(self, key: bytes, tag: int, vr: str, meant: str, decision: Decision) -> int:
+        if tag in TABLES and self.creator is None:
+            return OFFSETS if self.stage is not None and vr in TABLE_VRS else REMOVE
         if meant != "SQ":
             if self.recodes and meant in CHARSET_VRS:
                 return RECODE

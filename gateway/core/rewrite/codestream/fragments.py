@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 from gateway.core.errors import MalformedInput
 from gateway.core.rewrite.codestream.machine import CodestreamCleaner
 from gateway.core.rewrite.codestream.ops import PIXEL_DATA, Piece
+from gateway.core.rewrite.offsets import MAX_FRAME_BYTES
 from gateway.core.wire.elements import ITEM, SEQUENCE_DELIMITER, UNDEFINED, Encoding
 
 if TYPE_CHECKING:
     from gateway.core.rewrite.dataset import Sink
 
 _HEADER_BYTES = 8
-_MAX_FRAME_BYTES = 1 << 28
 
 
 class Fragments:
@@ -113,7 +113,7 @@ class _Offsets:
     def _good(self, data: bytes) -> int:
         """Return how many bytes are offsets."""
         for number, (offset,) in enumerate(self._u32.iter_unpack(data) if self._holds else ()):
-            least, most = (self._before + 1, self._before + _MAX_FRAME_BYTES) if self._before >= 0 else (0, 0)
+            least, most = (self._before + 1, self._before + MAX_FRAME_BYTES) if self._before >= 0 else (0, 0)
             if not least <= offset <= most:
                 self._holds = False
                 return number * self._u32.size

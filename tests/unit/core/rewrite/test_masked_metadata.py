@@ -91,7 +91,8 @@ def test_what_is_masked_says_so_and_shows_its_pixels_nowhere_else() -> None:
     keeps = engine("  IconImageSequence: {disabled: true}\n  (60xx,3000): {disabled: true}\napply_masks: true\n")
     overlay = {"vr": "OW", "InlineBinary": "AAAA"}
     table = {"vr": "OV", "InlineBinary": "AAAAAAAAAAA="}
-    more: dict[str, Json | None] = {"_00880200": icon, "_00540220": other, "_60003000": overlay, "_7FE00001": table}
+    tables = {"_7FE00001": table, "_7FE00002": table}
+    more: dict[str, Json | None] = {"_00880200": icon, "_00540220": other, "_60003000": overlay, **tables}
     released = rewritten(keeps, described(**more))
     assert released is not None
     assert released["00280301"] == {"vr": "CS", "Value": ["NO"]}
