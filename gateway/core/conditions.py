@@ -4,6 +4,7 @@ Patterns are those of file names (``*``, ``?``), not regular expressions: nobody
 """
 
 import re
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -23,10 +24,13 @@ TEXT_VRS: Final = frozenset(
     ["AE", "AS", "CS", "DA", "DS", "DT", "IS", "LO", "LT", "PN", "SH", "ST", "TM", "UC", "UI", "UR", "UT"]
 )
 """VRs of values that are text on the wire."""
-NUMBER_VRS: Final = frozenset({"SL", "SS", "UL", "US"})
+NUMBER_VRS: Final = frozenset({"SL", "SS", "SV", "UL", "US", "UV"})
 """VRs of whole numbers on the wire; a condition sees them as decimal text."""
-_ASKED_VRS: Final = TEXT_VRS | NUMBER_VRS
-_COMPARED_NUMBERS: Final = NUMBER_VRS | {"DS", "IS"}
+FLOAT_VRS: Final = frozenset({"FD", "FL"})
+"""VRs of floating point numbers on the wire, seen likewise."""
+_COMPARED_NUMBERS: Final = NUMBER_VRS | FLOAT_VRS | {"DS", "IS"}
+_COMPARED_VRS: Final = TEXT_VRS | _COMPARED_NUMBERS
+_NUMBER: Final = re.compile(r"[+-]?(?:\d{1,32}(?:\.\d{0,32})?|\.\d{1,32})(?:e[+-]?\d{1,4})?", re.IGNORECASE | re.ASCII)
 
 
 class Operator(Enum):
@@ -61,8 +65,39 @@ class Condition:
     def _met(self, found: str) -> bool:
         if not found:
             return False
-        return any(_TESTS[self.operator](found, value.casefold()) for value in self.values)
+        found = _written(found, self.tag)
+        return any(_TESTS[self.operator](found, _written(value.casefold(), self.tag)) for value in self.values)
 
+
+def is_compared(tag: int) -> bool:
+    """Say whether conditions see the value of an attribute; of others they see whether there is one."""
+    return _vr_of(tag) in _COMPARED_VRS
+
+
+_vr_of = cache(dictionary.vr_of)
+
+
+def _written(text: str, tag: int) -> str:
+    """Return the numbers of an attribute in one form, however they were written; other text as it is."""
+    vr = _vr_of(tag)
+    if vr not in _COMPARED_NUMBERS:
+        return text
+    return "\\".join([_number(value.strip(" \0"), vr) for value in text.split("\\")])
+
+
+def _number(text: str, vr: str) -> str:
+    """Write a number as short as it can be without becoming another one in its VR."""
+    if not _NUMBER.fullmatch(text):
+        return text
+    if vr not in FLOAT_VRS and text.lstrip("+-").isdigit():
+        return str(int(text))
+    number = float(text)
+    if vr == "FL" and abs(number) <= _MAX_FL:
+        (number,) = struct.unpack("f", struct.pack("f", number))
+    return str(int(number)) if number.is_integer() else str(number)
+
+
+_MAX_FL: Final = 3.4028234663852886e38
 
 When = tuple[Condition, ...]
 """Conditions that must all hold, in the order of their tags."""
@@ -155,13 +190,13 @@ def parse_when(tests: Mapping[str, Asked]) -> When:
 
 def _conditions(name: str, test: Asked) -> list[Condition]:
     tag = _tag(name)
-    if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4) or dictionary.vr_of(tag) not in _ASKED_VRS:
-        raise ValueError(
-            f"when: {name}: a condition looks at text, dates, numbers and UIDs of the data set's top level"
-        )
+    if tag >= PIXEL_GROUP or tag >> 16 in (0, 2, 4):
+        raise ValueError(f"when: {name}: a condition looks at the data set's top level, before its pixel data")
     found = [*_said(tag, test, negated=False), *_said(tag, test.without, negated=True)]
     if not found:
         raise ValueError(f"when: {name}: say equals, contains, matches, at_least, at_most, present or not")
+    if not is_compared(tag) and any(condition.operator is not Operator.PRESENT for condition in found):
+        raise ValueError(f"when: {name}: of what is no text, date, number or UID only present can be asked")
     return found
 
 
@@ -188,6 +223,8 @@ def _condition(tag: int, operator: str, values: list[str], negated: bool) -> Con
         raise ValueError(f"when: {name}: nothing to compare with; present: false asks for an absent or empty one")
     if operator in ("at_least", "at_most"):
         _check_number(tag, values[0])
+    if dictionary.vr_of(tag) in FLOAT_VRS and operator != "present":
+        _check_float(tag, operator, values)
     if tag == SOP_CLASS and operator == "equals":
         values = [_sop_class(value) for value in values]
     return Condition(tag, Operator(operator), tuple(values), negated)
@@ -199,6 +236,15 @@ def _check_number(tag: int, value: str) -> None:
         raise ValueError(f"when: {name}: at_least and at_most are for numbers")
     if not re.fullmatch(r"-?[0-9]{1,9}(\.[0-9]{1,9})?", value):
         raise ValueError(f"when: {name}: {value!r} is not a number")
+
+
+def _check_float(tag: int, operator: str, values: list[str]) -> None:
+    name = dictionary.keyword_of(tag)
+    if operator in ("contains", "matches"):
+        raise ValueError(f"when: {name}: {operator} is for text; compare numbers by equals, at_least or at_most")
+    for value in values:
+        if not all(_NUMBER.fullmatch(number) for number in value.split("\\")):
+            raise ValueError(f"when: {name}: {value!r} is not a number")
 
 
 def _sop_class(value: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag
 
 from gateway.core import marked_yaml
-from gateway.core.conditions import Asked, parse_when
+from gateway.core.conditions import Asked, is_compared, parse_when
 from gateway.core.errors import ConfigFault, ConfigFaults
 from gateway.core.mask.areas import ZERO, Area, Length
 from gateway.core.mask.rules import MaskRule, What
@@ -105,6 +105,8 @@ def _rule(set_name: str, rule: _Rule, where: str) -> MaskRule:
     when = parse_when(rule.when)
     if any(condition.tag > LAST_TAG for condition in when):
         raise ValueError("when: a mask rule looks at groups 0008 to 0028: what comes later is not known in time")
+    if not all(is_compared(condition.tag) for condition in when):
+        raise ValueError("when: a mask rule looks at text, dates, numbers and UIDs")
     return MaskRule(f"{set_name}/{rule.name}", when, what, areas, where)
 
 

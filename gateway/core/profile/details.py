@@ -5,7 +5,7 @@ import unicodedata
 
 from pydantic import BaseModel, ConfigDict
 
-from gateway.core.conditions import NUMBER_VRS, Asked, When, parse_when
+from gateway.core.conditions import NUMBER_VRS, Asked, Operator, When, parse_when
 from gateway.core.profile.decisions import CLEANED_VRS, DATE_VRS, TEXT_VRS
 from gateway.core.profile.model import LETTERS, Action, Rule, Selector
 from gateway.core.profile.rulebook import LINKING_UIDS, OWN_TAGS
@@ -62,7 +62,7 @@ def _check_signs(when: When) -> None:
     """Raise ValueError for numbers whose VR depends on another attribute: rules of masks alone read that, too."""
     for condition in when:
         vrs = dictionary.vrs_of(condition.tag)
-        if len(vrs) > 1 and NUMBER_VRS & set(vrs):
+        if len(vrs) > 1 and NUMBER_VRS & set(vrs) and condition.operator is not Operator.PRESENT:
             raise ValueError(
                 f"when: {dictionary.keyword_of(condition.tag)}: its VR is {' or '.join(vrs)}: not compared here"
             )

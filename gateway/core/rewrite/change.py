@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.core.errors import MalformedInput, RefusedByMasks
 from gateway.core.pseudonym.values import cap_age, shift, truncate
+from gateway.core.rewrite.asked import presence
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.identity import Identity, Patient, pad
 from gateway.core.rewrite.maskfacts import OVERLAID, OVERLAY_BITS
@@ -141,16 +142,25 @@ class ElementChanger:
 
     def _deciding(self, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Do what is to be done to an attribute that decides about others, unless it says now what it did not say."""
-        tag, code = table.deciding[key]
-        self.decided.append((tag, raw))
-        if self.given.get(tag, raw) != raw:
-            if tag in OVERLAY_BITS:
-                raise RefusedByMasks(OVERLAID)
-            raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
+        code = self.decide(raw, table, key)
         if code == REMOVE or (code == UNKNOWN and is_item(raw)):
             self.counts[REMOVE] += 1
             return b""
         return None if code in (KEEP, UNKNOWN) else self.change(code, raw, table, key, form)
+
+    def decide(self, raw: bytes, table: Table, key: bytes) -> int:
+        """Return the operation of an attribute that decides about others, unless it says now what it did not say.
+
+        ``raw`` is its value, or how that begins where it decides by being there. Raises MalformedInput.
+        """
+        tag, code = table.deciding[key]
+        said = presence(raw, table.encoding) if tag in table.noted else raw
+        self.decided.append((tag, said))
+        if self.given.get(tag, said) != said:
+            if tag in OVERLAY_BITS:
+                raise RefusedByMasks(OVERLAID)
+            raise MalformedInput("an attribute that others depend on, twice or out of order", (tag,))
+        return code
 
     def _similar(self, code: int, raw: bytes, table: Table, key: bytes, form: int) -> bytes | None:
         """Do it for what the objects of a series repeat: dates and texts, remembered by their bytes."""

@@ -171,6 +171,8 @@ class DataSetWalker:
                             removed += 1
                         elif code == WALK:
                             after, changed = self._sequence(buf, value, length, end, table.children[key], closed=closed)
+                            if key in table.deciding:
+                                self.changer.decide(buf[value : value + min(length, 4)], table, key)
                             if changed is not None:
                                 if pos > run:
                                     out.append(buf[run:pos])

@@ -11,7 +11,8 @@ from types import MappingProxyType
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.rewrite import maskfacts
-from gateway.core.rewrite.maskfacts import REGIONS, Pictured, number_vr, require_vr
+from gateway.core.rewrite.asked import noted, number_vr, numbers, presence, require_vr, said_text
+from gateway.core.rewrite.maskfacts import REGIONS, Pictured
 from gateway.core.standard.uids import MAX_UID_LENGTH
 from gateway.core.wire import charset
 from gateway.core.wire.charset import SPECIFIC_CHARACTER_SET
@@ -58,9 +59,12 @@ class HeadReader:
         self._encoding = encoding
         self._asked = tuple(asked)
         self._masks = tuple(masks)
-        self._wanted = _WANTED.union(self._asked, self._masks, (SERIES,) if self._masks else ())
-        regions = (REGIONS,) if self._masks else ()
-        self._looked_at = frozenset((*regions, *filter(number_vr, self._asked + self._masks)))
+        self._noted = noted(self._asked, ())
+        self._places = {tag: -tag for tag in noted(self._asked, self._masks)}
+        asked = (tag for tag in self._asked if tag not in self._noted)
+        self._wanted = _WANTED.union(asked, self._masks, (SERIES,) if self._masks else ())
+        regions = {REGIONS} if self._masks else ()
+        self._looked_at = self._noted.union(regions, filter(number_vr, self._asked + self._masks))
         self._last = max(ISSUER - 1, *self._asked, maskfacts.LAST if self._masks else 0)
         self._known: dict[bytes, int] = {}
         self._pictured: dict[tuple[object, ...], Pictured] = {}
@@ -71,7 +75,7 @@ class HeadReader:
         ``whole``: there are no more bytes. Raises MalformedInput when SOP Class or Instance UID is missing (PS3.10
         Section 7.1).
         """
-        found: dict[int, bytes] = {}
+        found: dict[int, bytes] = {}  # under minus a tag, whether it is there
         encoding, known, last, special = self._encoding, self._known, self._last, self._looked_at
         size, tags = len(buf), encoding.tags.unpack_from
         low, high = (6, 7) if encoding.little else (7, 6)
@@ -92,12 +96,15 @@ class HeadReader:
                 start, length = element_value(buf, pos, encoding)
                 if tag in special:
                     self._special(tag, buf, pos, found)
+                    if tag == last and -tag in found and _is_past(tag, found):
+                        return self._head(found)
                 if length == UNDEFINED:
                     pos = skip_value(buf, read_header(buf, pos, encoding), encoding)
                     continue
                 if tag in self._wanted and start + length <= size:
                     found.setdefault(tag, buf[start : start + length])
-                if tag <= last and tag != REGIONS and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
+                is_plain = tag != REGIONS and tag not in self._noted
+                if tag <= last and is_plain and encoding.explicit and start == pos + 8 and len(known) < MAX_KNOWN:
                     known[key] = tag if tag in self._wanted else 0
                 pos = start + length
         except (IndexError, struct.error):
@@ -105,10 +112,16 @@ class HeadReader:
         return self._head(found) if whole else None
 
     def _special(self, tag: int, buf: bytes, pos: int, found: dict[int, bytes]) -> None:
-        """Look at more than a short value: the VR of binary numbers, the regions as a whole."""
+        """Look at more than a short value: the VR of what is no text, whether it is there, the regions as a whole."""
         header = read_header(buf, pos, self._encoding)
-        if tag != REGIONS:
+        if tag in self._noted:
+            begins = buf[header.start : header.start + min(header.length, 4)]
+            if len(begins) < min(header.length, 4):
+                raise IndexError
+            found.setdefault(-tag, presence(begins, self._encoding))
+        if tag != REGIONS or tag in self._noted:
             require_vr(tag, header.vr, little=self._encoding.little)
+        if tag != REGIONS or not self._masks:
             return
         if REGIONS in found:
             raise MalformedInput("ultrasound regions twice", (REGIONS,))
@@ -123,16 +136,21 @@ class HeadReader:
             return head
         return replace(
             head,
-            asked={tag: self._decoded(tag, found[tag], head) for tag in self._asked if tag in found},
-            given={**{tag: found.get(tag, b"") for tag in deciding}, **head.given},
+            asked=self._decoded(found, head),
+            given={**{tag: found.get(self._places.get(tag, tag), b"") for tag in deciding}, **head.given},
             pictured=self._picture(found, head.character_set) if self._masks else None,
             series=_ascii(found, SERIES) if self._masks else "",
         )
 
-    def _decoded(self, tag: int, raw: bytes, head: Head) -> str:
-        if number_vr(tag):
-            return maskfacts.numbers(tag, raw, self._encoding)
-        return charset.decode(raw.strip(b" \0"), head.character_set)
+    def _decoded(self, found: dict[int, bytes], head: Head) -> dict[int, str]:
+        """Return the values that conditions look at."""
+        asked = {tag: found[-tag].decode() for tag in self._noted if -tag in found}
+        for tag in self._asked:
+            if tag in found and tag not in self._noted:
+                is_number = number_vr(tag)
+                raw, terms = found[tag], head.character_set
+                asked[tag] = numbers(tag, raw, self._encoding) if is_number else said_text(tag, raw, terms)
+        return asked
 
     def _picture(self, found: dict[int, bytes], terms: tuple[str, ...]) -> Pictured:
         """Read what masks look at; the objects of a series say the same."""

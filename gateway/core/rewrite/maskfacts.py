@@ -13,8 +13,8 @@ from gateway.core.mask.model import Image, PixelDecision, Policy, Verdict
 from gateway.core.mask.policy import size
 from gateway.core.mask.rules import Masks
 from gateway.core.mask.syntaxes import MASKED
+from gateway.core.rewrite.asked import json_number, json_text, number_vr, numbers, said_text
 from gateway.core.rewrite.codestream import beginnings
-from gateway.core.standard import dictionary
 from gateway.core.standard.tags import json_key
 from gateway.core.standard.uids import (
     DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
@@ -23,9 +23,8 @@ from gateway.core.standard.uids import (
     IMPLICIT_VR_LITTLE_ENDIAN,
     TransferSyntax,
 )
-from gateway.core.wire import charset
 from gateway.core.wire.elements import IMPLICIT_LE, Encoding, elements, item_encoding, items, read_header
-from gateway.core.wire.jsonelement import Element, Elements, decode_element, decode_items, inline_bytes, text
+from gateway.core.wire.jsonelement import Elements, decode_element, decode_items, inline_bytes, text
 
 REGIONS: Final = 0x00186011
 """Sequence of Ultrasound Regions (PS3.3 Section C.8.5.5)."""
@@ -50,7 +49,6 @@ APART: Final = MappingProxyType(dict.fromkeys(OVERLAY_BITS, bytes(2)))
 OVERLAID: Final = "an overlay lies in bits of the pixels, where no mask reaches it and nobody looks for text"
 _SIGN: Final = 0x00280103
 _CORNERS: Final = (0x00186018, 0x0018601A, 0x0018601C, 0x0018601E)
-_FORMATS: Final = {"FD": "d", "FL": "f", "SL": "i", "SS": "h", "SV": "q", "UL": "I", "US": "H", "UV": "Q"}
 
 Regions = tuple[tuple[int, int, int, int], ...]
 """Where ultrasound regions lie: min x0, min y0, max x1, max y1, the corners inclusive."""
@@ -105,44 +103,13 @@ def pictured(found: Mapping[int, bytes], tags: Iterable[int], encoding: Encoding
     values = {}
     for tag in tags:
         if tag in found and tag not in COLOURS:
-            is_number = number_vr(tag)
-            values[tag] = (
-                numbers(tag, found[tag], encoding, is_signed=is_signed) if is_number else _text(found[tag], terms)
-            )
+            if number_vr(tag):
+                values[tag] = numbers(tag, found[tag], encoding, is_signed=is_signed)
+            else:
+                values[tag] = said_text(tag, found[tag], terms)
     where = regions(found[REGIONS], encoding) if REGIONS in found else None
     palette = {tag: found[tag] for tag in COLOURS if tag in found}
     return Pictured(values, where, palette, encoding.little)
-
-
-def _text(raw: bytes, terms: Sequence[str]) -> str:
-    return "\\".join([value.strip(" \0") for value in charset.decode(raw.strip(b" \0"), terms).split("\\")])
-
-
-def number_vr(tag: int) -> str:
-    """Return the VR of an attribute whose values are binary numbers; empty for any other."""
-    vr = dictionary.vr_of(tag) or ""
-    return vr if vr in _FORMATS else ""
-
-
-def require_vr(tag: int, vr: str, *, little: bool = True) -> None:
-    """Raise MalformedInput where binary numbers come in a VR that the standard does not give them.
-
-    In UN they are little endian (PS3.5 Section 6.2.2), which a big endian data set is not sure to know.
-    """
-    if vr and vr not in (*dictionary.vrs_of(tag), "UN" if little else ""):
-        raise MalformedInput("a number that rules depend on, in a VR that it cannot have", (tag,))
-
-
-def numbers(tag: int, raw: bytes, encoding: Encoding, *, is_signed: bool = False) -> str:
-    """Return binary numbers as decimal text; attributes that are US or SS follow Pixel Representation.
-
-    Raises MalformedInput where one is cut.
-    """
-    vr = "SS" if is_signed and "SS" in dictionary.vrs_of(tag) else number_vr(tag)
-    each = struct.Struct(("<" if encoding.little else ">") + _FORMATS[vr])
-    if len(raw) % each.size:
-        raise MalformedInput("a number that is cut", (tag,))
-    return "\\".join(str(value) for (value,) in each.iter_unpack(raw))
 
 
 def regions(element: bytes, encoding: Encoding) -> Regions | None:
@@ -182,7 +149,7 @@ def json_pictured(
     for tag in tags:
         key = json_key(tag)
         if key in data_set and tag not in COLOURS:
-            values[tag] = json_number(data_set, tag) if number_vr(tag) else _json_text(data_set, tag)
+            values[tag] = json_number(data_set, tag) if number_vr(tag) else json_text(data_set, tag)
     inline = {tag: raw for tag in COLOURS if (raw := _inline(data_set, tag))}
     return Pictured(values, _json_regions(data_set), inline | dict(palette))
 
@@ -194,29 +161,6 @@ def require_one_picture(data_set: Elements, pictured: Pictured) -> None:
         raise MalformedInput("pixel data twice", (found[1],))
     if found and not pictured.has_size:
         raise MalformedInput("pixel data without rows and columns", (found[0],))
-
-
-def _json_text(data_set: Elements, tag: int) -> str:
-    found = text(data_set, json_key(tag))
-    if not found.strip("\\"):
-        _require_said(decode_element(bytes(data_set[json_key(tag)]), tag), tag)
-    return found
-
-
-def _require_said(element: Element, tag: int) -> None:
-    """Raise MalformedInput where an element stands for a value that it does not hold."""
-    if element.BulkDataURI is not None or element.vr == "SQ":
-        raise MalformedInput("a value that rules depend on, and that the metadata do not hold", (tag,))
-
-
-def json_number(data_set: Elements, tag: int) -> str:
-    """Return binary numbers of the JSON Model as decimal text. Raises MalformedInput where they are none."""
-    element = decode_element(bytes(data_set[json_key(tag)]), tag)
-    _require_said(element, tag)
-    require_vr(tag, element.vr)
-    if element.vr == "UN":
-        return numbers(tag, inline_bytes(element, tag), IMPLICIT_LE, is_signed=False)
-    return text(data_set, json_key(tag))
 
 
 def _inline(data_set: Elements, tag: int) -> bytes:

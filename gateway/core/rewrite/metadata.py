@@ -14,6 +14,7 @@ from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Plan
 from gateway.core.rewrite import jsonvalues, marks
+from gateway.core.rewrite.asked import json_value
 from gateway.core.rewrite.cleaning import Cleaners
 from gateway.core.rewrite.dataset import DataSetWalker, Piece
 from gateway.core.rewrite.finalcheck import FinalCheck
@@ -22,7 +23,6 @@ from gateway.core.rewrite.jsonactions import Actions, Bulk, Found, Whole
 from gateway.core.rewrite.jsonfacts import JsonFactReader
 from gateway.core.rewrite.jsonreleased import ReleasedDataSet, ReleasedRun
 from gateway.core.rewrite.jsonspots import Creators, Spot, Spots
-from gateway.core.rewrite.maskfacts import json_number, number_vr
 from gateway.core.rewrite.offsets import TABLE_VRS, TABLES, are_tables
 from gateway.core.rewrite.tables import Table
 from gateway.core.rewrite.told import Facts
@@ -96,11 +96,7 @@ class MetadataRewriter:
         sop_class = text(elements, "00080016")
         if not sop_class or not text(elements, "00080018"):
             raise MalformedInput("no SOP Class or SOP Instance UID", (0x00080016,))
-        values = {
-            tag: json_number(elements, tag) if number_vr(tag) else text(elements, key)
-            for tag, key in self._condition_keys
-            if key in elements
-        }
+        values = {tag: json_value(elements, tag) for tag, key in self._condition_keys if key in elements}
         plan = self._plan(sop_class, values, decision, text(elements, _PHOTOMETRIC))
         if plan.refuses(sop_class):
             return None

@@ -11,6 +11,7 @@ from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import ROOT, Decision, Place, Plan
 from gateway.core.rewrite import marks
+from gateway.core.rewrite.asked import noted
 from gateway.core.rewrite.head import SOP_CLASS
 from gateway.core.rewrite.maskfacts import overlay_bits, wanted
 from gateway.core.rewrite.offsets import TABLE_VRS, TABLES
@@ -102,7 +103,8 @@ class Table:
     nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
     what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
     what the profile says about a value: the text that replaces it, or how far it is cut; ``deciding`` has tag and
-    operation of a DECIDING attribute; ``groups`` are private groups that were looked through, with their blocks.
+    operation of an attribute that others depend on, ``noted`` are those that decide by being there; ``groups`` are
+    private groups that were looked through, with their blocks.
     """
 
     __slots__ = (
@@ -125,6 +127,7 @@ class Table:
         "insertion",
         "item",
         "memo",
+        "noted",
         "number",
         "numbers",
         "operations",
@@ -169,6 +172,7 @@ class Table:
         self.constants: dict[bytes, bytes] = {}
         self.given: dict[bytes, str] = {}
         self._deciding = frozenset[int]() if stage is None else _deciding(plan)
+        self.noted = noted(self._deciding, wanted(plan.profile.masks))
         self._always = frozenset(() if stage is None else (tag for tag, _, _ in plan.always))
         self.deciding: dict[bytes, tuple[int, int]] = {}
         self.vrs: dict[bytes, str] = {}
@@ -270,10 +274,10 @@ class Table:
             code = self._code(key, tag, encoded, self._plan.decide(tag, encoded, self._place), form)
         if tag in (STUDY_UID, SERIES_UID) and self.stage is not None:
             return {UID: STUDY, DEFINITION: STUDY_KEPT}.get(code, code)
-        if tag in self._deciding and code not in (INSERT, WALK):
-            self.deciding[key] = tag, code
-            return DECIDING
-        return code
+        if tag not in self._deciding or code == INSERT or (code == WALK and tag not in self.noted):
+            return code
+        self.deciding[key] = tag, code
+        return code if code == WALK else DECIDING
 
     def _special(self, tag: int) -> int | None:
         """Return the operation for what the walk itself needs, whatever the plan says."""

@@ -199,3 +199,42 @@ def test_a_condition_that_says_nothing_is_refused(name: str, said: object, what:
 def test_what_cannot_be_turned_round_is_refused(said: object) -> None:
     with pytest.raises(ValidationError):
         Asked.model_validate(said)
+
+
+ROWS, THICKNESS, SLOPE = 0x00280010, 0x00180050, 0x00409225  # US, DS, FD
+FLOAT = 0x00181320  # FL
+
+
+@pytest.mark.parametrize(
+    ("tag", "value", "found", "true"),
+    [
+        (ROWS, "512", "512", True),
+        (ROWS, "512", "0512", True),
+        (ROWS, "512", "51", False),
+        (THICKNESS, "1.5", "+1.50", True),
+        (THICKNESS, "1.5\\2", " 1.50\\2.0 ", True),
+        (THICKNESS, "1e2", "100", True),
+        (THICKNESS, ".5", "0.5", True),
+        (THICKNESS, "x", "X", True),  # no number: text
+        (THICKNESS, "1", "1_0", False),
+        (SLOPE, "0.1", "0.1", True),
+        (SLOPE, "0.1", "0.10000000149011612", False),
+        (SLOPE, "1e300", "1e+300", True),
+        (SLOPE, "-0", "0.0", True),
+        (SLOPE, "1", "nan", False),
+        (FLOAT, "0.1", "0.10000000149011612", True),  # the nearest that FL has
+        (FLOAT, "0.1", "0.1000001", False),
+        (FLOAT, "1e39", "1e38", False),
+        (0x00089007, "1", "1.0", False),  # FrameType, CS: text
+    ],
+)
+def test_equal_numbers_are_equal_however_they_are_written(tag: int, value: str, found: str, *, true: bool) -> None:
+    assert Condition(tag, Operator.EQUALS, (value,)).holds(found) is true
+    assert Condition(tag, Operator.EQUALS, (value,), negated=True).holds(found) is not true
+
+
+def test_floating_point_numbers_have_an_order() -> None:
+    assert Condition(FLOAT, Operator.AT_LEAST, ("0.1",)).holds("0.10000000149011612")
+    assert Condition(FLOAT, Operator.AT_MOST, ("0.1",)).holds("0.10000000149011612")
+    assert Condition(SLOPE, Operator.AT_MOST, ("-0.5",)).holds("-1e+30")
+    assert not Condition(SLOPE, Operator.AT_MOST, ("5",)).holds("nan")

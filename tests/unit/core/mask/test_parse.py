@@ -107,7 +107,11 @@ def test_a_rule_also_looks_at_numbers() -> None:
         ("when: {Modalities: {equals: US}}, clean: true", "rules[0]: when: Modalities: not a keyword or tag"),
         (
             "when: {PixelData: {present: true}}, clean: true",
-            "rules[0]: when: PixelData: a condition looks at text, dates, numbers and UIDs of the data set's top level",
+            "rules[0]: when: PixelData: a condition looks at the data set's top level, before its pixel data",
+        ),
+        (
+            "when: {SequenceOfUltrasoundRegions: {present: true}}, clean: true",
+            "rules[0]: when: a mask rule looks at text, dates, numbers and UIDs",
         ),
         (
             "when: {CommentsOnRadiationDose: {contains: DLP}}, clean: true",
