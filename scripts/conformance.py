@@ -113,7 +113,9 @@ EVERYWHERE = {
     "Text that is cleaned": "loses what the object itself says of its subject, and what looks like a date, a phone "
     "number, an address, an identifier or the name of a person; `***` stands for it.",
     "Patient characteristics": "stay as they are under Retain Patient Characteristics, but Age Strings (AS) above 89 "
-    "years become `090Y`, and text about the patient is cleaned. An age that a report holds as a number stays with it.",
+    "years become `090Y`, and text about the patient is cleaned. Ages of the subject that content items hold as "
+    "numbers become 90 years in their unit, there and under Clean Structured Content; elsewhere they stay with all "
+    "numbers.",
     "Structured content": "keeps its tree, concepts, codes and numbers in every profile; text, names, dates and UIDs "
     "in it are replaced, or cleaned under the options for it. The same holds for graphic and waveform annotations.",
     "An IOD wins over a letter": "compound codes settle by the Type of the attribute where it stands. Where a letter "

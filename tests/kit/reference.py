@@ -16,6 +16,7 @@ from pydicom.uid import UID
 
 from tests.kit.raw import Value, build, elements
 from tests.kit.reference_letters import (
+    AGES,
     CONTENT,
     FULL,
     GONE,
@@ -27,7 +28,7 @@ from tests.kit.reference_letters import (
     letter,
     private,
 )
-from tests.kit.reference_values import capped, cleaned, moved, numbers, year
+from tests.kit.reference_values import age, capped, cleaned, moved, numbers, year
 from tests.kit.tables import IODS, METHODS, keyword_of, option_codes
 
 __all__ = ["GONE", "REGISTERED", "WALKED_DUMMIES", "Refused", "deidentify", "goes_everywhere", "letter", "text", "uids"]
@@ -125,11 +126,15 @@ class _Case:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """Where a data set stands: the sequences around it, the letter of its content item, its character set."""
+    """Where a data set stands: the sequences around it, the letter of its content item, its character set.
+
+    ``age``: a number here is an age of the subject.
+    """
 
     path: tuple[str, ...] = ()
     item: str = ""
     terms: tuple[str, ...] = ("",)
+    age: bool = False
 
 
 def deidentify(
@@ -186,7 +191,9 @@ def text(data_set: Dataset, tag: int) -> str:
 def _walk(source: Dataset, spot: _Spot, case: _Case) -> dict[int, tuple[str, Value]]:
     released: dict[int, tuple[str, Value]] = {}
     found = list(elements(source))
-    spot = _Spot(spot.path, spot.item, _terms(found) or spot.terms)
+    spot = _Spot(spot.path, spot.item, _terms(found) or spot.terms, spot.age)
+    if spot.age:
+        found = [(tag, vr, value) for tag, vr, value in found if tag not in (0x0040A161, 0x0040A162, 0x0040A163)]
     for tag, vr, value in found:
         if tag >> 16 & 1:
             continue
@@ -195,6 +202,8 @@ def _walk(source: Dataset, spot: _Spot, case: _Case) -> dict[int, tuple[str, Val
             continue
         if isinstance(value, bytes):
             released[tag] = (vr, _leaf(action, tag, vr, value, spot, case))
+            if spot.age and tag == 0x0040A30A:
+                released[tag] = (vr, age(numbers(vr, value), _code(source, 0x004008EA)))
             continue
         items = _items(action, tag, value, spot, case)
         if items or not value or tag != CONTENT_SEQUENCE:  # of Type 1C: with no item left it goes
@@ -269,7 +278,8 @@ def _items(action: str, tag: int, items: list[Dataset], spot: _Spot, case: _Case
     for item in items:
         of_item = _content(item, case.options) if keyword in CONTENT else ""
         if of_item != "X":
-            released.append(build(_walk(item, _Spot((*spot.path, keyword), of_item, spot.terms), case)))
+            is_age = spot.age if tag == 0x0040A300 else keyword in CONTENT and _is_age(item, case.options)
+            released.append(build(_walk(item, _Spot((*spot.path, keyword), of_item, spot.terms, is_age), case)))
     return released
 
 
@@ -277,10 +287,22 @@ def _content(item: Dataset, options: Options) -> str:
     """Say what happens to a content item, under Clean Structured Content."""
     if "clean_structured_content" not in options:
         return ""
-    concept = next((value for tag, _, value in elements(item) if tag == 0x0040A043), [])
-    first = concept[0] if concept and not isinstance(concept, bytes) else Dataset()
-    code = next((found for tag in (0x00080100, 0x00080119, 0x00080120) if (found := text(first, tag))), "")
-    return content_item(text(first, 0x00080102), code, text(item, 0x0040A040), options)
+    return content_item(*_code(item, 0x0040A043), text(item, 0x0040A040), options)
+
+
+def _is_age(item: Dataset, options: Options) -> bool:
+    """Say whether a content item is an age of the subject, where an option looks at content items."""
+    if options.isdisjoint({"clean_structured_content", "retain_patient_characteristics"}):
+        return False
+    return _code(item, 0x0040A043) in AGES
+
+
+def _code(item: Dataset, tag: int) -> tuple[str, str]:
+    """Give the scheme and the code of the only item of a code sequence."""
+    coded = next((value for found, _, value in elements(item) if found == tag), [])
+    first = coded[0] if coded and not isinstance(coded, bytes) else Dataset()
+    code = next((found for each in (0x00080100, 0x00080119, 0x00080120) if (found := text(first, each))), "")
+    return text(first, 0x00080102), code
 
 
 def _hollow(source: Dataset, case: _Case) -> Dataset:

@@ -130,6 +130,10 @@ def _graphics(tag: int) -> str:
 # Content items
 
 
+AGES: Final = {("DCM", "121033"), ("LN", "30525-0"), ("SCT", "397669002")}
+"""Numbers that are ages of the subject, as far as the samples have them."""
+
+
 def content_item(scheme: str, code: str, value_type: str, options: Options) -> str:
     """Say what happens to a content item: X (it goes), D, K, C, UNLISTED or ELSEWHERE."""
     found = next(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 from pydicom.charset import convert_encodings, decode_bytes, encode_string
 
@@ -60,6 +61,26 @@ def capped(value: bytes) -> bytes:
     found = [one.strip(" \0") for one in value.decode("latin-1").split("\\")]
     ages = [one if re.fullmatch(r"\d{3}[DWMY]", one) else "" for one in found]
     return _padded("\\".join("090Y" if one.endswith("Y") and one > "089Y" else one for one in ages).encode())
+
+
+def age(value: bytes, unit: tuple[str, str]) -> bytes:
+    """Make every number above 89 years one of 90, rounded up in its unit; empty in one that is unknown."""
+    a_year = _A_YEAR.get(unit[1]) if unit[0] == "UCUM" else None
+    found = [one.strip(" \0") for one in value.decode("latin-1").split("\\")]
+    if a_year is None:
+        found = [""] * len(found)
+    else:
+        found = [str(-(-90 * a_year // 1)) if one and Fraction(one) > 89 * a_year else one for one in found]
+    return _padded("\\".join(found).encode())
+
+
+_DAY = 24 * 60 * 60
+_SECONDS = Fraction("365.25") * _DAY
+_A_YEAR = {
+    **{unit: _SECONDS / size for unit, size in (("s", 1), ("min", 60), ("h", 3600), ("d", _DAY), ("wk", 7 * _DAY))},
+    "a": Fraction(1),
+    "mo": Fraction(12),
+}
 
 
 def cleaned(vr: str, value: bytes, terms: list[str], clean: Callable[[str, str], str]) -> bytes:

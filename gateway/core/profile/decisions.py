@@ -39,6 +39,7 @@ class Place:
     ``tail`` is the end of the path that could begin a path rule; ``deep`` is inside a sequence of dummies. ``content``:
     the items here are content items, each of which has a place of its own (``Plan.item_place``); ``letter`` is then
     what Table E.3.4-1 says about its value, and ``value_type`` says which attribute that is. ``icon``: it is an icon.
+    ``age``: a number in the item here is an age of the subject, which is capped.
     """
 
     anchored: tuple[int, ...] | None = ()
@@ -48,6 +49,7 @@ class Place:
     letter: str = ""
     value_type: str = ""
     icon: bool = False
+    age: bool = False
 
 
 ROOT = Place()

@@ -14,7 +14,18 @@ SEQUENCES = frozenset({0x0040A730, 0x00400555, 0x00400612, 0x00400441, 0x0040B02
 Modifier and Waveform Annotation Sequence."""
 TEXTS = frozenset({0x0040A160, 0x00700006})
 """Text Value and Unformatted Text Value."""
-CODE, NUMBER, REFERENCE = 0x0040A168, 0x0040A300, 0x00081199
+MEASURED, NUMERIC, UNITS = 0x0040A300, 0x0040A30A, 0x004008EA
+"""Measured Value Sequence; Numeric Value and Measurement Units Code Sequence, in its item or in the content item."""
+AGES = frozenset(
+    {
+        *(("DCM", code) for code in ("121033", "111538", "111518", "111519", "111520", "111521", "111522", "111523")),
+        *(("DCM", code) for code in ("111524", "111525")),
+        *(("LN", code) for code in ("30525-0", "29553-5", "21612-7", "63900-5")),
+        *(("SCT", code) for code in ("397669002", "397659008", "424144002", "445518008")),
+    }
+)
+"""Concepts of the subject's age: now, or when something was (PS3.16 Annex D, LOINC, SNOMED CT)."""
+CODE, NUMBER, REFERENCE = 0x0040A168, MEASURED, 0x00081199
 VALUES = frozenset({*TEXTS, CODE, NUMBER, REFERENCE, 0x0040A120, 0x0040A121, 0x0040A122, 0x0040A123, 0x0040A124})
 """The attributes that hold the value of an item: text, code, number, reference, date and time, name, UID."""
 UNLISTED, OTHERWISE = "T", "O"
@@ -49,6 +60,12 @@ OF_TYPE = {
     "WAVEFORM": frozenset({REFERENCE}),
 }
 """Where an item of a value type has its value; what else it holds was not foreseen."""
+
+
+def is_age(concept: tuple[str, str]) -> bool:
+    """Say whether a number is an age of the subject."""
+    scheme, code = concept
+    return (scheme.upper(), code) in AGES
 
 
 def decide(tag: int, place_letter: str, value_type: str) -> Decision | None:

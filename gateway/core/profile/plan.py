@@ -6,6 +6,7 @@ table does not list; private; unknown; anything else of the standard.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from gateway.core.mask.model import Policy
 from gateway.core.profile import items
@@ -48,6 +49,8 @@ __all__ = [
 
 METHOD, METHOD_CODES, IDENTITY_REMOVED, TEMPORAL = 0x00120063, 0x00120064, 0x00120062, 0x00280303
 CHARACTER_SET = 0x00080005
+_OF_REPORTS = frozenset({Option.CLEAN_STRUCTURED_CONTENT, Option.RETAIN_PATIENT_CHARACTERISTICS})
+"""The options under which it matters what a content item is about."""
 MEDIA_DIRECTORY = "1.2.840.10008.1.3.10"
 PHOTOMETRIC, BURNED_IN = 0x00280004, 0x00280301
 
@@ -146,19 +149,28 @@ class Plan:
         path = (*place.tail, sequence)
         tail = next((path[n:] for n in range(len(path)) if path[n:] in self._prefixes), ())
         deep = deep or place.deep
-        content = Option.CLEAN_STRUCTURED_CONTENT in self.profile.options and sequence in items.SEQUENCES and not deep
-        return Place(anchored, tail, deep, content, icon=sequence == ICONS)
+        content = sequence in items.SEQUENCES and not deep and not _OF_REPORTS.isdisjoint(self.profile.options)
+        age = place.age and sequence == items.MEASURED and not deep
+        return self._ageing(Place(anchored, tail, deep, content, icon=sequence == ICONS), age=age)
+
+    def _ageing(self, place: Place, *, age: bool) -> Place:
+        """Return a place where an age is capped, unless a detail says what becomes of its number."""
+        decides = age and not any(self._rules.matching(items.NUMERIC, "DS", place))
+        return replace(place, age=True) if decides else place
 
     def item_place(self, place: Place, concept: tuple[str, str], value_type: str) -> Place | None:
         """Return the place of one content item, or None when the item goes (PS3.15 Table E.3.4-1).
 
         ``place`` has ``content``; ``concept`` is the Coding Scheme Designator and Code Value of its concept name.
         """
+        age = items.is_age(concept)
+        if Option.CLEAN_STRUCTURED_CONTENT not in self.profile.options:
+            return self._ageing(Place(place.anchored, place.tail), age=age)
         letter = items.letter(self.profile.options, concept, value_type)
         if letter == "X":
             return None
         known_type = value_type if value_type in items.OF_TYPE else ""
-        return Place(place.anchored, place.tail, letter=letter, value_type=known_type)
+        return self._ageing(Place(place.anchored, place.tail, letter=letter, value_type=known_type), age=age)
 
     def decide(self, tag: int, vr: str, place: Place = ROOT) -> Decision:
         """Decide about one attribute as it is encoded (``vr``; UN and implicit VR: the dictionary's is meant too)."""

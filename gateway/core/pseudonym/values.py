@@ -6,6 +6,7 @@ here raises. Whole days are what dates move by, so a time of day, an offset from
 
 import re
 from datetime import date, timedelta
+from math import ceil
 from typing import Literal
 
 MAX_AGE_YEARS = 89
@@ -22,6 +23,9 @@ _DT = re.compile(
 _TM = re.compile(rf"{_HOURS}(?:(:?){_MINUTES}(?:\1{_SECONDS})?)?")  # and colons
 _MONTH = re.compile(r"([0-9]{4})(?:(\.?)([0-9]{2})(?:\2[0-9]{2}[0-9]{0,6}(?:\.[0-9]{1,6})?)?)?(?:[+-][0-9]{4})?")
 _STAYS = {"TM": _TM, "SH": _OFFSET}
+_YEARS = {"a": 1.0, "mo": 12.0, "wk": 365.25 / 7, "d": 365.25, "h": 8_766.0, "min": 525_960.0, "s": 31_557_600.0}
+"""How many of a unit of time (UCUM; PS3.16 CID 7456 has those of ages) are a year."""
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,16}(?:\.[0-9]{0,16})?|\.[0-9]{1,16})(?:[eE][+-]?[0-9]{1,3})?")
 _AGE = re.compile(r"([0-9]{3})([DWMY])")
 
 
@@ -68,3 +72,14 @@ def cap_age(value: str) -> str:
     if match is None:
         return ""
     return OLDEST if match[2] == "Y" and int(match[1]) > MAX_AGE_YEARS else match[0]
+
+
+def cap_measured_age(value: str, unit: str) -> str:
+    """Put one number (DS) of more than 89 years into the age 90, in its own ``unit`` (UCUM); others stay.
+
+    It becomes empty where the unit is not known.
+    """
+    value = value.strip(" \0")
+    if unit not in _YEARS or not _NUMBER.fullmatch(value):
+        return ""
+    return str(ceil((MAX_AGE_YEARS + 1) * _YEARS[unit])) if float(value) > MAX_AGE_YEARS * _YEARS[unit] else value

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.core.errors import LimitExceeded, MalformedInput
 from gateway.core.mask.model import FrameWork
+from gateway.core.rewrite.ages import capped_item
 from gateway.core.rewrite.change import ElementChanger, Shared
 from gateway.core.rewrite.cleaning import Cleaner
 from gateway.core.rewrite.foreign import foreign_item
@@ -384,9 +385,9 @@ class DataSetWalker:
                 if self.walk(buf, pos + 8, after, inside, out, closed=True) != after:
                     raise self.malformed("an element ends past the end of its item", pos)
             changer.character_set = character_set
-            if out or self.run > pos + 8:
+            if out or self.run > pos + 8 or inside.ages:
                 out.append(buf[self.run : tail])
-                body = b"".join(out)
+                body = b"".join(out) if not inside.ages else capped_item(b"".join(out), table.encoding)
                 pieces.append(buf[run:pos])
                 pieces.append(
                     table.item + (table.encoding.u32.pack(len(body)) if length != UNDEFINED else b"\xff\xff\xff\xff")

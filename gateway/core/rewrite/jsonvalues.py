@@ -92,13 +92,18 @@ def concept(item: Elements) -> tuple[Concept, str]:
         raise MalformedInput("a concept name that is elsewhere", (CONCEPT_NAME,))
     if element.InlineBinary is not None:
         return _encoded_concept(inline_bytes(element, CONCEPT_NAME)), value_type
-    names = list(_items(item, CONCEPT_NAME))
+    return coded(item, CONCEPT_NAME), value_type
+
+
+def coded(item: Elements, tag: int) -> Concept:
+    """Return what a code sequence says that may have one item, empty without any. Raises MalformedInput."""
+    names = list(_items(item, tag))
     if len(names) > 1:
-        raise MalformedInput(TWO_NAMES, (CONCEPT_NAME,))
+        raise MalformedInput(TWO_NAMES, (tag,))
     for name in names:
         code = next((found for key in _CODES if (found := text(name, key))), "")
-        return (text(name, _SCHEME), code), value_type
-    return ("", ""), value_type
+        return text(name, _SCHEME), code
+    return "", ""
 
 
 def _encoded_concept(value: bytes) -> Concept:

@@ -14,6 +14,7 @@ from gateway.core.profile.decisions import PIXEL_DATA
 from gateway.core.profile.model import Action
 from gateway.core.profile.plan import IDENTITY_REMOVED, METHOD, METHOD_CODES, ROOT, TEMPORAL, Decision, Plan
 from gateway.core.rewrite import jsonvalues, marks
+from gateway.core.rewrite.ages import capped_members
 from gateway.core.rewrite.asked import json_value
 from gateway.core.rewrite.cleaning import Cleaners
 from gateway.core.rewrite.dataset import DataSetWalker, Piece
@@ -301,7 +302,8 @@ class MetadataRewriter:
             item = {} if bytes(value) == b"null" else decode_object(value)
             its = self._spot_of_content(inside, item) if inside.place.content else inside
             if its is not None:
-                walked.append(encode(self._data_set(item, whole, its, depth + 1)))
+                members = self._data_set(item, whole, its, depth + 1)
+                walked.append(encode(capped_members(members) if its.place.age else members))
         if element.Value and not walked and found.tag == CONTENT_SEQUENCE:
             return None  # of Type 1C: without an item it must not be there
         return b'{"vr":"SQ","Value":[' + b",".join(walked) + b"]}"

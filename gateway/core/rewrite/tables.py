@@ -101,10 +101,11 @@ class Table:
     At the root an element at or past the tag ``stage`` waits until ``insertion`` has left; None and nothing elsewhere.
     A private block has a table of its own: ``number`` is its group and block, ``creator`` who reserved it, empty when
     nothing of it stays. ``recodes``: text becomes UTF-8. ``content``: each item has a table of its own, by
-    what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``given`` is
-    what the profile says about a value: the text that replaces it, or how far it is cut; ``deciding`` has tag and
-    operation of an attribute that others depend on, ``noted`` are those that decide by being there; ``groups`` are
-    private groups that were looked through, with their blocks.
+    what it is about; ``begun`` has those of items that began with the same bytes, ``sizes`` of so many. ``ages``: the
+    number of an item is an age, which is capped. ``given`` is what the profile says about a value: the text that
+    replaces it, or how far it is cut; ``deciding`` has tag and operation of an attribute that others depend on,
+    ``noted`` are those that decide by being there; ``groups`` are private groups that were looked through, with their
+    blocks.
     """
 
     __slots__ = (
@@ -115,6 +116,7 @@ class Table:
         "_place",
         "_plan",
         "_private_groups",
+        "ages",
         "begun",
         "children",
         "constants",
@@ -162,6 +164,7 @@ class Table:
         self.creator = block[1] if block else None
         self.recodes = recodes
         self.content = place.content
+        self.ages = place.age
         self.item = encoding.tag(ITEM)
         self.sequence_end = encoding.tag(SEQUENCE_DELIMITER)
         self._family: dict[tuple[Place, Encoding, int], Table] = {}

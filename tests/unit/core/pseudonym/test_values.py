@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.pseudonym.keys import MAX_SHIFT_DAYS, KeyRing
-from gateway.core.pseudonym.values import cap_age, shift, truncate
+from gateway.core.pseudonym.values import cap_age, cap_measured_age, shift, truncate
 
 
 @pytest.mark.parametrize(
@@ -214,3 +214,26 @@ def test_nothing_raises_and_nothing_but_ascii_digits_and_marks_survives(vr: str,
     released = shift(vr, value, days) + truncate(vr, value) + truncate(vr, value, "month")
     assert set(released) <= set("0123456789.:+-")
     assert set(cap_age(value)) <= set("0123456789YMWD")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "capped"),
+    [
+        ("90", "a", "90"),
+        ("104", "a", "90"),
+        ("89", "a", "89"),
+        (" 089.0 ", "a", "089.0"),
+        ("89.1", "a", "90"),
+        ("-1", "a", "-1"),
+        ("1.1E2", "a", "90"),
+        ("1069", "mo", "1080"),
+        ("1068", "mo", "1068"),
+        ("90", "yr", ""),
+        ("90", "", ""),
+        ("", "a", ""),
+        ("old", "a", ""),
+        ("nan", "a", ""),
+    ],
+)
+def test_a_measured_age_is_capped_in_its_unit(value: str, unit: str, capped: str) -> None:
+    assert cap_measured_age(value, unit) == capped
