@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
@@ -12,9 +13,11 @@ from starlette.requests import Request
 from starlette.types import Scope
 
 from gateway.addresses import hop_of, trusts
+from gateway.core.wire.forwarded import parse_forwarded
 from gateway.worklists.worklist import Worklist
 
 _HOST = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_CUSTOMARY: Final = ("x-forwarded-for", "x-forwarded-host", "x-forwarded-proto")
 _KEY: Final = "dicomveil.entered"
 
 
@@ -34,7 +37,8 @@ def enter(scope: Scope, entered: Entered, path: str) -> Scope:
 class Links:
     """Knows under which address clients reach the gateway.
 
-    ``public_url`` decides if it is set; else forwarded headers of a trusted proxy; else the request's Host.
+    ``public_url`` decides if it is set; else what a trusted proxy forwards, by X-Forwarded-* or else by Forwarded (RFC
+    7239); else the request's Host.
     """
 
     def __init__(self, public_url: str | None, trusted_proxies: tuple[IPv4Network | IPv6Network, ...] = ()) -> None:
@@ -97,10 +101,22 @@ class Links:
     def _forwarded(self, scope: Scope, headers: Headers) -> tuple[str, str]:
         """Return scheme and host as written; a trusted proxy knows better than the request."""
         scheme, host = scope["scheme"], headers.get("host", "")
-        if scope.get("client") and self.trusts(scope["client"][0]):
+        if not (scope.get("client") and self.trusts(scope["client"][0])):
+            return scheme, host
+        if any(name in headers for name in _CUSTOMARY):  # then Forwarded may be what the client sent, passed on
             scheme = headers.get("x-forwarded-proto", scheme).split(",")[0].strip()
-            host = headers.get("x-forwarded-host", host).split(",")[0].strip()
+            return scheme, headers.get("x-forwarded-host", host).split(",")[0].strip()
+        for said in self._believed(headers):
+            scheme, host = said.get("proto", scheme).lower(), said.get("host", host)
         return scheme, host
+
+    def _believed(self, headers: Headers) -> Iterator[Mapping[str, str]]:
+        """Yield what trusted proxies say in Forwarded, outward: from the one next to us, while each names the next."""
+        for said in reversed(parse_forwarded(",".join(headers.getlist("forwarded")))):
+            yield said
+            hop = hop_of(said.get("for", ""))
+            if hop is None or not self.trusts(hop):
+                return
 
     def trusts(self, host: str) -> bool:
         """Say whether an address is a trusted proxy's."""

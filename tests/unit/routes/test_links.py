@@ -104,9 +104,47 @@ def test_a_forwarded_scheme_that_is_not_http_is_not_repeated(proto: str) -> None
     assert base(Links(None, (ip_network("10.0.0.0/8"),)), headers=headers) == "http://10.0.0.5:8042"
 
 
-def test_the_standards_forwarded_header_is_not_read() -> None:
-    headers = {"host": "inside:8042", "forwarded": "host=evil.example;proto=https"}
-    assert base(Links(None, (ip_network("10.0.0.0/8"),)), headers=headers) == "http://inside:8042"
+@pytest.mark.parametrize(
+    ("forwarded", "expected"),
+    [
+        ("host=images.hospital.example;proto=https", "https://images.hospital.example"),
+        ('for=192.0.2.1;HOST="images.hospital.example:8443";Proto=HTTPS', "https://images.hospital.example:8443"),
+        ("proto=https", "https://inside:8042"),
+        ("host=images.hospital.example", "http://images.hospital.example"),
+        ("for=192.0.2.1;host=a;proto=https, for=10.0.0.7;host=b;proto=http", "https://a"),
+        ("for=192.0.2.1;host=a;proto=https, for=10.0.0.7", "https://a"),
+        ("for=192.0.2.1;proto=https, for=10.0.0.7;host=b", "https://b"),
+        ("for=6.6.6.6;host=evil, for=192.0.2.1;host=b;proto=https", "https://b"),
+        ("host=evil, for=_hidden;host=b", "http://b"),
+        ("host=evil, host=b", "http://b"),
+        ("host=evil;proto=ftp", "http://10.0.0.5:8042"),
+        ('host="evil/path"', "http://10.0.0.5:8042"),
+        ("host=evil;proto", "http://inside:8042"),
+        ("", "http://inside:8042"),
+    ],
+)
+def test_of_the_standards_header_the_outermost_counts_that_a_trusted_proxy_wrote(forwarded: str, expected: str) -> None:
+    headers = {"host": "inside:8042", "forwarded": forwarded}
+    assert base(Links(None, (ip_network("10.0.0.0/8"),)), headers=headers) == expected
+    assert base(Links(None, (ip_network("10.0.0.0/8"),)), headers=headers, client=("192.0.2.9", 1)) == (
+        "http://inside:8042"
+    )
+    assert base(Links(None), headers=headers) == "http://inside:8042"
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "expected"),
+    [
+        ("x-forwarded-host", "images.hospital.example", "http://images.hospital.example"),
+        ("x-forwarded-proto", "https", "https://inside:8042"),
+        ("x-forwarded-for", "192.0.2.1", "http://inside:8042"),
+    ],
+)
+def test_a_proxy_that_speaks_by_the_other_headers_passes_the_standards_on_unread(
+    header: str, value: str, expected: str
+) -> None:
+    headers = {"host": "inside:8042", "forwarded": "host=evil.example;proto=https", header: value}
+    assert base(Links(None, (ip_network("10.0.0.0/8"),)), headers=headers) == expected
 
 
 async def links_of(tmp_path: Path, more: dict[str, object], **headers: str) -> set[str]:
