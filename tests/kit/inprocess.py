@@ -61,9 +61,11 @@ class Answer:
 
     @property
     def said(self) -> bytes:
-        """Give all that it tells, but for the date and the request's name."""
+        """Give all that it tells, but for the date, the request's name and a boundary, which may look like anything."""
         headers = sorted((name, value) for name, value in self.headers.items() if name != "x-request-id")
-        return f"{self.status} {headers}".encode() + self.body
+        boundary = re.search(r'boundary="?([^";]+)', self.headers.get("content-type", ""))
+        told = f"{self.status} {headers}".encode() + self.body
+        return told.replace(boundary[1].encode(), b"-") if boundary else told
 
     def parts(self) -> list[tuple[str, bytes]]:
         """Give media type and body of each part, parsed by the standard library's mail parser."""

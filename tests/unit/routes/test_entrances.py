@@ -56,11 +56,14 @@ async def ask(
     return await gateway.ask(path, accept, host=host, **shown, **headers)
 
 
+_OWN = ("x-request-id", "etag")
+
+
 def plain(answer: Answer) -> tuple[int, dict[str, str], bytes]:
-    """Give an answer without what no two have in common: date, request id, boundary, archive times."""
+    """Give an answer without what no two have in common: date, request id, boundary, digest of its URLs."""
     boundary = re.search(r'boundary="?([^";]+)', answer.headers.get("content-type", ""))
     gone = boundary[1] if boundary else "-"
-    headers = {name: value.replace(gone, "-") for name, value in answer.headers.items() if name != "x-request-id"}
+    headers = {name: value.replace(gone, "-") for name, value in answer.headers.items() if name not in _OWN}
     return answer.status, headers, answer.body.replace(gone.encode(), b"-")
 
 
