@@ -59,7 +59,11 @@ class BulkService:
         source = _Source(path, iter(()))
         if masker is not None:
             source = _whole_pixels(instance, judged, masker, iter(()))
-        values = await _open(wanted, self._worklist.origin, source, outcome)
+        try:
+            values = await _open(wanted, self._worklist.origin, source, outcome)
+        except (NotReleased, NotAcceptable) as refused:
+            asked = f"{source.path}/frames/1" if source.masker and source.frames else source.path
+            raise await wanted.missing(self._worklist.origin, asked, refused) from None
         base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
         locations = itertools.repeat(f"{base}/bulkdata/{token}") if wanted.is_multipart else None
         return answer(self._worklist.engine, values, locations, outcome)

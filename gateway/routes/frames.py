@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from gateway.core.errors import NotReleased
+from gateway.core.errors import NotAcceptable, NotReleased
 from gateway.routes.exchange import Outcome
 from gateway.routes.links import Links
 from gateway.routes.masked import masker_of
@@ -30,7 +30,10 @@ class FrameService:
         outcome = Outcome()
         path = f"{instance.path}/frames/{','.join(map(str, numbers))}"
         masker = masker_of(judged, self._worklist.pixels.codecs)
-        values = await wanted.open(self._worklist.origin, path, outcome, masker)
+        try:
+            values = await wanted.open(self._worklist.origin, path, outcome, masker)
+        except (NotReleased, NotAcceptable) as refused:
+            raise await wanted.missing(self._worklist.origin, path, refused) from None
         base = self._links.service(request, self._worklist) + self._worklist.released_path(instance)
         locations = (f"{base}/frames/{number}" for number in numbers) if wanted.is_multipart else None
         return answer(self._worklist.engine, values, locations, outcome)

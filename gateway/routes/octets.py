@@ -43,6 +43,7 @@ BULK_TYPES: Final = (*FRAME_TYPES, "application/pdf")
 PLAIN: Final = f'multipart/related; type="{OCTETS}"'
 AS_STORED: Final = f'multipart/related; type="{OCTETS}"; transfer-syntax=*'
 MAX_FRAMES: Final = 10_000
+_NO_FORM: Final = "the origin has no representation that the request accepts"
 FRAMES_PER_REQUEST: Final = 200
 """A frame list of this length stays below the shortest limits of URLs."""
 MAX_ATTEMPTS: Final = 4
@@ -82,7 +83,7 @@ class Wanted:
                 continue
             if part_type(first)[0] not in self._accepted:
                 await events.aclose()
-                raise NotAcceptable("the origin has no representation that the request accepts")
+                raise NotAcceptable(_NO_FORM)
             return Values(first, await begun(masker.masked(first, events)) if masker else events)
         raise NotAcceptable("the origin has no representation that can be masked")
 
@@ -106,6 +107,19 @@ class Wanted:
                 yield now.first
 
         return Values(values.first, await begun(together(values.first, following(), count)))
+
+    async def missing(
+        self, origin: OriginServer, path: str, refused: NotReleased | NotAcceptable
+    ) -> NotReleased | NotAcceptable:
+        """Tell a form that there is not from a value that there is not, which an origin may have answered alike to."""
+        if self.takes_octets:
+            return refused
+        try:
+            async with aclosing(open_parts(origin, path, [PLAIN, AS_STORED], self._types)) as events:
+                first = await anext(events, None)
+        except (NotReleased, NotAcceptable) as also_refused:
+            return also_refused
+        return NotReleased() if first is None else NotAcceptable(_NO_FORM)
 
     def _tries(self, masker: FrameMasker | None) -> list[list[str]]:
         if masker is None or not self.takes_octets:

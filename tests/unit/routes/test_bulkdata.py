@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.kit.archive import REPORT, Archive, Reply, Row, json_reply, multipart, multipart_reply, reply
+from tests.kit.archive import REPORT, Archive, Asked, Reply, Row, json_reply, multipart, multipart_reply, reply
 from tests.kit.inprocess import BASE, CHEST, DOSE, ECG, HEAD, OCTETS, Answer, InProcess, links, over, released
+from tests.kit.scripted_server import Connection
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:pydicom")
 shared = pytest.mark.asyncio(loop_scope="module")
@@ -302,6 +303,37 @@ async def test_a_frame_comes_in_a_form_that_is_accepted_or_not_at_all(
     if status == 200:
         assert b"x-dicom-rle" not in answer.said
         assert b"image/dicom-rle" in answer.said
+
+
+@pytest.mark.parametrize("door", ["frames/1", "bulk/7fe00010"])
+@pytest.mark.parametrize(
+    ("other_form", "nothing"),
+    [("400 Bad Request", "400 Bad Request"), ("406 Not Acceptable", "404 Not Found"), ("404 Not Found",) * 2],
+)
+@pytest.mark.parametrize("accept", ["image/jxl", 'multipart/related; type="video/mp4"', OCTETS])
+async def test_a_form_that_there_is_not_is_told_from_a_value_that_there_is_not(
+    tmp_path: Path, door: str, other_form: str, nothing: str, accept: str
+) -> None:
+    """Some origins answer alike to both."""
+    there = True
+
+    async def answered(connection: Connection, asked: Asked) -> None:
+        if not there:
+            await reply(b"", nothing)(connection, asked)
+        elif OCTET in asked.accept:
+            await multipart_reply([b"octets"], OCTET)(connection, asked)
+        else:
+            await reply(b"", other_form)(connection, asked)
+
+    replies: dict[str, Reply] = {
+        f"{ONE.path}/metadata": json_reply([bulk("7FE00010")]), f"{ONE.path}/{door}": answered
+    }  # fmt: skip
+    async with over(Archive([ONE], replies), tmp_path) as gateway:
+        (uri,) = links((await gateway["research"].get(released(f"{ONE.path}/metadata"))).json)
+        url = uri if door.startswith("bulk") else f"{uri.partition('/bulkdata')[0]}/{door}"
+        assert (await gateway.ask(url, accept)).status == (200 if accept == OCTETS else 406)
+        there = False
+        assert (await gateway.ask(url, accept)).status == 404
 
 
 @shared
