@@ -142,9 +142,10 @@ def serve(config: Path, host: str, port: int, workers: int, drain_s: int) -> Non
 def check(config: Path, connect: bool) -> None:  # noqa: FBT001 as click calls it
     """Check a settings file and its profiles.
 
-    Lists every fault at once, each with file and line, and exits with 1 when there is any. Of a profile whose form is
-    wrong, such as a key that there is not, the rest is judged once that is put right. With --connect, what the settings
-    name is asked for an answer, and what gives none is told with what to look at; nothing changes anything there.
+    Lists every fault at once, each with file and line, and exits with 1 when there is any. Of a mask rule set whose
+    form is wrong, such as a key that there is not, the rest is judged once that is put right. With --connect, what the
+    settings name is asked for an answer, and what gives none is told with what to look at; nothing changes anything
+    there.
     """
     from gateway import profiles_cli
     from gateway.config.access import plain_door

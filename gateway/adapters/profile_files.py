@@ -105,6 +105,7 @@ class ProfileFiles:
             profile = parse_profile(text, source, lambda base: self._base(base, text, source, faults), self.rules)
         except ConfigFaults as found:
             self.faults += [*faults, *found.faults]
+            self._look_at_the_name(name, text, source, found.faults)
             return None
         self.faults += faults
         return profile if self._is_called(profile.name, name, text, source) and not faults else None
@@ -117,6 +118,15 @@ class ProfileFiles:
             why = "not UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
             self.faults.append(ConfigFault(f"{file}:1", f"cannot be read: {why}"))
             return None
+
+    def _look_at_the_name(self, name: str, text: str, source: str, found: Sequence[ConfigFault]) -> None:
+        """Compare the name that a faulty file says, if it says one, with that of the file."""
+        try:
+            said = marked_yaml.load(text, source).data.get("name")
+        except ConfigFaults:
+            return
+        if isinstance(said, str) and not any(fault.what.startswith("name: ") for fault in found):
+            self._is_called(said, name, text, source)
 
     def _is_called(self, said: str, name: str, text: str, source: str) -> bool:
         """Say whether a file says the name that it is called by; it is a fault when not."""

@@ -359,6 +359,18 @@ def test_a_fault_below_does_not_hide_a_fault_above(folder: Path) -> None:
     ]
 
 
+def test_a_profile_of_another_form_and_name_shows_its_other_faults_too(folder: Path) -> None:
+    (folder / "profiles" / "mine.yaml").write_text("name: other\nprivat: keep\noptions: [nonsense]\n")
+    (folder / "profiles" / "yours.yaml").write_text("name: Yours\noptions: [nonsense]\n")
+    assert [line.split(": ")[:2] for line in faults(folder, START + WORKLISTS)] == [
+        ["profiles/mine.yaml:1", "name"],
+        ["profiles/mine.yaml:2", "privat"],
+        ["profiles/mine.yaml:3", "options"],
+        ["profiles/yours.yaml:1", "name"],
+        ["profiles/yours.yaml:2", "options"],
+    ]
+
+
 def test_a_missing_profile_folder_is_a_fault(tmp_path: Path) -> None:
     assert "1: profiles: no folder ./profiles" in faults(tmp_path, START + WORKLISTS)
 

@@ -1,9 +1,9 @@
 """Profile text (YAML) -> Profile, or every fault with its file and line."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Annotated, Any, Literal, NoReturn
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Final, Literal, NoReturn
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from gateway.core import marked_yaml
 from gateway.core.conditions import exclude
@@ -30,6 +30,7 @@ def no_sets(name: str) -> NoReturn:
     raise LookupError(f'no mask rule set named "{name}"')
 
 
+_NAMELESS: Final = {"name": "nameless"}
 _WORDS = [action.value for action in Action]
 
 
@@ -68,8 +69,8 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None],
     Raises ConfigFaults with every fault, each naming ``source`` and its line.
     """
     document = marked_yaml.load(text, source)
-    authored = marked_yaml.validate(_Profile, document)
-    faults: list[ConfigFault] = []
+    checked = marked_yaml.check(_Profile, document)
+    faults, authored = (checked, _sound(document)) if isinstance(checked, list) else ([], checked)
     below = Profile(name="")
     if authored.based_on is not None:
         found = base(authored.based_on)
@@ -98,6 +99,25 @@ def parse_profile(text: str, source: str, base: Callable[[str], Profile | None],
         final_check=below.final_check if authored.final_check is None else authored.final_check,
         masks=masks,
     )
+
+
+def _sound(document: marked_yaml.Document) -> _Profile:
+    """Take over what of a profile has the form that it should have, so that its other faults show as well."""
+    kept = {key: value for key, value in document.data.items() if key != "attributes" and _fits({key: value})}
+    if not kept.keys() >= document.data.keys() & {"apply_masks", "based_on", "options"}:
+        kept = {key: value for key, value in kept.items() if key not in ("burned_in_text", "masks")}
+    details = document.data.get("attributes")
+    if isinstance(details, dict):
+        kept["attributes"] = {key: detail for key, detail in details.items() if _fits({"attributes": {key: detail}})}
+    return _Profile.model_validate(_NAMELESS | kept)
+
+
+def _fits(part: Mapping[str, Any]) -> bool:
+    try:
+        _Profile.model_validate({**_NAMELESS, **part})
+    except ValidationError:
+        return False
+    return True
 
 
 def _options(names: Sequence[str], document: marked_yaml.Document, faults: list[ConfigFault]) -> frozenset[Option]:

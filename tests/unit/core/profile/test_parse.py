@@ -612,6 +612,47 @@ def test_every_fault_is_reported_at_once_each_with_its_line() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "private: keep",
+        "enabled: perhaps",
+        "comment: [text]",
+        "unlisted: {private: keep}",
+        "sop_classes: reports",
+        "final_check: [true]",
+    ],
+)
+def test_a_fault_of_form_hides_no_fault_of_sense(line: str) -> None:
+    text = f"name: p\n{line}\nbased_on: nothing\noptions: [nope]\nattributes:\n  PatientNam: {{action: remove}}\n"
+    first, *rest = faults(text)
+    assert first.startswith(f"p.yaml:2: {line.partition(':')[0]}")
+    assert [fault.partition(" ")[0] for fault in rest] == ["p.yaml:3:", "p.yaml:4:", "p.yaml:6:"]
+
+
+def test_one_detail_of_another_form_hides_no_fault_of_the_others() -> None:
+    text = (
+        "options: [nope]\n"
+        "attributes:\n"
+        "  PatientID: {action: remove, because: law}\n"
+        "  PatientNam: {action: remove}\n"
+        "  StudyDate: remove\n"
+        "  StudyID:\n"
+        "    - {action: bogus}\n"
+        "    - [keep]\n"
+        "  StudyTime: {action: bogus}\n"
+    )
+    found = faults(text)
+    assert sorted(fault.partition(" ")[0] for fault in found) == [f"p.yaml:{line}:" for line in (1, 1, 3, 4, 5, 8, 9)]
+    assert "p.yaml:1: name: missing" in found
+
+
+@pytest.mark.parametrize("line", ["apply_masks: perhaps", "options: clean_pixel_data", "based_on: [q]"])
+def test_what_needs_what_has_another_form_is_not_a_fault_for_that(line: str) -> None:
+    (only,) = faults(f"name: p\n{line}\nburned_in_text: mask\nmasks: []\n")
+    assert only.startswith(f"p.yaml:2: {line.partition(':')[0]}")
+
+
 def test_a_constant_may_be_written_always() -> None:
     said = rule("PatientSex: {action: replace, value: O, always: true}")
     assert said == Rule(Selector(0x00100040), Action.REPLACE, value="O", always=True)
