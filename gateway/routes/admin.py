@@ -18,14 +18,14 @@ def admin_routes(readiness: Readiness, exposed: Exposed, is_leaving: Callable[[]
     """Return /healthz (the process answers), /readyz (so does what it depends on) and /metrics."""
 
     async def healthz(_request: Request) -> Response:
-        return JSONResponse({"status": "ok"})
+        return JSONResponse({"status": "ok"}, headers=OURS)
 
     async def readyz(_request: Request) -> Response:
         if is_leaving():
-            return JSONResponse({"status": "leaving"}, 503)
+            return JSONResponse({"status": "leaving"}, 503, OURS)
         if await readiness.is_ready():
-            return JSONResponse({"status": "ok"})
-        return JSONResponse({"status": "unavailable"}, 503)  # the log says what, to whoever may read that
+            return JSONResponse({"status": "ok"}, headers=OURS)
+        return JSONResponse({"status": "unavailable"}, 503, OURS)  # the log says what, to whoever may read that
 
     async def metrics(request: Request) -> Response:
         body, media_type = await exposed(request.headers.get("accept", ""))

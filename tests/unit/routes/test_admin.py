@@ -21,6 +21,8 @@ ROWS = [Row("1.2.3", "1.2.3.4", "1.2.3.4.5")]
 async def test_a_gateway_over_a_folder_is_alive_and_ready(gateway: InProcess, path: str) -> None:
     answer = await gateway.ask(path)
     assert (answer.status, answer.json) == (200, {"status": "ok"})
+    assert answer.headers["cache-control"] == "private, no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
 
 
 async def test_it_is_alive_but_not_ready_while_its_origin_is_not_there(
@@ -31,6 +33,7 @@ async def test_it_is_alive_but_not_ready_while_its_origin_is_not_there(
         assert (await gateway.ask("/healthz")).status == 200
         answer = await gateway.ask("/readyz")
     assert (answer.status, answer.json) == (503, {"status": "unavailable"})
+    assert answer.headers["cache-control"] == "private, no-store"
     assert "not ready: archive" in caplog.messages
 
 
