@@ -88,7 +88,7 @@ class Pictures:
 
     async def representative(self, study: str, series: str | None) -> Picture:
         """Return the image in the middle of a (source) series or study. Raises NotReleased, NotAcceptable."""
-        tried = 0
+        tried = released = 0
         for one in _from_the_middle([series] if series else await self._listed(f"/studies/{study}", "series")):
             instances = await self._instances(study, one)
             for source in _from_the_middle(instances):
@@ -97,11 +97,11 @@ class Pictures:
                     break
                 try:
                     return await self.of(source)
-                except (NotAcceptable, NotReleased):
+                except NotAcceptable:
+                    released += 1
+                except NotReleased:
                     continue
-        if not tried:
-            raise NotReleased
-        raise NotAcceptable("none of these objects has an image")
+        raise NotAcceptable("none of these objects has an image") if released else NotReleased
 
     async def all(self, study: str, series: str | None) -> AsyncIterator[Picture]:
         """Yield what a (source) series or study shows, in order. Raises NotReleased, NotAcceptable."""

@@ -317,8 +317,9 @@ async def test_an_instance_that_the_profile_refuses_is_not_there(gateway: InProc
     parts = (await gateway["masked"].get(released(f"{PATHS['series']}/rendered", "masked"), None)).parts()
     assert len(parts) == 1
     for series in (9, 10):  # one that says so itself, and one whose kind often has text in it
-        path = released(f"/studies/{STUDY}/series/{STUDY}.{series}/rendered", "masked")
-        assert (await gateway["masked"].get(path, None)).status == 404
+        path = released(f"/studies/{STUDY}/series/{STUDY}.{series}", "masked")
+        for resource in ("rendered", "rendered?accept=image/jpeg", "thumbnail"):
+            assert (await gateway["masked"].get(f"{path}/{resource}", None)).status == 404, resource
 
 
 async def test_pixels_that_cannot_be_shown_are_not_acceptable(tmp_path: Path) -> None:
